@@ -190,35 +190,47 @@ NOINLINE void report(const scan_t *scan, size_t position, uint64_t mask)
     }
 }
 
+/* Plain loops over strips of bytes, which compilers turn into the vectors that every processor of
+ * the family has.  A strip is long enough for its stores to have reached the cache when they are
+ * read back shifted; block by block this was half as fast. */
+#define STRIP 16 /* blocks */
+
 static void comb_scalar(comb_t *comb, const uint8_t *p, size_t blocks, size_t position, const scan_t *scan)
 {
-    uint8_t d4[4 + 64], d8[8 + 64], h[64], hit[64];
+    uint8_t d4[4 + 64 * STRIP], d8[8 + 64 * STRIP], h[64], hit[64];
     memcpy(d4, comb->d4 + 60, 4);
     memcpy(d8, comb->d8 + 56, 8);
     memcpy(h, comb->h, 64);
-    for (; blocks; blocks--, p += 64, position += 64) {
-        for (int j = 0; j < 64; j++) {
+    while (blocks) {
+        int strip = blocks < STRIP ? (int)blocks : STRIP, size = 64 * strip;
+        for (int j = 0; j < size; j++) {
             uint8_t pair = (uint8_t)(p[j] + 2 * p[j - 1]);
             uint8_t mean = (uint8_t)(((p[j - 2] ^ 0x5A) + p[j - 3] + 1) >> 1);
             d4[4 + j] = pair ^ mean;
         }
-        for (int j = 0; j < 64; j++)
+        for (int j = 0; j < size; j++)
             d8[8 + j] = (uint8_t)(d4[4 + j] + 3 * d4[j]);
-        uint8_t any = 0;
-        for (int j = 0; j < 64; j++) {
-            uint8_t gate = (uint8_t)((h[j] & GATE_MASK) == GATE);
-            h[j] = (uint8_t)(2 * h[j] + d8[8 + j] + 5 * d8[j]);
-            hit[j] = (uint8_t)(gate & (h[j] == CT));
-            any |= hit[j];
+        for (int block = 0; block < strip; block++) {
+            const uint8_t *d = d8 + 64 * block;
+            uint8_t any = 0;
+            for (int j = 0; j < 64; j++) {
+                uint8_t gate = (uint8_t)((h[j] & GATE_MASK) == GATE);
+                h[j] = (uint8_t)(2 * h[j] + d[8 + j] + 5 * d[j]);
+                hit[j] = (uint8_t)(gate & (h[j] == CT));
+                any |= hit[j];
+            }
+            if (UNLIKELY(any)) {
+                uint64_t mask = 0;
+                for (int j = 0; j < 64; j++)
+                    mask |= (uint64_t)hit[j] << j;
+                report(scan, position + 64 * (size_t)block, mask);
+            }
         }
-        memcpy(d4, d4 + 64, 4);
-        memcpy(d8, d8 + 64, 8);
-        if (UNLIKELY(any)) {
-            uint64_t mask = 0;
-            for (int j = 0; j < 64; j++)
-                mask |= (uint64_t)hit[j] << j;
-            report(scan, position, mask);
-        }
+        memcpy(d4, d4 + size, 4);
+        memcpy(d8, d8 + size, 8);
+        p += size;
+        position += (size_t)size;
+        blocks -= (size_t)strip;
     }
     memcpy(comb->d4 + 60, d4, 4);
     memcpy(comb->d8 + 56, d8, 8);
@@ -226,6 +238,13 @@ static void comb_scalar(comb_t *comb, const uint8_t *p, size_t blocks, size_t po
 }
 
 #ifdef HAVE_X86
+
+/* Asks for memory well before it is needed; addresses past the end do no harm.  Doubles the speed
+ * of AVX2 on memory that is in no cache. */
+INLINE void prefetch_x86(const uint8_t *p)
+{
+    _mm_prefetch((const char *)((uintptr_t)p + 3072), _MM_HINT_T0);
+}
 
 /* The 32 bytes that end `by` bytes before the end of `now`, in the stream `before`, `now`. */
 #define SHIFT_IN_256(now, before, by) \
@@ -265,6 +284,7 @@ static void comb_avx2(comb_t *comb, const uint8_t *p, size_t blocks, size_t posi
     __m256i h_low = _mm256_loadu_si256((const __m256i *)comb->h);
     __m256i h_high = _mm256_loadu_si256((const __m256i *)(comb->h + 32));
     for (; blocks; blocks--, p += 64, position += 64) {
+        prefetch_x86(p);
         __m256i d4_low = d4_avx2(p), d4_high = d4_avx2(p + 32);
         __m256i d8_low = d8_avx2(d4_low, d4), d8_high = d8_avx2(d4_high, d4_low);
         __m256i low = step_avx2(&h_low, d8_low, d8), high = step_avx2(&h_high, d8_high, d8_low);
@@ -290,6 +310,7 @@ static void comb_avx512(comb_t *comb, const uint8_t *p, size_t blocks, size_t po
     __m512i d8_before = _mm512_loadu_si512(comb->d8);
     __m512i h = _mm512_loadu_si512(comb->h);
     for (; blocks; blocks--, p += 64, position += 64) {
+        prefetch_x86(p);
         __m512i b0 = _mm512_loadu_si512(p), b1 = _mm512_loadu_si512(p - 1);
         __m512i b2 = _mm512_loadu_si512(p - 2), b3 = _mm512_loadu_si512(p - 3);
         __m512i pair = _mm512_add_epi8(b0, _mm512_add_epi8(b1, b1));
@@ -576,6 +597,7 @@ static void rows_avx2(rows_t *state, const uint8_t *p, size_t blocks, uint8_t de
     const __m256i quote = _mm256_set1_epi8('"'), field = _mm256_set1_epi8((char)delimiter);
     rows_t rows = *state; /* in registers */
     for (; blocks; blocks--, p += 64) {
+        prefetch_x86(p);
         __m256i low = _mm256_loadu_si256((const __m256i *)p);
         __m256i high = _mm256_loadu_si256((const __m256i *)(p + 32));
         uint64_t terminators = equal_avx2(low, high, newline) | equal_avx2(low, high, cr);
@@ -597,6 +619,7 @@ static void rows_avx512(rows_t *state, const uint8_t *p, size_t blocks, uint8_t 
     const __m512i quote = _mm512_set1_epi8('"'), field = _mm512_set1_epi8((char)delimiter);
     rows_t rows = *state;
     for (; blocks; blocks--, p += 64) {
+        prefetch_x86(p);
         __m512i b = _mm512_loadu_si512(p);
         uint64_t terminators = _mm512_cmpeq_epi8_mask(b, newline) | _mm512_cmpeq_epi8_mask(b, cr);
         uint64_t quotes = quoting ? _mm512_cmpeq_epi8_mask(b, quote) : 0;
