@@ -1,0 +1,1 @@
+"""The tests of datav; `tests.support` is what they share."""
