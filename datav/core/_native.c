@@ -142,12 +142,12 @@ INLINE void list_push(list_t *list, uint64_t item)
  *
  * The kernels below differ only in how they spell this.  Each takes whole blocks of 64 bytes at
  * `p`, may read p[-3 .. 64*blocks-1], carries `comb_t` from call to call, and reports positions
- * where h == CT and the h of 64 positions before was 5 modulo 8.
+ * where h == CT and bits 3 to 5 of the h of 64 positions before are those of GATE.
  */
 
-#define CT 0x58
-#define GATE_MASK 7
-#define GATE 5
+#define CT 0x76
+#define GATE_MASK 0x38
+#define GATE 0x18
 #define SEED UINT64_C(0x9E3779B97F4A7C15)
 #define MUL UINT64_C(0xD6E8FEB86659FD93)
 #define LEAD 512 /* bytes before the first tested position that make the state exact */

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     Words = NDArray[np.uint64]
 
 # The chunker's constants: part of the format, see docs/formats/chunking.md.
-CT = 0x58
-GATE_MASK, GATE = 7, 5
+CT = 0x76
+GATE_MASK, GATE = 0x38, 0x18
 SEED = 0x9E3779B97F4A7C15
 MUL = 0xD6E8FEB86659FD93
 LEAD = 512
