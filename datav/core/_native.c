@@ -745,7 +745,7 @@ static void find_ids(const uint8_t *ids, uint32_t n, const uint8_t *fanout, unsi
  *
  * zstd gains from bytes that are unevenly frequent and from strings that come back.  The first is
  * seen in a histogram of a sample: if a byte has probability p[v], sum p[v]^2 is 1/256 for noise
- * and larger for all else.  The second is seen by looking at the eight bytes behind each 0xA5 of
+ * and larger for all else; counted as pairs of equal bytes, in all and slice by slice.  The second is seen by looking at the eight bytes behind each 0xA5 of
  * the whole chunk: a repeated string shows the same eight bytes again, at whatever distance.
  */
 
@@ -755,32 +755,44 @@ static void find_ids(const uint8_t *ids, uint32_t n, const uint8_t *fanout, unsi
 #define ANCHOR 0xA5
 #define ANCHOR_SLOTS_LOG 10
 
+/* Adds a slice to the histogram `seen` and its pairs of equal bytes to `pairs`; returns how many
+ * pairs it has in itself. */
+static unsigned add_slice(const uint8_t *p, size_t size, uint16_t seen[256], uint64_t *pairs)
+{
+    uint8_t here[256];
+    unsigned own = 0;
+    memset(here, 0, sizeof here);
+    for (size_t i = 0; i < size; i++) {
+        own += here[p[i]]++;
+        *pairs += seen[p[i]]++;
+    }
+    return own;
+}
+
 static int is_even(const uint8_t *data, size_t n)
 {
-    /* Four histograms: equal neighbours would wait for one another in one. */
-    uint16_t seen[4][256];
+    uint16_t seen[256];
+    uint64_t pairs = 0, m = SLICES * SLICE;
+    int uneven_slices = 0, allowed = 0;
     memset(seen, 0, sizeof seen);
-    size_t m = SLICES * SLICE;
+    /* 128 bytes of noise have 31.75 pairs, compressed files up to 90 in places, text over 400. */
     if (n <= m) {
         m = n;
-        for (size_t i = 0; i < n; i++)
-            seen[i & 3][data[i]]++;
+        /* All is looked at, and one slice may be the header of a compressed file. */
+        allowed = 1;
+        for (size_t at = 0; at < n; at += SLICE)
+            uneven_slices += add_slice(data + at, n - at < SLICE ? n - at : SLICE, seen, &pairs) > 100;
     } else {
+        size_t stratum = n / SLICES;
         for (size_t k = 0; k < SLICES; k++) {
-            const uint8_t *p = data + (n - SLICE) / (SLICES - 1) * k;
-            for (size_t i = 0; i < SLICE; i++)
-                seen[i & 3][p[i]]++;
+            /* Not at even distances, which could fall in step with the data. */
+            size_t shift = ((k + 1) * 40503 & 0xFFFF) % (stratum - SLICE + 1);
+            uneven_slices += add_slice(data + stratum * k + shift, SLICE, seen, &pairs) > 100;
         }
     }
-    uint64_t pairs = 0; /* ordered pairs of equal bytes, m * (m - 1) / 256 expected of noise */
-    for (int v = 0; v < 256; v++) {
-        uint64_t c = (uint64_t)seen[0][v] + seen[1][v] + seen[2][v] + seen[3][v];
-        pairs += c * c;
-    }
-    pairs -= m;
-    uint64_t expected = (uint64_t)m * (m - 1);
-    /* 19/16 of what noise has, about 2 % for an entropy coder; m/4 is three standard deviations. */
-    return pairs * 4096 <= expected * 19 + (uint64_t)m * 1024;
+    /* Noise has m * (m - 1) / 512 pairs.  19/16 of that is about 2 % for an entropy coder; m/8 is
+     * three standard deviations. */
+    return uneven_slices <= allowed && pairs * 8192 <= m * (m - 1) * 19 + m * 1024;
 }
 
 static int has_repeats(find_byte_fn find_byte, const uint8_t *data, size_t n)

@@ -430,11 +430,11 @@ def is_incompressible(data: ReadableBuffer, /) -> bool:
     saved; False promises nothing.  Rates on real data: docs/decisions/0001-chunker.md.  Data under
     512 bytes is never flagged.
 
-    Two things make zstd gain.  Uneven bytes show in a histogram of 32 slices of 128 bytes: the
-    sum of squares is smallest for noise.  Strings that come back show as equal eight bytes
-    behind two bytes of 0xA5, looked for in the whole of `data`.
+    Two things make zstd gain.  Uneven bytes show in 32 slices of 128 bytes: noise has the fewest
+    pairs of equal bytes, in all and in each slice.  Strings that come back show as equal eight bytes
+    behind two bytes 0xA5, looked for in the whole of `data`.
 
-    Cost: about 2 microseconds for 64 KiB native.
+    Cost: about 12 microseconds for 64 KiB native.
     """
     array = _bytes(data)
     return len(array) >= _FLAG_SMALLEST and _is_even(array) and not _has_repeats(array)
@@ -455,15 +455,29 @@ def incompressible_flags(data: ReadableBuffer, ends: ReadableBuffer, /) -> bytes
 
 
 def _is_even(array: Bytes) -> bool:
-    n = len(array)
-    if n > _SLICES * _SLICE:
-        step = (n - _SLICE) // (_SLICES - 1)
-        array = np.concatenate([array[step * k : step * k + _SLICE] for k in range(_SLICES)])
-    m = len(array)
+    n, m, allowed = len(array), _SLICES * _SLICE, 0
+    if n <= m:
+        # All is looked at, and one slice may be the header of a compressed file.
+        m, allowed = n, 1
+        slices = [array[at : at + _SLICE] for at in range(0, n, _SLICE)]
+    else:
+        stratum = n // _SLICES
+        # Not at even distances, which could fall in step with the data.
+        shifts = [((k + 1) * 40503 & 0xFFFF) % (stratum - _SLICE + 1) for k in range(_SLICES)]
+        starts = [stratum * k + shift for k, shift in enumerate(shifts)]
+        slices = [array[start : start + _SLICE] for start in starts]
+    # 128 bytes of noise have 31.75 pairs, compressed files up to 90 in places, text over 400.
+    uneven_slices = sum(_pairs(piece) > 100 for piece in slices)
+    # Noise has m * (m - 1) / 512 pairs.  19/16 of that is about 2 % for an entropy coder; m/8 is
+    # three standard deviations.
+    pairs = _pairs(np.concatenate(slices))
+    return uneven_slices <= allowed and pairs * 8192 <= m * (m - 1) * 19 + m * 1024
+
+
+def _pairs(array: Bytes) -> int:
+    """How many pairs of positions hold equal bytes."""
     counts = np.bincount(array, minlength=256).astype(np.int64)
-    pairs = int((counts * counts).sum()) - m
-    # 19/16 of what noise has, about 2 % for an entropy coder; m/4 is three standard deviations.
-    return pairs * 4096 <= m * (m - 1) * 19 + m * 1024
+    return int((counts * (counts - 1)).sum()) // 2
 
 
 def _has_repeats(array: Bytes) -> bool:
