@@ -22,11 +22,14 @@
  * no index is derived twice from the same bytes.
  */
 
+/* tests/fuzz/fuzz_native.c includes this file without its binding, to run where no Python is. */
+#ifndef DATAV_NATIVE_WITHOUT_PYTHON
 #define PY_SSIZE_T_CLEAN
 #ifndef Py_LIMITED_API
 #define Py_LIMITED_API 0x030B0000
 #endif
 #include <Python.h>
+#endif
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -45,13 +48,20 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #if defined(__x86_64__)
 #define HAVE_X86 1
+#define HAVE_AVX512 1
 #include <immintrin.h>
 #define TARGET(x) __attribute__((target(x)))
 #endif
-#else /* MSVC: the plain loops below are vectorised for SSE2 by its optimiser */
+#else
 #define INLINE static __forceinline
 #define NOINLINE static __declspec(noinline)
 #define UNLIKELY(x) (x)
+#if defined(_M_X64)
+#define HAVE_X86 1
+#include <immintrin.h>
+#include <intrin.h>
+#define TARGET(x) /* this compiler takes any intrinsic anywhere */
+#endif
 #endif
 #if defined(__aarch64__) && defined(__ARM_NEON) && !defined(HAVE_X86)
 #define HAVE_NEON 1
@@ -301,6 +311,7 @@ static void comb_avx2(comb_t *comb, const uint8_t *p, size_t blocks, size_t posi
     _mm256_storeu_si256((__m256i *)(comb->h + 32), h_high);
 }
 
+#ifdef HAVE_AVX512
 TARGET("avx512f,avx512bw")
 static void comb_avx512(comb_t *comb, const uint8_t *p, size_t blocks, size_t position, const scan_t *scan)
 {
@@ -332,6 +343,7 @@ static void comb_avx512(comb_t *comb, const uint8_t *p, size_t blocks, size_t po
     _mm512_storeu_si512(comb->d8, d8_before);
     _mm512_storeu_si512(comb->h, h);
 }
+#endif
 
 #endif /* HAVE_X86 */
 
@@ -607,6 +619,7 @@ static void rows_avx2(rows_t *state, const uint8_t *p, size_t blocks, uint8_t de
     *state = rows;
 }
 
+#ifdef HAVE_AVX512
 TARGET("avx512f,avx512bw") static uint64_t find_byte_avx512(const uint8_t *p, uint8_t byte)
 {
     return _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(p), _mm512_set1_epi8((char)byte));
@@ -627,6 +640,7 @@ static void rows_avx512(rows_t *state, const uint8_t *p, size_t blocks, uint8_t 
     }
     *state = rows;
 }
+#endif
 
 #endif /* HAVE_X86 */
 
@@ -844,8 +858,10 @@ typedef struct {
 
 /* Best first; the last one always runs. */
 static const variant_t VARIANTS[] = {
-#ifdef HAVE_X86
+#ifdef HAVE_AVX512
     {"avx512", comb_avx512, rows_avx512, find_byte_avx512},
+#endif
+#ifdef HAVE_X86
     {"avx2", comb_avx2, rows_avx2, find_byte_avx2},
 #endif
 #ifdef HAVE_NEON
@@ -857,22 +873,37 @@ static const variant_t VARIANTS[] = {
 
 static int can_run(const variant_t *variant)
 {
-#ifdef HAVE_X86
+#if defined(HAVE_X86) && defined(__GNUC__)
     __builtin_cpu_init();
     if (strcmp(variant->name, "avx512") == 0)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("popcnt");
     if (strcmp(variant->name, "avx2") == 0)
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+#elif defined(HAVE_X86)
+    if (strcmp(variant->name, "avx2") == 0) {
+        int most[4], first[4], seventh[4];
+        __cpuid(most, 0);
+        if (most[0] < 7)
+            return 0;
+        __cpuid(first, 1);
+        __cpuidex(seventh, 7, 0);
+        /* The operating system saves registers by XSAVE, and the wide ones are among them. */
+        if (!(first[2] & 1 << 27) || (_xgetbv(0) & 6) != 6)
+            return 0;
+        return (seventh[1] & 1 << 5) != 0;
+    }
 #endif
     (void)variant;
     return 1;
 }
 
+/* ---------------------------------------------------------------- 9. the binding */
+
+#ifndef DATAV_NATIVE_WITHOUT_PYTHON
+
 /* One for the process: written when the module loads and by use(), both with the lock held. */
 static const variant_t *active = &VARIANTS[VARIANT_COUNT - 1];
-
-/* ---------------------------------------------------------------- 9. the binding */
 
 /* Below this, giving up the interpreter lock costs more than the work. */
 #define UNLOCK_SIZE 8192
@@ -1332,3 +1363,5 @@ PyMODINIT_FUNC PyInit__native(void)
 {
     return PyModuleDef_Init(&MODULE);
 }
+
+#endif /* DATAV_NATIVE_WITHOUT_PYTHON */
