@@ -1,0 +1,439 @@
+"""Manifests: the text file `NAME.datav` that git tracks in place of the dataset `NAME`.
+
+The text is specified in docs/formats/manifest.md, and this module is the only code that knows it.
+Pure: bytes in, values out.
+
+A manifest is hostile input: it comes out of git, where anybody may have edited it.  Two things in it
+are the user's and survive every rewrite: the key of the table, and everything from `[meta]` on.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NoReturn, TypeVar
+
+from datav.errors import FormatError
+from datav.formats.entry import EMPTY_CONTENT, Content
+from datav.ids import ChunkId, Id, NodeId
+
+VERSION = 1
+
+MAX_SIZE = 2**20
+"""A reader takes no more than this into memory, whatever a repository holds."""
+
+MAX_COLUMNS = 1000
+"""More are counted, not listed: nobody reviews them."""
+
+MAX_DEPTH = 13
+"""Trees have levels 0 to 12 (docs/formats/tree.md); the depth of a content is the level of its root + 1."""
+
+# Column names may be of any length; half of the largest manifest is left for [meta] and the rest.
+_COLUMNS_BUDGET = MAX_SIZE // 2
+
+# Integers of TOML are signed and of 64 bits.
+_MAX_INT = 2**63 - 1
+
+# tomllib needs the square of a dotted key's parts in time and memory; 16 000 parts cost gigabytes.
+_MAX_KEY_PARTS = 100
+
+_BANNER = "# Tracked by datav: the data itself is not in git. `datav checkout` brings it back."
+
+Kind = Literal["file", "directory"]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnInfo:
+    """One column of a table, as a reviewer wants to see it."""
+
+    name: str
+    """As it stands in the data: may be empty, and may occur twice."""
+    type: str
+    nulls: int | None = None
+    """None when no footer states it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """What a manifest says of a file that is a table."""
+
+    format: str
+    """`csv`, `tsv`, `jsonl`, `parquet` or `arrow`; a reader leaves alone what it does not know."""
+    encoding: str | None
+    """Of text tables."""
+    delimiter: str | None
+    """Of text tables with one: a single character."""
+    rows: int | None
+    """The header not counted; None when it could not be known."""
+    key: tuple[str, ...]
+    """The columns that identify a row: the user's."""
+    columns: tuple[ColumnInfo, ...]
+    """In order, at most MAX_COLUMNS."""
+    more_columns: int
+    """Those not listed."""
+    sampled: bool
+    """The types are what the first rows show, not what the file states."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One version of one dataset."""
+
+    kind: Kind
+    content: Content
+    """Of a directory: its id is the root of the directory tree, its depth that node's level + 1."""
+    files: int
+    """Entries of a directory; 1 for a file."""
+    executable: bool = False
+    table: TableInfo | None = None
+    meta: str = ""
+    """The user's text at the end to the letter, `[meta]` line and comments included; empty without one."""
+
+
+class ManifestConflictError(FormatError):
+    """git left conflict markers in a manifest."""
+
+    code = "manifest-conflict"
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Return the text of `manifest`.
+
+    Raises:
+        FormatError: no reader would take the text: too long, a number out of range, a text that is not
+            Unicode, a `meta` that is not the tail of a manifest.  Such a manifest is never written.
+    """
+    head = "\n".join(_head_lines(manifest)) + "\n"
+    text = f"{head}\n{manifest.meta}" if manifest.meta else head
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as exc:
+        raise FormatError("a manifest cannot hold a text with a lone surrogate") from exc
+    if parse_manifest(data, "to be written") != manifest:
+        raise FormatError("the manifest to be written would not read back as it is")
+    return data
+
+
+def parse_manifest(data: bytes, where: str) -> Manifest:
+    """Return what the text of a manifest says; the inverse of `encode_manifest`.
+
+    Args:
+        data: the whole text, hostile.
+        where: names it in errors.
+
+    Raises:
+        ManifestConflictError: it has the marks of an unfinished git merge.
+        FormatError: it is not a manifest, or one that a newer datav wrote.
+    """
+    text = _decode(data, where)
+    head, meta = _split_meta(text)
+    fields = _Fields(_parse_toml(head, where), where)
+    _check_version(fields)
+    manifest = _read_manifest(fields)
+    _check_meta(meta, text.count("\n") - meta.count("\n"), where)
+    return replace(manifest, meta=meta)
+
+
+def keep_users_part(new: Manifest, old: Manifest) -> Manifest:
+    """Return `new` with what is the user's in `old`: `[meta]`, and the key while there is a table."""
+    table = new.table
+    if table is not None and old.table is not None:
+        table = replace(table, key=old.table.key)
+    return replace(new, table=table, meta=old.meta)
+
+
+def limit_columns(columns: Sequence[ColumnInfo]) -> tuple[tuple[ColumnInfo, ...], int]:
+    """Return the columns that a manifest lists, and how many it only counts."""
+    room = _COLUMNS_BUDGET
+    for i, column in enumerate(columns[:MAX_COLUMNS]):
+        room -= len(_column_line(column).encode("utf-8", "surrogatepass"))
+        if room < 0:
+            return tuple(columns[:i]), len(columns) - i
+    return tuple(columns[:MAX_COLUMNS]), max(0, len(columns) - MAX_COLUMNS)
+
+
+# Writing
+
+
+def _head_lines(manifest: Manifest) -> Iterable[str]:
+    yield _BANNER
+    yield f"datav = {VERSION}"
+    yield f"kind = {_quote(manifest.kind)}"
+    yield f"id = {_quote(Id(manifest.content.id).text)}"
+    yield f"depth = {manifest.content.depth}"
+    yield f"bytes = {manifest.content.size}"
+    yield f"files = {manifest.files}"
+    if manifest.executable:
+        yield "executable = true"
+    if manifest.table is not None:
+        yield ""
+        yield from _table_lines(manifest.table)
+
+
+def _table_lines(table: TableInfo) -> Iterable[str]:
+    yield "[table]"
+    yield f"format = {_quote(table.format)}"
+    if table.encoding is not None:
+        yield f"encoding = {_quote(table.encoding)}"
+    if table.delimiter is not None:
+        yield f"delimiter = {_quote(table.delimiter)}"
+    if table.rows is not None:
+        yield f"rows = {table.rows}"
+    yield f"key = [{', '.join(_quote(name) for name in table.key)}]"
+    if table.sampled:
+        yield 'types = "sampled"'
+    yield "columns = ["
+    yield from map(_column_line, table.columns)
+    yield "]"
+    if table.more_columns:
+        yield f"more_columns = {table.more_columns}"
+
+
+def _column_line(column: ColumnInfo) -> str:
+    nulls = "" if column.nulls is None else f", nulls = {column.nulls}"
+    return f"  {{ name = {_quote(column.name)}, type = {_quote(column.type)}{nulls} }},"
+
+
+# What is written as an escape: what TOML demands, and what a terminal would obey or a reviewer not see
+# (C1, bidirectional marks and overrides, zero-width, tags).  A fixed list and not str.isprintable(), whose
+# answer depends on the Unicode of the Python that runs: a manifest must be the same bytes everywhere.
+_ESCAPED = re.compile(
+    '["\\\\\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb'
+    "\U000e0000-\U000e007f]"
+)
+_SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+
+
+def _quote(text: str) -> str:
+    return f'"{_ESCAPED.sub(_escape, text)}"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match[0]
+    if char in _SHORT:
+        return _SHORT[char]
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
+
+
+# Reading
+
+
+_META_LINE = re.compile(r"""^[ \t]*\[{1,2}[ \t]*(?:meta|"meta"|'meta')[ \t]*[.\]]""", re.MULTILINE)
+_BLANK_OR_COMMENT = re.compile(r"[ \t\r]*(?:#.*)?")
+_CONFLICT = (
+    re.compile(r"^<{7}(?: |\r?$)", re.MULTILINE),
+    re.compile(r"^={7}\r?$", re.MULTILINE),
+    re.compile(r"^>{7}(?: |\r?$)", re.MULTILINE),
+)
+# Strings and comments.  One that does not end takes the rest, so that the scan looks at no byte twice.
+_OPAQUE = re.compile(
+    r'''"""(?:[^"\\]|\\.|"(?!""))*+(?:"{3,5}|\Z)'''
+    r"""|'''(?:[^']|'(?!''))*+(?:'{3,5}|\Z)"""
+    r"""|"(?:[^"\\\n]|\\[^\n])*+"?|'[^'\n]*+'?|\#[^\n]*+""",
+    re.DOTALL,
+)
+_DOTTED = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{_MAX_KEY_PARTS}}}")
+
+
+def _decode(data: bytes, where: str) -> str:
+    if len(data) > MAX_SIZE:
+        _refuse(where, f"is longer than {MAX_SIZE} bytes")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as exc:
+        raise FormatError(f"manifest {where}: is not UTF-8 (byte {exc.start})") from exc
+    if _has_conflict(text):
+        raise ManifestConflictError(
+            f"manifest {where}: has git conflict markers", hint="run `datav resolve` on the dataset"
+        )
+    return text
+
+
+def _has_conflict(text: str) -> bool:
+    # All three, in order: a row of equals signs alone may underline a title in the user's [meta].
+    at = 0
+    for mark in _CONFLICT:
+        found = mark.search(text, at)
+        if found is None:
+            return False
+        at = found.end()
+    return True
+
+
+def _split_meta(text: str) -> tuple[str, str]:
+    """Cut after the last line of datav's own part; one empty line between the two belongs to neither.
+
+    Comments right above `[meta]` are the user's, so the cut is not at `[meta]` itself.  A `[meta]` line
+    inside a string of several lines cuts there, and then the head is no TOML: datav writes no such string.
+    """
+    found = _META_LINE.search(text)
+    lines = text[: found.start() if found else len(text)].split("\n")
+    last = len(lines)
+    while last and _BLANK_OR_COMMENT.fullmatch(lines[last - 1]):
+        last -= 1
+    cut = min(len(text), sum(len(line) + 1 for line in lines[:last]))
+    head, tail = text[:cut], text[cut:]
+    tail = tail.removeprefix("\r\n") if tail.startswith("\r") else tail.removeprefix("\n")
+    return head, tail if tail.strip(" \t\r\n") else ""
+
+
+def _parse_toml(text: str, where: str, skipped_lines: int = 0) -> dict[str, Any]:
+    # Any: what tomllib returns; _Fields checks every value that is used.
+    if _DOTTED.search(_OPAQUE.sub("q", text)):
+        _refuse(where, f"has a key of more than {_MAX_KEY_PARTS} parts")
+    try:
+        return tomllib.loads("\n" * skipped_lines + text)
+    except (ValueError, RecursionError) as exc:
+        # ValueError and not only its subclass TOMLDecodeError: an integer of too many digits.
+        raise FormatError(f"manifest {where}: is not TOML: {str(exc)[:200]}") from exc
+
+
+def _check_version(fields: "_Fields") -> None:
+    version = fields.integer("datav", low=1)
+    if version > VERSION:
+        fields.refuse(f"was written by a newer datav (this one reads version {VERSION})")
+
+
+def _check_meta(meta: str, lines_above: int, where: str) -> None:
+    parsed = _parse_toml(meta, where, lines_above)
+    others = [name for name in parsed if name != "meta"]
+    if others:
+        _refuse(where, f"[meta] must come last, and {_show(others[0])} is behind it")
+    if not isinstance(parsed.get("meta", {}), dict):
+        _refuse(where, "[meta] must be a table")
+
+
+def _read_manifest(fields: "_Fields") -> Manifest:
+    kind = fields.text("kind")
+    if kind not in ("file", "directory"):
+        fields.refuse("`kind` is neither `file` nor `directory`")
+    is_file = kind == "file"
+    depth = fields.integer("depth", low=0 if is_file else 1, high=MAX_DEPTH)
+    content = Content(fields.id("id", ChunkId if depth == 0 else NodeId), depth, fields.integer("bytes"))
+    files = fields.integer("files")
+    executable = fields.boolean("executable")
+    table = fields.table("table")
+    if is_file and files != 1:
+        fields.refuse("a file has `files = 1`")
+    if is_file and (content.size == 0 or content.id == EMPTY_CONTENT.id) and content != EMPTY_CONTENT:
+        fields.refuse("`id`, `depth` and `bytes` do not agree on whether the file is empty")
+    if not is_file and (executable or table is not None):
+        fields.refuse("a directory has neither `executable` nor [table]")
+    fields.finish()
+    info = None if table is None else _read_table(table)
+    return Manifest("file" if is_file else "directory", content, files, executable, info)
+
+
+def _read_table(fields: "_Fields") -> TableInfo:
+    types = fields.optional("types", fields.text)
+    if types not in (None, "sampled"):
+        fields.refuse("`types` is not `sampled`")
+    delimiter = fields.optional("delimiter", fields.text)
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
+        fields.refuse("`delimiter` is not a single character that can part cells")
+    table = TableInfo(
+        format=fields.word("format"),
+        encoding=fields.optional("encoding", fields.word),
+        delimiter=delimiter,
+        rows=fields.optional("rows", fields.integer),
+        key=tuple(fields.texts("key")),
+        columns=tuple(map(_read_column, fields.tables("columns"))),
+        more_columns=fields.optional("more_columns", fields.integer) or 0,
+        sampled=types is not None,
+    )
+    if len(table.columns) > MAX_COLUMNS:
+        fields.refuse(f"lists more than {MAX_COLUMNS} columns")
+    if len(set(table.key)) != len(table.key):
+        fields.refuse("`key` names a column twice")
+    fields.finish()
+    return table
+
+
+def _read_column(fields: "_Fields") -> ColumnInfo:
+    column = ColumnInfo(fields.text("name"), fields.text("type"), fields.optional("nulls", fields.integer))
+    fields.finish()
+    return column
+
+
+_WORD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
+
+
+class _Fields:
+    """The fields of one TOML table, taken one at a time, each with its type checked."""
+
+    def __init__(self, values: Mapping[str, Any], where: str, prefix: str = "") -> None:
+        self._values = dict(values)
+        self._where = where
+        self._prefix = prefix
+
+    def refuse(self, reason: str) -> NoReturn:
+        _refuse(self._where, reason)
+
+    def text(self, name: str) -> str:
+        value: str = self._take(name, str, "a string")
+        return value
+
+    def word(self, name: str) -> str:
+        """A short name of a format or an encoding.  Open, so that a new one needs no new version."""
+        value = self.text(name)
+        if not _WORD.fullmatch(value):
+            self.refuse(f"`{self._prefix}{name}` is not the name of one")
+        return value
+
+    def integer(self, name: str, *, low: int = 0, high: int = _MAX_INT) -> int:
+        value: int = self._take(name, int, "an integer")
+        if not low <= value <= high:
+            self.refuse(f"`{self._prefix}{name}` is not between {low} and {high}")
+        return value
+
+    def boolean(self, name: str) -> bool:
+        return name in self._values and bool(self._take(name, bool, "true or false"))
+
+    def id(self, name: str, kind: type[Id]) -> bytes:
+        try:
+            return bytes(kind.parse(self.text(name)))
+        except FormatError as exc:
+            raise FormatError(f"manifest {self._where}: `{name}`: {exc}") from exc
+
+    def texts(self, name: str) -> list[str]:
+        values: list[Any] = self._take(name, list, "a list of strings") if name in self._values else []
+        if not all(type(value) is str for value in values):
+            self.refuse(f"`{self._prefix}{name}` is not a list of strings")
+        return values
+
+    def table(self, name: str) -> "_Fields | None":
+        if name not in self._values:
+            return None
+        return _Fields(self._take(name, dict, "a table"), self._where, f"{self._prefix}{name}.")
+
+    def tables(self, name: str) -> "list[_Fields]":
+        values: list[Any] = self._take(name, list, "a list of tables")
+        if not all(type(value) is dict for value in values):
+            self.refuse(f"`{self._prefix}{name}` is not a list of tables")
+        return [_Fields(value, self._where, f"{self._prefix}{name}.") for value in values]
+
+    def optional(self, name: str, read: Callable[[str], _T]) -> _T | None:
+        return read(name) if name in self._values else None
+
+    def finish(self) -> None:
+        """Refuse what nobody took: a misspelt name must not be lost silently."""
+        for name in self._values:
+            self.refuse(f"has {_show(self._prefix + name)}, which is not a field of a manifest")
+
+    # Any: the caller states the type, and it is checked here.
+    def _take(self, name: str, kind: type, what: str) -> Any:
+        if name not in self._values:
+            self.refuse(f"has no `{self._prefix}{name}`")
+        value = self._values.pop(name)
+        if type(value) is not kind:  # and not isinstance: True is no integer
+            self.refuse(f"`{self._prefix}{name}` is not {what}")
+        return value
+
+
+def _show(name: str) -> str:
+    return _quote(name[:80])
+
+
+def _refuse(where: str, reason: str) -> NoReturn:
+    raise FormatError(f"manifest {where}: {reason}")

@@ -1,0 +1,63 @@
+"""Manifests of version 1 as they were first written: readable for ever, and written so again.
+
+The files are never regenerated: a change that breaks this test breaks the format.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from datav.formats.entry import EMPTY_CONTENT, Content
+from datav.formats.manifest import ColumnInfo, Manifest, TableInfo, encode_manifest, parse_manifest
+
+HERE = Path(__file__).parent / "manifest"
+
+MANIFESTS = {
+    "table.datav": Manifest(
+        "file",
+        Content(bytes(range(32)), 1, 482113),
+        1,
+        table=TableInfo(
+            format="csv",
+            encoding="utf-8",
+            delimiter=",",
+            rows=3987,
+            key=("id",),
+            columns=(ColumnInfo("id", "integer"), ColumnInfo("code", "text")),
+            more_columns=0,
+            sampled=True,
+        ),
+        meta='# asked by mail\n[meta]\nsource = "ourairports.com"\n\n[meta.units]\nelevation = "ft"\n',
+    ),
+    "parquet.datav": Manifest(
+        "file",
+        Content(bytes(range(32, 64)), 2, 2**40),
+        1,
+        table=TableInfo(
+            format="parquet",
+            encoding=None,
+            delimiter=None,
+            rows=0,
+            key=(),
+            columns=(
+                ColumnInfo("t", "timestamp[ms, tz=UTC]", 0),
+                ColumnInfo("", "struct<a: int32>"),
+                ColumnInfo('"\\\b\t\n\f\r\0\x1b\x7f\x85\u202e\u2028\ufeff é日😀\U000e0041', "string", 7),
+            ),
+            more_columns=12,
+            sampled=False,
+        ),
+    ),
+    "empty.datav": Manifest("file", EMPTY_CONTENT, 1, executable=True),
+    "directory.datav": Manifest("directory", Content(bytes(range(64, 96)), 3, 123456789), 250),
+}
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_a_manifest_written_long_ago_is_read(name):
+    assert parse_manifest((HERE / name).read_bytes(), name) == MANIFESTS[name]
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_a_manifest_is_written_as_it_was_long_ago(name):
+    assert encode_manifest(MANIFESTS[name]) == (HERE / name).read_bytes()

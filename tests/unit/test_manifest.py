@@ -1,0 +1,277 @@
+"""datav.formats.manifest: what is refused, what survives, what a reviewer sees."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from datav.errors import FormatError
+from datav.formats.entry import EMPTY_CONTENT, Content
+from datav.formats.manifest import (
+    MAX_COLUMNS,
+    MAX_SIZE,
+    ColumnInfo,
+    Manifest,
+    ManifestConflictError,
+    TableInfo,
+    encode_manifest,
+    keep_users_part,
+    limit_columns,
+    parse_manifest,
+)
+from datav.ids import hash_chunk
+
+CONTENT = Content(bytes(hash_chunk(b"id,name\n")), 0, 8)
+TABLE = TableInfo(
+    "csv", "utf-8", ",", 0, ("id",), (ColumnInfo("id", "empty"), ColumnInfo("name", "empty")), 0, True
+)
+FILE = Manifest("file", CONTENT, 1, table=TABLE)
+TEXT = encode_manifest(FILE).decode()
+
+
+def parse(text: str) -> Manifest:
+    return parse_manifest(text.encode(), "a.csv.datav")
+
+
+def with_meta(text: str) -> Manifest:
+    return replace(FILE, meta=text)
+
+
+def test_a_reviewer_sees_one_thing_a_line():
+    text = encode_manifest(FILE).decode()
+
+    assert text == (
+        "# Tracked by datav: the data itself is not in git. `datav checkout` brings it back.\n"
+        "datav = 1\n"
+        'kind = "file"\n'
+        f'id = "{hash_chunk(b"id,name" + bytes([10])).text}"\n'
+        "depth = 0\n"
+        "bytes = 8\n"
+        "files = 1\n"
+        "\n"
+        "[table]\n"
+        'format = "csv"\n'
+        'encoding = "utf-8"\n'
+        'delimiter = ","\n'
+        "rows = 0\n"
+        'key = ["id"]\n'
+        'types = "sampled"\n'
+        "columns = [\n"
+        '  { name = "id", type = "empty" },\n'
+        '  { name = "name", type = "empty" },\n'
+        "]\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        "[meta]\n",
+        "[meta]",
+        '[meta]\nsource = "x" # why\n\n\n# a comment\n[meta.units]\nm="m"\n[[meta.by]]\nname = \'A\'\n',
+        "# above\n\n# and again\n[meta] # here\n\ta = 1\n\n",
+        "\n\n[meta]\r\na = 1\r\n",
+        "[ 'meta' . \"x y\" ]\na = 1\n",
+        '[meta]\ntext = """\n[meta]\n[table]\n=======\n"""\n',
+        "# nothing but a comment\n",
+        "[meta]\n" + "日本語 = 1\n".replace("日本語", '"日本語"'),
+    ],
+)
+def test_what_the_user_wrote_survives_to_the_letter(meta):
+    once = encode_manifest(with_meta(meta))
+
+    again = parse_manifest(once, "x")
+
+    assert again.meta == meta
+    assert encode_manifest(replace(again, files=1)) == once
+
+
+def test_a_meta_table_without_an_empty_line_before_it_is_the_users_all_the_same():
+    assert parse(TEXT + "[meta]\na = 1\n").meta == "[meta]\na = 1\n"
+    assert parse(TEXT + "# why\n[meta]\n").meta == "# why\n[meta]\n"
+    assert parse(TEXT + "\n\n  \n").meta == ""
+
+
+def test_a_manifest_with_the_line_ends_of_windows_says_the_same():
+    assert parse(TEXT.replace("\n", "\r\n")) == FILE
+    assert parse((TEXT + "\n[meta]\na = 1\n").replace("\n", "\r\n")).meta == "[meta]\r\na = 1\r\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        'a"b\\c',
+        "a\nb\r\tc\0\x1b[31m\x7f\x85",
+        "\u202egnp.exe",
+        "😀\U000e0041",
+        "\ufeffid",
+        "[meta]",
+        "'''",
+        "#",
+    ],
+)
+def test_a_column_may_be_named_anything(name):
+    columns = (ColumnInfo(name, "text", 0), ColumnInfo(name, "text", None))
+    manifest = replace(FILE, table=replace(TABLE, columns=columns, key=(name,)))
+
+    text = encode_manifest(manifest)
+
+    assert parse_manifest(text, "x") == manifest
+    assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", text)
+    assert "\u202e" not in text.decode()
+
+
+def test_a_lone_surrogate_is_never_written():
+    manifest = replace(FILE, table=replace(TABLE, columns=(ColumnInfo("\ud800", "text"),)))
+
+    with pytest.raises(FormatError, match="surrogate"):
+        encode_manifest(manifest)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        replace(FILE, files=2),
+        replace(FILE, files=-1),
+        replace(FILE, content=CONTENT._replace(size=2**63)),
+        replace(FILE, content=CONTENT._replace(depth=14)),
+        replace(FILE, content=CONTENT._replace(size=0)),
+        replace(FILE, content=EMPTY_CONTENT._replace(size=1)),
+        replace(FILE, content=CONTENT._replace(id=b"short")),
+        replace(FILE, kind="directory"),
+        replace(FILE, table=replace(TABLE, rows=-1)),
+        replace(FILE, table=replace(TABLE, key=("a", "a"))),
+        replace(FILE, table=replace(TABLE, delimiter="")),
+        replace(FILE, table=replace(TABLE, delimiter="\n")),
+        replace(FILE, table=replace(TABLE, format="C S V")),
+        replace(FILE, table=replace(TABLE, columns=(ColumnInfo("a", "b"),) * (MAX_COLUMNS + 1))),
+        with_meta("[mata]\n"),
+        with_meta("a = 1\n"),
+        with_meta("\n"),
+        with_meta("[meta]\n[table]\n"),
+        with_meta("[[meta]]\n"),
+        with_meta("[meta]\n" + "#" * MAX_SIZE),
+    ],
+)
+def test_what_could_not_be_read_back_is_never_written(manifest):
+    with pytest.raises(FormatError):
+        encode_manifest(manifest)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("datav = 1", "datav = 2", "written by a newer datav"),
+        ("datav = 1", "datav = 0", "`datav` is not between"),
+        ("datav = 1", "datav = true", "`datav` is not an integer"),
+        ("datav = 1\n", "", "has no `datav`"),
+        ('kind = "file"', 'kind = "link"', "neither `file` nor `directory`"),
+        ('kind = "file"', "kind = 1", "`kind` is not a string"),
+        ('id = "b3:', 'id = "b3:zz', "is not an id"),
+        ("depth = 0", "depth = 14", "`depth` is not between 0 and 13"),
+        ("depth = 0", "depth = 0.0", "`depth` is not an integer"),
+        ("bytes = 8", "bytes = -8", "`bytes` is not between"),
+        ("bytes = 8", "bytes = 9223372036854775808", "`bytes` is not between"),
+        ("bytes = 8", "bytes = 0x" + "f" * 100_000, "`bytes` is not between"),
+        ("bytes = 8", "bytes = " + "9" * 10_000, "is not TOML"),
+        ("bytes = 8", "bytes = 0", "whether the file is empty"),
+        ("files = 1", "files = 2", "a file has `files = 1`"),
+        ("files = 1", 'files = 1\nexecutable = "yes"', "`executable` is not true or false"),
+        ("files = 1", "files = 1\nfiles = 1", "is not TOML"),
+        ("files = 1", "files = 1\nmeta.x = 1", 'has "meta"'),
+        ("[table]", "[mata]\n[table]", 'has "mata"'),
+        ("[table]", "[[table]]", "`table` is not a table"),
+        ("rows = 0", "raws = 0", 'has "table.raws"'),
+        ("rows = 0", "rows = 1.5", "`table.rows` is not an integer"),
+        ('key = ["id"]', 'key = "id"', "`table.key` is not a list of strings"),
+        ('key = ["id"]', "key = [1]", "`table.key` is not a list of strings"),
+        ('key = ["id"]', 'key = ["id", "id"]', "names a column twice"),
+        ('format = "csv"', 'format = "../csv"', "is not the name of one"),
+        ('delimiter = ","', 'delimiter = ",,"', "not a single character"),
+        ('types = "sampled"', 'types = "sure"', "`types` is not `sampled`"),
+        ('type = "empty" },', 'typ = "empty" },', "has no `table.columns.type`"),
+        ('type = "empty" },', 'type = "empty", unit = "m" },', 'has "table.columns.unit"'),
+        ("columns = [", "columns = [ 1,", "not a list of tables"),
+        ("]\n", "]\nmore_columns = -1\n", "`table.more_columns` is not between"),
+        ("files = 1", "files = 1\n" + "a." * 101 + "a = 1", "more than 100 parts"),
+        ("files = 1", "files = 1\nx = " + "[" * 100_000, "is not TOML"),
+        ("datav = 1", "\0", "is not TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(old, new, reason):
+    assert old in TEXT
+
+    with pytest.raises(FormatError) as error:
+        parse(TEXT.replace(old, new, 1))
+
+    assert reason in str(error.value)
+    assert str(error.value).startswith("manifest a.csv.datav: ")
+    assert len(str(error.value)) < 400
+
+
+def test_text_that_is_no_text_is_refused():
+    with pytest.raises(FormatError, match="not UTF-8"):
+        parse_manifest(b"datav = 1\n# \xff", "x")
+    with pytest.raises(FormatError, match="longer than"):
+        parse_manifest(b"#" * (MAX_SIZE + 1), "x")
+
+
+def test_what_follows_meta_is_named_with_its_line():
+    with pytest.raises(FormatError, match='must come last, and "other" is behind it'):
+        parse(TEXT + "\n[meta]\n[other]\n")
+    with pytest.raises(FormatError, match=f"line {TEXT.count(chr(10)) + 3}"):
+        parse(TEXT + "\n[meta]\na = = 1\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'datav = 1\n<<<<<<< HEAD\nid = "a"\n=======\nid = "b"\n>>>>>>> other\n',
+        TEXT.replace(
+            "rows = 0\n", "<<<<<<< HEAD\nrows = 0\n||||||| base\nrows = 2\n=======\nrows = 1\n>>>>>>> x\n"
+        ),
+        TEXT.replace("rows = 0\n", "<<<<<<< HEAD\r\nrows = 0\r\n=======\r\nrows = 1\r\n>>>>>>> x\r\n"),
+    ],
+)
+def test_an_unfinished_merge_is_told_from_damage(text):
+    with pytest.raises(ManifestConflictError, match="has git conflict markers") as error:
+        parse(text)
+
+    assert error.value.hint
+
+
+def test_an_empty_file_and_an_empty_directory_have_manifests():
+    empty_file = Manifest("file", EMPTY_CONTENT, 1, executable=True)
+    empty_directory = Manifest("directory", Content(CONTENT.id, 1, 0), 0)
+
+    for manifest in (empty_file, empty_directory):
+        assert parse_manifest(encode_manifest(manifest), "x") == manifest
+
+
+def test_key_and_meta_are_carried_to_the_next_version():
+    old = replace(FILE, meta="[meta]\na = 1\n")
+    new = replace(FILE, content=CONTENT._replace(size=9), table=replace(TABLE, key=(), rows=1))
+
+    kept = keep_users_part(new, old)
+
+    assert kept.meta == old.meta
+    assert kept.table == replace(TABLE, rows=1)
+    assert keep_users_part(replace(new, table=None), old).table is None
+
+
+def test_more_columns_than_anybody_reads_are_counted():
+    columns = [ColumnInfo(str(i), "text") for i in range(MAX_COLUMNS + 3)]
+
+    listed, more = limit_columns(columns)
+
+    assert (listed, more) == (tuple(columns[:MAX_COLUMNS]), 3)
+
+
+def test_names_that_would_not_fit_are_counted():
+    columns = [ColumnInfo("a", "text"), ColumnInfo("\x01" * MAX_SIZE, "text"), ColumnInfo("b", "text")]
+
+    listed, more = limit_columns(columns)
+
+    assert (listed, more) == (tuple(columns[:1]), 2)
+    encode_manifest(replace(FILE, table=replace(TABLE, columns=listed, more_columns=more)))
