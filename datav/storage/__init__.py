@@ -1,0 +1,1 @@
+"""Bytes under names: durable local files and leases."""

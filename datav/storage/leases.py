@@ -1,0 +1,171 @@
+"""Leases: who is writing to a store, and who is collecting.
+
+A lease is a file that its owner renews; a dead owner's lease is ignored and removed (docs/formats/store.md).
+Writers never wait for writers.  A writer waits for a live collector, a collector gives up when there is a live
+writer.  Both write their own lease first and look for the other second, so they cannot both miss each other;
+creating a file is all that is asked of the file system, so this works on NFS too.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from datav.errors import BusyError
+from datav.storage.durable import remove_file, write_atomic
+
+# Long, because a laptop may sleep and a sync may stall; a dead process on this host is noticed at once anyway.
+LIFETIME_S = 600.0
+RENEW_AFTER_S = 60.0
+_COLLECTOR = "collector"
+_WRITER_PREFIX = "writer-"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lease."""
+
+    host: str
+    pid: int
+    started: str
+    expires: float
+
+    def is_alive(self, now: float) -> bool:
+        if self.host == socket.gethostname() and os.name != "nt":
+            return _process_started(self.pid) == self.started
+        return now < self.expires
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+class Lease:
+    """A lease held by this process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._renewed = 0.0
+        self.renew()
+
+    def renew(self) -> None:
+        """Keep the lease.  Cheap to call often.
+
+        Raises:
+            BusyError: somebody took it away, because it had run out; what was done under it cannot be trusted.
+        """
+        now = time.time()
+        if now - self._renewed < RENEW_AFTER_S:
+            return
+        if self._renewed and not self._path.exists():
+            raise BusyError(
+                "this command was stopped for so long that its lease on the store ran out",
+                hint="run it again: what it stored is reused",
+            )
+        holder = {"host": socket.gethostname(), "pid": os.getpid(), "started": _process_started(os.getpid())}
+        write_atomic(self._path, json.dumps(holder | {"expires": now + LIFETIME_S}).encode(), sync=False)
+        self._renewed = now
+
+    def release(self) -> None:
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writer_lease(directory: Path, *, wait_s: float = 60.0) -> Iterator[Lease]:
+    """Hold a writer's lease; wait while a collector is at work.
+
+    Raises:
+        BusyError: the collector is still at work after `wait_s` seconds.
+    """
+    lease = Lease(directory / f"{_WRITER_PREFIX}{secrets.token_hex(8)}")
+    try:
+        end = time.monotonic() + wait_s
+        while (holder := _live_holder(directory / _COLLECTOR)) is not None:
+            if time.monotonic() > end:
+                raise BusyError(f"the store is being collected by {holder}", hint="wait for `datav gc` to end")
+            time.sleep(0.05)
+        yield lease
+    finally:
+        lease.release()
+
+
+@contextlib.contextmanager
+def collector_lease(directory: Path) -> Iterator[Lease]:
+    """Hold the collector's lease.
+
+    Raises:
+        BusyError: another collector or a writer is at work.
+    """
+    path = directory / _COLLECTOR
+    holder = _live_holder(path)
+    if holder is not None:
+        raise BusyError(f"the store is being collected by {holder} already")
+    claim = directory / f"{_COLLECTOR}-{secrets.token_hex(8)}"
+    lease = Lease(claim)
+    try:
+        _claim_exclusively(claim, path)
+        lease = _moved(lease, claim, path)
+        for writer in directory.glob(f"{_WRITER_PREFIX}*"):
+            holder = _live_holder(writer)
+            if holder is not None:
+                raise BusyError(f"{holder} is writing to the store", hint="run `datav gc` when it is done")
+        yield lease
+    finally:
+        lease.release()
+
+
+def _claim_exclusively(claim: Path, path: Path) -> None:
+    try:
+        os.link(claim, path)
+    except FileExistsError as exc:
+        raise BusyError("the store is being collected already") from exc
+    except OSError:
+        # No hard links here (FAT, some network shares): creating with O_EXCL is the next best.
+        with open(path, "xb") as file:
+            file.write(claim.read_bytes())
+
+
+def _moved(lease: Lease, claim: Path, path: Path) -> Lease:
+    lease.release()
+    lease._path = path
+    return lease
+
+
+def _live_holder(path: Path) -> Holder | None:
+    """Who holds the lease at `path`; None, and the file removed, when nobody who lives does."""
+    try:
+        raw = json.loads(path.read_bytes())
+        holder = Holder(str(raw["host"]), int(raw["pid"]), str(raw["started"]), float(raw["expires"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        # Torn by a power cut (leases are not synced): nobody who lives wrote it.
+        remove_file(path)
+        return None
+    if holder.is_alive(time.time()):
+        return holder
+    remove_file(path)
+    return None
+
+
+def _process_started(pid: int) -> str:
+    """What tells a process from a later one with the same number; "" when there is no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[19]
+    except OSError:
+        pass
+    if os.path.isdir("/proc/self"):
+        return ""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return "unknown"
+    except OSError:
+        return ""
+    return "unknown"

@@ -1,0 +1,1 @@
+"""Chunks by id over a storage: packing, lookup, trees, verify, collect."""

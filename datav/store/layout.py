@@ -1,0 +1,84 @@
+"""Where things lie in a store's directory, and how one begins (docs/formats/store.md)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from datav.errors import FormatError, StorageError
+from datav.ids import PackId
+from datav.storage.durable import make_directories, translating, write_atomic
+
+FORMAT_LINE = b"datav store 1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The names in a store."""
+
+    root: Path
+
+    @property
+    def format_file(self) -> Path:
+        return self.root / "format"
+
+    @property
+    def packs(self) -> Path:
+        return self.root / "packs"
+
+    @property
+    def index(self) -> Path:
+        return self.root / "index"
+
+    @property
+    def temporary(self) -> Path:
+        return self.root / "tmp"
+
+    @property
+    def locks(self) -> Path:
+        return self.root / "locks"
+
+    def pack(self, pack: PackId) -> Path:
+        return self.packs / f"{pack.hex()}.pack"
+
+    def pack_names(self) -> dict[PackId, int]:
+        """Every pack in the store and its size in bytes.  Files that are not named like packs are not ours."""
+        result = {}
+        with translating("list", self.packs):
+            for path in self.packs.iterdir():
+                name = path.name.removesuffix(".pack")
+                if name != path.name and len(name) == 64:
+                    try:
+                        result[PackId(bytes.fromhex(name))] = path.stat().st_size
+                    except (ValueError, FileNotFoundError):
+                        continue
+        return result
+
+
+def create_store(root: Path) -> Layout:
+    """Make an empty store at `root`; fine when there is one already.  Durable when it returns."""
+    layout = Layout(root)
+    if layout.format_file.exists():
+        return open_store(root)
+    for directory in (layout.packs, layout.index, layout.temporary, layout.locks):
+        make_directories(directory)
+    write_atomic(layout.format_file, FORMAT_LINE)
+    return layout
+
+
+def open_store(root: Path) -> Layout:
+    """Return the store at `root`.
+
+    Raises:
+        StorageError: there is none, or it cannot be read.
+        FormatError: it is of a newer version.
+    """
+    layout = Layout(root)
+    try:
+        line = layout.format_file.read_bytes()
+    except FileNotFoundError as exc:
+        raise StorageError(f"there is no store at {root}", hint="run `datav init`") from exc
+    except OSError as exc:
+        raise StorageError(f"cannot read the store at {root}: {exc.strerror}") from exc
+    if line != FORMAT_LINE:
+        shown = line[:40].decode("ascii", "replace").strip()
+        raise FormatError(f"the store at {root} is {shown!r}, which this datav does not know", hint="upgrade datav")
+    return layout

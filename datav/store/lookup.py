@@ -1,0 +1,112 @@
+"""Lookup: which ids a store has, and where.
+
+All index files of the store, memory-mapped.  Opening them costs the same whatever they hold.  Batches, not
+single ids: a lookup of a hundred ids costs little more than one of one.
+"""
+
+import mmap
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from datav.errors import FormatError, StorageError
+from datav.formats.index import ABSENT, Index, Place, open_index
+from datav.formats.words import u32_array
+from datav.ids import ID_SIZE, Buffer, PackId
+from datav.store.layout import Layout
+
+
+class OpenIndex(NamedTuple):
+    path: Path
+    index: Index
+    lost: frozenset[int]
+    """Numbers of packs that the index names and the store has no longer."""
+
+
+class Lookup:
+    """The indexes of one store as they were when last refreshed.  Used from several threads."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._open: tuple[OpenIndex, ...] = ()
+        self.refresh()
+
+    @property
+    def indexes(self) -> tuple[OpenIndex, ...]:
+        """Largest first."""
+        return self._open
+
+    def refresh(self) -> bool:
+        """Look at the directory again; return whether anything was different."""
+        try:
+            names = sorted(path for path in self._layout.index.iterdir() if path.suffix == ".idx")
+        except OSError as exc:
+            raise StorageError(f"cannot list {self._layout.index}: {exc.strerror}") from exc
+        packs = self._layout.pack_names().keys() if names else set()
+        known = {entry.path: entry for entry in self._open}
+        fresh = []
+        for path in names:
+            index = known[path].index if path in known else _map_index(path)
+            if index is not None:
+                lost = frozenset(n for n, pack in enumerate(index.packs) if pack not in packs)
+                fresh.append(OpenIndex(path, index, lost))
+        fresh.sort(key=lambda entry: -entry.index.count)
+        changed = tuple(fresh) != self._open
+        self._open = tuple(fresh)
+        return changed
+
+    def contains(self, ids: Buffer) -> bytearray:
+        """Return one byte for each of the ids packed in `ids`: 1 when it is stored, in a pack that exists."""
+        found = bytearray(len(ids) // ID_SIZE)
+        for entry in self._open:
+            if all(found):
+                break
+            for number, position in enumerate(entry.index.find(ids)):
+                if position != ABSENT and not found[number]:
+                    found[number] = not entry.lost or not _is_lost(entry, position)
+        return found
+
+    def places(self, ids: Sequence[bytes]) -> list[Place | None]:
+        """Return where each of `ids` lies, or None."""
+        result: list[Place | None] = [None] * len(ids)
+        packed = b"".join(ids)
+        missing = len(ids)
+        for entry in self._open:
+            if not missing:
+                break
+            for number, position in enumerate(entry.index.find(packed)):
+                if position != ABSENT and result[number] is None and not _is_lost(entry, position):
+                    result[number] = entry.index.place(position)
+                    missing -= 1
+        return result
+
+    def count(self) -> int:
+        """Number of entries over all indexes; what is in two counts twice."""
+        return sum(entry.index.count for entry in self._open)
+
+    def packs(self) -> set[PackId]:
+        """Every pack that an index covers."""
+        return {pack for entry in self._open for pack in entry.index.packs}
+
+    def positions(self, ids: Buffer) -> "list[array[int]]":
+        """For each index, in the order of `indexes`: the position of each of `ids`, or ABSENT."""
+        return [u32_array(entry.index.find(ids)) for entry in self._open]
+
+
+def _is_lost(entry: OpenIndex, position: int) -> bool:
+    return bool(entry.lost) and entry.index.packs.index(entry.index.place(position).pack) in entry.lost
+
+
+def _map_index(path: Path) -> Index | None:
+    """Map one index file; None when it was replaced meanwhile."""
+    try:
+        with open(path, "rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError:
+        return None
+    except ValueError as exc:
+        raise FormatError(f"index {path.name} is empty", hint="run `datav verify`") from exc
+    except OSError as exc:
+        raise StorageError(f"cannot read {path}: {exc.strerror}") from exc
+    return open_index(mapped, path.name)

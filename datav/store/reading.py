@@ -1,0 +1,227 @@
+"""Reading: bytes out of packs, every one of them checked against its id.
+
+Requests for many ids are sorted by place and neighbours are read in one go.  A pack that a collector has
+replaced meanwhile is looked up again (docs/formats/ordering.md, O5).
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from datav.errors import FormatError, IntegrityError, MissingChunkError, StorageError
+from datav.formats.frame import (
+    DELTA,
+    MAX_CHUNK_BASES,
+    MAX_NODE_BASES,
+    Codec,
+    Frame,
+    parse_frame,
+)
+from datav.formats.index import Place
+from datav.ids import Buffer, ChunkId, Id, NodeId, hash_chunk, hash_node
+from datav.store.layout import Layout
+from datav.store.lookup import Lookup
+
+# Two frames this near are read together: a seek costs more than reading the gap.
+MAX_GAP = 128 * 1024
+MAX_RUN = 4 * 2**20
+CACHED_BASES = 24 * 2**20
+
+
+class _PackGoneError(MissingChunkError):
+    """A pack that the index names is not there; perhaps the index is old."""
+
+
+class BaseCache:
+    """Contents of delta bases, the last used kept, by bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._held: OrderedDict[bytes, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, identity: bytes) -> bytes | None:
+        with self._lock:
+            content = self._held.get(identity)
+            if content is not None:
+                self._held.move_to_end(identity)
+            return content
+
+    def put(self, identity: bytes, content: bytes) -> None:
+        with self._lock:
+            if identity in self._held:
+                return
+            self._held[identity] = content
+            self._size += len(content)
+            while self._size > self._limit:
+                self._size -= len(self._held.popitem(last=False)[1])
+
+
+class Reader:
+    """Reads verified content by id.  Used from several threads."""
+
+    def __init__(self, layout: Layout, lookup: Lookup) -> None:
+        self._layout = layout
+        self._lookup = lookup
+        self._local = threading.local()
+        self._bases = BaseCache(CACHED_BASES)
+
+    @property
+    def codec(self) -> Codec:
+        """This thread's own."""
+        codec: Codec | None = getattr(self._local, "codec", None)
+        if codec is None:
+            codec = self._local.codec = Codec()
+        return codec
+
+    def read_chunk(self, chunk: ChunkId) -> bytes:
+        return bytes(self.read_many([chunk], nodes=False)[0])
+
+    def read_node(self, node: NodeId) -> bytes:
+        return bytes(self.read_many([node], nodes=True)[0])
+
+    def read_many(self, ids: Sequence[bytes], *, nodes: bool) -> list[Buffer]:
+        """Return the content of each of `ids`, checked; the caller bounds how much that is.
+
+        Raises:
+            MissingChunkError: an id is not stored.
+            IntegrityError: what is stored under an id is not what hashes to it.
+        """
+        frames = self.read_frames(ids, nodes=nodes)
+        bases = self._contents_of_bases(frames, nodes=nodes)
+        result = []
+        for identity, frame in zip(ids, frames, strict=True):
+            prefix = b"".join([bases[base] for base in frame.bases])
+            result.append(self._decode(identity, frame, prefix, nodes=nodes))
+        return result
+
+    def read_into(self, chunks: Sequence[tuple[bytes, int]], buffer: memoryview) -> None:
+        """Fill `buffer` with the contents of `chunks` (id, length), one after the other, each checked."""
+        at, first = 0, 0
+        while first < len(chunks):
+            size, end = 0, first
+            while end < len(chunks) and size < MAX_RUN:
+                size += chunks[end][1]
+                end += 1
+            batch = chunks[first:end]
+            for (identity, length), content in zip(
+                batch, self.read_many([identity for identity, _ in batch], nodes=False), strict=True
+            ):
+                if len(content) != length:
+                    raise FormatError(f"chunk {ChunkId(identity).short} is not as long as its tree says")
+                buffer[at : at + length] = content
+                at += length
+            first = end
+
+    def read_frames(self, ids: Sequence[bytes], *, nodes: bool) -> list[Frame]:
+        """Return the frame of each of `ids`, its checksum right, its content not yet decoded."""
+        try:
+            return self._read_frames(ids, nodes=nodes)
+        except _PackGoneError:
+            # A collector has moved what lived in that pack and made it known before it deleted it (O5).
+            self._lookup.refresh()
+            return self._read_frames(ids, nodes=nodes)
+
+    def _read_frames(self, ids: Sequence[bytes], *, nodes: bool) -> list[Frame]:
+        places = self._places(ids, nodes=nodes)
+        order = sorted(range(len(ids)), key=lambda number: places[number])
+        frames: dict[int, Frame] = {}
+        for run in _runs([places[number] for number in order]):
+            data = self._read_run(run)
+            for number in order[len(frames) : len(frames) + len(run)]:
+                place = places[number]
+                start = place.offset - run[0].offset
+                frame = parse_frame(data[start : start + place.length], self._where(place))
+                if frame.is_node != nodes:
+                    raise IntegrityError(f"{self._where(place)} holds something else than its id says")
+                frames[number] = frame
+        return [frames[number] for number in range(len(ids))]
+
+    def _places(self, ids: Sequence[bytes], *, nodes: bool) -> list[Place]:
+        places = self._lookup.places(ids)
+        if None in places and self._lookup.refresh():
+            places = self._lookup.places(ids)
+        found = [place for place in places if place is not None]
+        if len(found) != len(ids):
+            missing = _typed(ids[places.index(None)], nodes)
+            what = "tree node" if nodes else "chunk"
+            raise MissingChunkError(
+                f"{what} {missing.short} is not in the store ({len(ids) - len(found)} of {len(ids)} asked for)",
+                hint="run `datav verify` to see what else is missing",
+            )
+        return found
+
+    def _read_run(self, run: list[Place]) -> memoryview:
+        """Read from the first to the last byte of `run`, which lies in one pack."""
+        path = self._layout.pack(run[0].pack)
+        start = run[0].offset
+        length = max(place.offset + place.length for place in run) - start
+        try:
+            with open(path, "rb", buffering=0) as file:
+                file.seek(start)
+                data = memoryview(bytearray(length))
+                got = 0
+                while got < length and (count := file.readinto(data[got:])):
+                    got += count
+        except FileNotFoundError as exc:
+            raise _PackGoneError(f"pack {run[0].pack.short} is gone from the store", hint="run `datav verify`") from exc
+        except OSError as exc:
+            raise StorageError(f"cannot read {path}: {exc.strerror}") from exc
+        if got < length:
+            raise IntegrityError(f"{self._where(run[-1])} is cut short", hint="run `datav verify`")
+        return data
+
+    def _contents_of_bases(self, frames: Sequence[Frame], *, nodes: bool) -> dict[bytes, Buffer]:
+        wanted = {base for frame in frames for base in frame.bases}
+        contents: dict[bytes, Buffer] = {}
+        for base in wanted:
+            held = self._bases.get(base)
+            if held is not None:
+                contents[base] = held
+        missing = sorted(wanted - contents.keys())
+        if missing:
+            for base, frame in zip(missing, self.read_frames(missing, nodes=nodes), strict=True):
+                if frame.kind == DELTA:
+                    raise FormatError(f"delta base {_typed(base, nodes).short} is itself a delta")
+                content = bytes(self._decode(base, frame, b"", nodes=nodes))
+                contents[base] = content
+                self._bases.put(base, content)
+        limit = MAX_NODE_BASES if nodes else MAX_CHUNK_BASES
+        for frame in frames:
+            if sum(len(contents[base]) for base in frame.bases) > limit:
+                raise FormatError("a delta has more bases than any writer gives it")
+        return contents
+
+    def _decode(self, identity: bytes, frame: Frame, prefix: Buffer, *, nodes: bool) -> Buffer:
+        typed = _typed(identity, nodes)
+        content = self.codec.decode(frame, prefix, typed.short)
+        actual = hash_node(content) if nodes else hash_chunk(content)
+        if actual != identity:
+            raise IntegrityError(
+                f"{'tree node' if nodes else 'chunk'} {typed.short} is damaged: it hashes to {actual.short}",
+                hint="run `datav verify` to see all damage; adding the same data again heals it",
+            )
+        return content
+
+    def _where(self, place: Place) -> str:
+        return f"pack {place.pack.short} at {place.offset}"
+
+
+def _typed(identity: bytes, nodes: bool) -> Id:
+    return NodeId(identity) if nodes else ChunkId(identity)
+
+
+def _runs(places: list[Place]) -> list[list[Place]]:
+    """Cut sorted places into runs that are read in one go."""
+    runs: list[list[Place]] = []
+    for place in places:
+        if runs:
+            run = runs[-1]
+            start, end = run[0].offset, run[-1].offset + run[-1].length
+            near = place.pack == run[0].pack and place.offset - end <= MAX_GAP
+            if near and place.offset + place.length - start <= MAX_RUN:
+                run.append(place)
+                continue
+        runs.append([place])
+    return runs

@@ -1,0 +1,273 @@
+"""Trees in a store: files of many chunks, directories of many paths.
+
+Building gives the same nodes for the same entries always (docs/formats/tree.md), so what did not change is found in the
+store, and what changed is kept as a delta against the old node in its place.  Reading believes nothing: sizes and
+counts must add up to what the parent says.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from datav.errors import FormatError
+from datav.formats.entry import EMPTY_CONTENT, Content, Entry
+from datav.formats.tree import (
+    MAX_LEVEL,
+    DirectoryNode,
+    FileNode,
+    directory_node_ends,
+    encode_directory_node,
+    encode_file_node,
+    file_node_ends,
+    parse_directory_node,
+    parse_file_node,
+)
+from datav.formats.words import u64_array
+from datav.ids import ID_SIZE, NodeId
+from datav.store.deltas import MAX_OLD_CHUNKS, OldChunks
+from datav.store.reading import Reader
+from datav.store.writing import StoreWriter
+
+# Nodes are read and written so many at a time: some ten MiB.
+BATCH = 256
+# 4 TiB at 64 KiB a chunk.  A hostile tree that repeats itself names any number of chunks in a few nodes.
+MAX_CHUNKS = 2**26
+
+
+@dataclass(frozen=True, slots=True)
+class FileShape:
+    """A file's tree, level by level: what building the next version needs to know of this one."""
+
+    chunk_ids: bytes
+    chunk_sizes: Sequence[int]
+    levels: tuple[tuple[list[bytes], list[int]], ...]
+    """For each level its node ids and the offset at which each node's content ends."""
+
+    def old_chunks(self) -> OldChunks | None:
+        if not self.chunk_sizes or len(self.chunk_sizes) > MAX_OLD_CHUNKS:
+            return None
+        return OldChunks(self.chunk_ids, self.chunk_sizes)
+
+
+def read_file_shape(reader: Reader, content: Content) -> FileShape:
+    """Read all nodes of a file's tree.
+
+    Raises:
+        FormatError: the tree does not hold together, or does not hold `content.size` bytes.
+    """
+    if content.depth == 0:
+        if content.size == 0:
+            return FileShape(b"", u64_array([]), ())
+        return FileShape(content.id, u64_array([content.size]), ())
+    if content.depth > MAX_LEVEL + 1:
+        raise FormatError(f"file tree {NodeId(content.id).short} is too deep")
+    ids, sizes = [content.id], [content.size]
+    levels = []
+    for level in range(content.depth - 1, -1, -1):
+        levels.append((ids, list(accumulate(sizes))))
+        nodes = _read_file_nodes(reader, ids, sizes, level)
+        packed = b"".join([node.ids for node in nodes])
+        if sum(map(len, nodes)) > MAX_CHUNKS:
+            raise FormatError(f"file tree {NodeId(content.id).short} has more than {MAX_CHUNKS} chunks")
+        sizes = [size for node in nodes for size in node.sizes]
+        if level:
+            ids = [packed[at : at + ID_SIZE] for at in range(0, len(packed), ID_SIZE)]
+    return FileShape(packed, u64_array(sizes), tuple(reversed(levels)))
+
+
+def _read_file_nodes(reader: Reader, ids: list[bytes], sizes: list[int], level: int) -> list[FileNode]:
+    nodes = []
+    for first in range(0, len(ids), BATCH):
+        batch = ids[first : first + BATCH]
+        for identity, data, size in zip(
+            batch, reader.read_many(batch, nodes=True), sizes[first : first + BATCH], strict=True
+        ):
+            name = NodeId(identity).short
+            node = parse_file_node(data, name)
+            if node.level != level or sum(node.sizes) != size:
+                raise FormatError(f"tree node {name} is not what its parent says")
+            nodes.append(node)
+    return nodes
+
+
+def write_file_tree(
+    writer: StoreWriter, chunk_ids: bytes, chunk_sizes: Sequence[int], old: FileShape | None = None
+) -> Content:
+    """Store the tree over these chunks and return what names the file."""
+    total = sum(chunk_sizes)
+    if len(chunk_sizes) == 0:
+        return EMPTY_CONTENT
+    if len(chunk_sizes) == 1:
+        return Content(chunk_ids, 0, total)
+    ids, sizes, level = chunk_ids, list(chunk_sizes), 0
+    while True:
+        ends = file_node_ends(ids)
+        starts = [0, *ends[:-1]]
+        nodes = [
+            encode_file_node(FileNode(level, ids[ID_SIZE * s : ID_SIZE * e], u64_array(sizes[s:e])))
+            for s, e in zip(starts, ends, strict=True)
+        ]
+        totals = [sum(sizes[s:e]) for s, e in zip(starts, ends, strict=True)]
+        bases = _old_file_nodes(old, level, totals)
+        node_ids = []
+        for first in range(0, len(nodes), BATCH):
+            node_ids += writer.put_nodes(nodes[first : first + BATCH], bases[first : first + BATCH])
+        if len(node_ids) == 1:
+            return Content(node_ids[0], level + 1, total)
+        ids, sizes, level = b"".join(node_ids), totals, level + 1
+
+
+def _old_file_nodes(old: FileShape | None, level: int, totals: list[int]) -> list[list[bytes]]:
+    """For each new node, by the bytes that it covers, the old nodes of its level that cover them."""
+    if old is None or level >= len(old.levels):
+        return [[] for _ in totals]
+    ids, old_ends = old.levels[level]
+    result, start = [], 0
+    for total in totals:
+        first = bisect_right(old_ends, start)
+        last = bisect_right(old_ends, start + total - 1)
+        result.append(ids[first : last + 1][:2])
+        start += total
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryShape:
+    """The nodes of a directory's tree, level by level: their ids and first paths."""
+
+    levels: tuple[tuple[list[bytes], list[bytes]], ...]
+
+    def in_place_of(self, level: int, path: bytes) -> list[bytes]:
+        """The old node of `level` in whose range `path` lies."""
+        if level >= len(self.levels):
+            return []
+        ids, paths = self.levels[level]
+        return [ids[max(0, bisect_right(paths, path) - 1)]] if ids else []
+
+
+def read_directory(reader: Reader, root: Content) -> tuple[list[Entry], DirectoryShape]:
+    """Read all entries of a directory, in order, and the shape of its tree.
+
+    Raises:
+        FormatError: the tree does not hold together: order, sums, a path that is a file and a directory.
+    """
+    if not 1 <= root.depth <= MAX_LEVEL + 1:
+        raise FormatError(f"directory tree {NodeId(root.id).short} has an impossible depth")
+    ids, levels = [root.id], []
+    sizes: list[int] | None = [root.size]
+    counts: list[int] | None = None
+    paths: list[bytes] | None = None
+    entries: list[Entry] = []
+    for level in range(root.depth - 1, -1, -1):
+        nodes = _read_directory_nodes(reader, ids, level, sizes, counts, paths)
+        levels.append((ids, [node.paths[0] if node.paths else b"" for node in nodes]))
+        if level == 0:
+            for node in nodes:
+                entries += node.entries()
+            break
+        ids = [node.id(number) for node in nodes for number in range(len(node))]
+        sizes = [size for node in nodes for size in node.sizes]
+        counts = [count for node in nodes for count in node.counts]
+        paths = [path for node in nodes for path in node.paths]
+    check_order(entries)
+    return entries, DirectoryShape(tuple(reversed(levels)))
+
+
+def _read_directory_nodes(
+    reader: Reader,
+    ids: list[bytes],
+    level: int,
+    sizes: list[int] | None,
+    counts: list[int] | None,
+    paths: list[bytes] | None,
+) -> list[DirectoryNode]:
+    nodes: list[DirectoryNode] = []
+    for first in range(0, len(ids), BATCH):
+        batch = ids[first : first + BATCH]
+        for identity, data in zip(batch, reader.read_many(batch, nodes=True), strict=True):
+            name = NodeId(identity).short
+            node = parse_directory_node(data, name)
+            number = len(nodes)
+            nodes.append(node)
+            below = len(node) if level == 0 else sum(node.counts)
+            if (
+                node.level != level
+                or (sizes is not None and sum(node.sizes) != sizes[number])
+                or (counts is not None and below != counts[number])
+                or (paths is not None and node.paths[:1] != [paths[number]])
+            ):
+                raise FormatError(f"tree node {name} is not what its parent says")
+    return nodes
+
+
+def check_order(entries: Sequence[Entry]) -> None:
+    """Raise FormatError unless paths ascend and no entry lies below another."""
+    before, files, folder = b"", set(), b""
+    for entry in entries:
+        path = entry.path
+        if path <= before:
+            raise FormatError("a directory tree has its paths out of order")
+        files.add(path)
+        cut = path.rfind(b"/")
+        # A directory's paths need not be neighbours ("a", "a.b", "a/b"), so every parent is looked up, once.
+        if cut > 0 and path[:cut] != folder:
+            folder = path[:cut]
+            parent = folder
+            while parent:
+                if parent in files:
+                    raise FormatError("a directory tree has a path that is a file and a directory")
+                parent = parent[: max(0, parent.rfind(b"/"))]
+        before = path
+
+
+def write_directory_tree(
+    writer: StoreWriter, entries: Sequence[Entry], old: DirectoryShape | None = None
+) -> Content:
+    """Store the tree over `entries`, which are in order, and return what names the directory."""
+    check_order(entries)
+    total = sum(entry.size for entry in entries)
+    paths = [entry.path for entry in entries]
+    ends = directory_node_ends(paths, 0) if entries else [0]
+    starts = [0, *ends[:-1]]
+    nodes = [_entries_node(entries[s:e], paths[s:e]) for s, e in zip(starts, ends, strict=True)]
+    level = 0
+    while True:
+        ids = _put_directory_nodes(writer, nodes, old)
+        if len(ids) == 1:
+            return Content(ids[0], level + 1, total)
+        firsts = [node.paths[0] for node in nodes]
+        sizes = [sum(node.sizes) for node in nodes]
+        counts = [len(node) if level == 0 else sum(node.counts) for node in nodes]
+        level += 1
+        ends = directory_node_ends(firsts, level)
+        starts = [0, *ends[:-1]]
+        nodes = [
+            DirectoryNode(
+                level, firsts[s:e], b"".join(ids[s:e]), u64_array(sizes[s:e]), u64_array(counts[s:e]), b"", b""
+            )
+            for s, e in zip(starts, ends, strict=True)
+        ]
+
+
+def _entries_node(entries: Sequence[Entry], paths: list[bytes]) -> DirectoryNode:
+    return DirectoryNode(
+        level=0,
+        paths=paths,
+        ids=b"".join([entry.id for entry in entries]),
+        sizes=u64_array([entry.size for entry in entries]),
+        counts=u64_array([]),
+        kinds=bytes([entry.kind for entry in entries]),
+        depths=bytes([entry.depth for entry in entries]),
+    )
+
+
+def _put_directory_nodes(
+    writer: StoreWriter, nodes: Sequence[DirectoryNode], old: DirectoryShape | None
+) -> list[bytes]:
+    ids: list[bytes] = []
+    for first in range(0, len(nodes), BATCH):
+        batch = nodes[first : first + BATCH]
+        bases = [old.in_place_of(node.level, node.paths[0]) if old and node.paths else [] for node in batch]
+        ids += writer.put_nodes([encode_directory_node(node) for node in batch], bases)
+    return ids

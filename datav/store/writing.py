@@ -1,0 +1,329 @@
+"""Writing: new chunks and nodes into packs, made durable and known together.
+
+One `StoreWriter` is one command's writing.  Its methods may be called from several threads; nothing of it is known
+to others until `finish`, which returns when all of it is durable and indexed (docs/formats/ordering.md, O1 - O3).
+A writer that does not finish leaves nothing behind but, if it was killed, temporary files that nobody reads.
+"""
+
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+
+from blake3 import blake3
+
+from datav.core import incompressible_flags
+from datav.formats.frame import (
+    DELTA,
+    HEADER_SIZE,
+    MAX_BASES,
+    NODE,
+    RAW,
+    ZSTD,
+    Codec,
+    delta_payload,
+    frame_header,
+)
+from datav.formats.index import encode_index, index_name
+from datav.formats.words import u64_array
+from datav.ids import ID_SIZE, NODE_CONTEXT, Buffer
+from datav.storage.durable import fsync_directory, publish, remove_file, write_atomic
+from datav.storage.leases import Lease, writer_lease
+from datav.store.layout import Layout
+from datav.store.lookup import Lookup
+from datav.store.merging import indexes_to_merge
+from datav.store.packing import NewFrame, PackWriter, SealedPack
+from datav.store.reading import Reader
+
+# A delta this small is taken without asking what the content would take alone.
+SMALL_DELTA = 512
+# After so many deltas in a row that did not pay, a version is taken to be rewritten, and only each eighth is tried.
+PATIENCE = 24
+# What was written is made durable and known after so many frames, so that memory stays bounded and a command that is
+# killed after hours has most of its work kept.
+CHECKPOINT_FRAMES = 262_144
+
+
+BaseChooser = Callable[[bytes, Sequence[int]], list[list[bytes]]]
+"""(ids of the chunks, whether each is known) -> for each chunk ids of old chunks, none for a known one."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a writer has seen and stored; sizes in bytes."""
+
+    chunks: int = 0
+    new_chunks: int = 0
+    new_bytes: int = 0
+    """Raw bytes of the new chunks."""
+    stored_bytes: int = 0
+    """Bytes the packs and the index grew by."""
+    deltas: int = 0
+
+
+class DeltaLuck:
+    """Whether deltas have paid lately, for one file."""
+
+    def __init__(self) -> None:
+        self._misses = 0
+
+    def worth_trying(self) -> bool:
+        if self._misses < PATIENCE:
+            return True
+        self._misses += 1
+        return self._misses % 8 == 0
+
+    def record(self, paid: bool) -> None:
+        self._misses = 0 if paid else self._misses + 1
+
+
+class StoreWriter:
+    """Writes to one store.  Made by `open_writer`."""
+
+    def __init__(self, layout: Layout, lookup: Lookup, reader: Reader, executor: Executor, lease: Lease) -> None:
+        self.tally = Tally()
+        self._layout = layout
+        self._lookup = lookup
+        self._reader = reader
+        self._executor = executor
+        self._lease = lease
+        self._claimed: dict[bytes, object] = {}
+        self._idle: deque[PackWriter] = deque()
+        self._open: set[PackWriter] = set()
+        self._sealed: list[Future[SealedPack]] = []
+        self._lock = threading.Lock()
+
+    def put_chunks(
+        self,
+        data: memoryview,
+        ends: Sequence[int],
+        *,
+        choose: BaseChooser | None = None,
+        luck: DeltaLuck | None = None,
+    ) -> bytes:
+        """Store the chunks of `data` that are new; return the ids of all, packed.
+
+        Args:
+            data: chunks back to back; not needed any more when this returns.
+            ends: where each chunk ends, increasing.
+            choose: names old chunks for the new ones to be tried against, as deltas.
+
+        Raises:
+            StorageError: the store cannot be written.
+        """
+        ids = hash_pieces(data, ends)
+        known = self._lookup.contains(ids)
+        bases = choose(ids, known) if choose is not None and not all(known) else None
+        fresh = self._claim(ids, known)
+        with self._lock:
+            self.tally.chunks += len(known)
+        if fresh:
+            flags = incompressible_flags(data, u64_array(ends))
+            codec, frames = self._reader.codec, []
+            held = self._read_bases(bases, fresh) if bases else {}
+            for number in fresh:
+                start = ends[number - 1] if number else 0
+                identity = ids[ID_SIZE * number : ID_SIZE * (number + 1)]
+                prefixes = [held[base] for base in bases[number] if base in held] if bases else []
+                content = data[start : ends[number]]
+                frames.append(_encode(codec, identity, content, prefixes, luck, 0, bool(flags[number])))
+            self._append(frames)
+        return ids
+
+    def put_nodes(self, nodes: Sequence[bytes], bases: Sequence[Sequence[bytes]]) -> list[bytes]:
+        """Store the tree nodes that are new; return the ids of all.
+
+        Args:
+            bases: for each node the ids of old nodes in its place, to be tried as bases of a delta.
+        """
+        ids = [blake3(node, derive_key_context=NODE_CONTEXT).digest() for node in nodes]
+        packed = b"".join(ids)
+        fresh = self._claim(packed, self._lookup.contains(packed))
+        if fresh:
+            candidates = [list(old[:MAX_BASES]) for old in bases]
+            held = self._read_bases(candidates, fresh, nodes=True)
+            frames = []
+            for number in fresh:
+                prefixes = [held[base] for base in candidates[number] if base in held]
+                frames.append(_encode(self._reader.codec, ids[number], nodes[number], prefixes, None, NODE, False))
+            self._append(frames)
+        return ids
+
+    def checkpoint_if_due(self) -> None:
+        """Make what was written durable and known when it is much.  Others may go on writing meanwhile."""
+        self._lease.renew()
+        if len(self._claimed) >= CHECKPOINT_FRAMES:
+            self._publish()
+
+    def finish(self) -> None:
+        """Make everything written so far durable and known.  When it returns, it is.  No other thread is writing."""
+        self._publish()
+        assert not self._open, "a pack is still being written"
+
+    def _publish(self) -> None:
+        """Seal what nobody is writing to, make it durable, then known."""
+        with contextlib.suppress(IndexError):
+            while True:
+                self._seal(self._idle.popleft())
+        with self._lock:
+            sealed, self._sealed = self._sealed, []
+        packs = [future.result() for future in sealed]
+        if not packs:
+            return
+        self._lease.renew()
+        for pack in packs:
+            publish(pack.temporary, self._layout.pack(pack.pack))
+        fsync_directory(self._layout.packs)
+        self._write_index(packs)
+        self._lookup.refresh()
+        for pack in packs:
+            self.tally.stored_bytes += pack.size
+            for number in range(len(pack.contents)):
+                self._claimed.pop(pack.contents.id(number), None)
+
+    def discard(self) -> None:
+        """Remove what was not made known.  For after an error; raises nothing."""
+        for writer in self._open:
+            with contextlib.suppress(OSError):
+                writer.discard()
+        for future in self._sealed:
+            with contextlib.suppress(Exception):
+                future.result().temporary.unlink(missing_ok=True)
+
+    def _claim(self, ids: bytes, known: Sequence[int]) -> list[int]:
+        """Return the numbers of those that are new and that no other call has taken to write."""
+        token, fresh = object(), []
+        for number, is_known in enumerate(known):
+            if not is_known:
+                identity = ids[ID_SIZE * number : ID_SIZE * (number + 1)]
+                if identity not in self._claimed and self._claimed.setdefault(identity, token) is token:
+                    fresh.append(number)
+        return fresh
+
+    def _read_bases(
+        self, bases: Sequence[Sequence[bytes]], fresh: Sequence[int], *, nodes: bool = False
+    ) -> dict[bytes, list[tuple[bytes, Buffer]]]:
+        """Return for each possible base the contents to compress against: its own, or, of a delta, its bases'."""
+        wanted = list(dict.fromkeys(base for number in fresh for base in bases[number]))
+        if not wanted:
+            return {}
+        frames = self._reader.read_frames(wanted, nodes=nodes)
+        roots = list(dict.fromkeys(root for base, frame in zip(wanted, frames, strict=True) for root in frame.bases or (base,)))
+        contents = dict(zip(roots, self._reader.read_many(roots, nodes=nodes), strict=True))
+        return {
+            base: [(root, contents[root]) for root in frame.bases or (base,)]
+            for base, frame in zip(wanted, frames, strict=True)
+        }
+
+    def _append(self, frames: list[NewFrame]) -> None:
+        first = 0
+        while first < len(frames):
+            writer = self._take(frames[first].length)
+            end, room = first, 0
+            while end < len(frames) and (end == first or writer.has_room(room + frames[end].length)):
+                room += frames[end].length
+                end += 1
+            writer.append(frames[first:end])
+            self._idle.append(writer)
+            first = end
+        with self._lock:
+            self.tally.new_chunks += sum(not frame.kind & NODE for frame in frames)
+            self.tally.deltas += sum(frame.kind == DELTA for frame in frames)
+
+    def _take(self, length: int) -> PackWriter:
+        """Return an open pack with room for a frame of `length`, for this thread alone."""
+        with contextlib.suppress(IndexError):
+            writer = self._idle.popleft()
+            if writer.has_room(length):
+                return writer
+            self._seal(writer)
+        writer = PackWriter(self._layout.temporary)
+        with self._lock:
+            self._open.add(writer)
+        return writer
+
+    def _seal(self, writer: PackWriter) -> None:
+        sealed = writer.seal()
+        with self._lock:
+            self._open.discard(writer)
+            self._sealed.append(self._executor.submit(sealed.sync))
+
+    def _write_index(self, packs: Sequence[SealedPack]) -> None:
+        """Write one index over the new packs and over small indexes that it replaces (O2, I3)."""
+        merged = indexes_to_merge(self._lookup.indexes, sum(len(pack.contents) for pack in packs))
+        records = [record for pack in packs for record in pack.records()]
+        covered = {pack.pack for pack in packs}
+        for entry in merged:
+            records += entry.index.records()
+            covered.update(entry.index.packs)
+        encoded = encode_index(covered, records)
+        path = self._layout.index / index_name(covered)
+        write_atomic(path, encoded, temporary=self._layout.temporary)
+        self.tally.stored_bytes += len(encoded)
+        for entry in merged:
+            # Its content is in the new one, durably.  A reader that has it open keeps it.
+            if entry.path != path:
+                with contextlib.suppress(FileNotFoundError):
+                    self.tally.stored_bytes -= entry.path.stat().st_size
+                remove_file(entry.path)
+
+
+def hash_pieces(data: memoryview, ends: Sequence[int]) -> bytes:
+    """Return the BLAKE3 of each piece of `data`, packed."""
+    start, digests = 0, []
+    for end in ends:
+        digests.append(blake3(data[start:end]).digest())
+        start = end
+    return b"".join(digests)
+
+
+def _encode(
+    codec: Codec,
+    identity: bytes,
+    content: Buffer,
+    prefixes: Sequence[Sequence[tuple[bytes, Buffer]]],
+    luck: DeltaLuck | None,
+    node: int,
+    is_noise: bool,
+) -> NewFrame:
+    """Choose the smallest frame for `content` that is quick to find (F4)."""
+    roots = dict(root for prefix in prefixes for root in prefix)
+    delta = None
+    if 0 < len(roots) <= MAX_BASES and (luck is None or luck.worth_trying()):
+        compressed = codec.compress_against(b"".join(roots.values()), content)
+        delta = delta_payload(list(roots), compressed)
+        if len(delta) <= SMALL_DELTA:
+            if luck is not None:
+                luck.record(True)
+            return _frame(identity, DELTA | node, content, delta, tuple(roots))
+    alone: Buffer = content if is_noise else codec.compress(content)
+    if len(alone) >= len(content):
+        alone = content
+    paid = delta is not None and 2 * len(delta) <= len(alone)
+    if luck is not None and delta is not None:
+        luck.record(paid)
+    if paid and delta is not None:
+        return _frame(identity, DELTA | node, content, delta, tuple(roots))
+    return _frame(identity, (RAW if alone is content else ZSTD) | node, content, alone, ())
+
+
+def _frame(identity: bytes, kind: int, content: Buffer, payload: Buffer, bases: tuple[bytes, ...]) -> NewFrame:
+    header = frame_header(kind, len(content), payload)
+    return NewFrame(identity, kind, header, (payload,), HEADER_SIZE + len(payload), bases)
+
+
+@contextlib.contextmanager
+def open_writer(layout: Layout, lookup: Lookup, reader: Reader, executor: Executor) -> Iterator[StoreWriter]:
+    """Yield a writer; finish it when the block ends well, discard it when it does not."""
+    with writer_lease(layout.locks) as lease:
+        # Only now: what a collector removed before we had our lease must not be taken for stored.
+        lookup.refresh()
+        writer = StoreWriter(layout, lookup, reader, executor, lease)
+        try:
+            yield writer
+            writer.finish()
+        except BaseException:
+            writer.discard()
+            raise
