@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from datav.errors import GitError
-from datav.git.process import Git, split_nul
+from datav.git.process import Conversation, Git, split_nul
 from datav.git.repository import MANIFEST_SUFFIX, GitRepository
 from datav.relpath import RelPath
 
@@ -44,6 +45,8 @@ _ROOT_REFS = (
 # begins with a letter, whatever its commit left empty.
 _RECORD = b"\0\0commit\0"
 _FIELDS = "%x00commit%x00o%H%x00n%aN%x00e%aE%x00d%aI%x00s%s%x00"
+
+_PIECE_SIZE = 2**16
 
 # Differences taken from git at a time, which bounds the memory for them.
 _COMMITS_AT_ONCE = 20_000
@@ -86,14 +89,14 @@ def read_log(
     if rev == "HEAD" and repository.head() is None:
         return []
     oid = repository.resolve(rev)
-    output = repository.git.run(
+    with repository.git.converse(
         *("--literal-pathspecs", "-c", "log.showSignature=false", "-c", "diff.relative=false"),
         *("log", "--follow", "-M100%", "-c", "--raw", "-z", "--no-abbrev", "--no-notes", "--no-ext-diff"),
-        *("--encoding=UTF-8", f"--format=tformat:{_FIELDS}"),
-        *([f"--max-count={limit}"] if limit is not None else []),
-        *(oid, "--", path),
-    )
-    return [_parse_commit(record) for record in (b"\0" + output).split(_RECORD)[1:]]
+        *("--encoding=UTF-8", f"--format=tformat:{_FIELDS}", oid, "--", path),
+    ) as log:
+        # Not --max-count: it would count the merges that are left out.
+        commits = (commit for commit in map(_parse_commit, _iter_records(log)) if commit is not None)
+        return list(islice(commits, limit))
 
 
 def iter_reachable_manifests(repository: GitRepository, suffix: bytes = MANIFEST_SUFFIX) -> Iterator[str]:
@@ -123,12 +126,29 @@ def iter_reachable_manifests(repository: GitRepository, suffix: bytes = MANIFEST
                 yield oid
 
 
-def _parse_commit(record: bytes) -> Commit:
-    """Read one record of `read_log`: five fields, and the raw difference of one file."""
+def _iter_records(log: Conversation) -> Iterator[bytes]:
+    """Yield the records of `read_log` as git finds them."""
+    pending = b"\0"  # The first record has only one NUL before it.
+    while piece := log.answers.read1(_PIECE_SIZE):
+        *complete, pending = (pending + piece).split(_RECORD)
+        yield from filter(None, complete)
+    log.end()
+    if pending.strip(b"\0"):
+        yield pending
+
+
+def _parse_commit(record: bytes) -> Commit | None:
+    """Read one record of `read_log`: five fields, and the raw difference of one file.
+
+    None for a merge that has the file as one of its parents has it.
+    """
     fields = record.split(b"\0")
     oid, author, email, date, subject = (field[1:].decode("utf-8", "replace") for field in fields[:5])
     # A line feed or a NUL, by the kind of commit, lies between the subject and the difference.
-    raw, *paths = [field.strip(b"\n") if field.startswith(b"\n:") else field for field in fields[5:] if field]
+    rest = [field.strip(b"\n") if field.startswith(b"\n:") else field for field in fields[5:] if field]
+    if not rest:
+        return None
+    raw, *paths = rest
     match = _RAW.match(raw)
     if match is None:
         raise GitError(f"git's log has a line of unknown form: {raw[:80]!r}")

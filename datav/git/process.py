@@ -9,6 +9,7 @@ import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -148,10 +149,10 @@ class Conversation:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
-        assert process.stdout is not None
+        assert isinstance(process.stdout, BufferedReader)
         self._process = process
         self.questions: IO[bytes] = process.stdin
-        self.answers: IO[bytes] = process.stdout
+        self.answers: BufferedReader = process.stdout
 
     def __enter__(self) -> Self:
         return self
@@ -162,6 +163,12 @@ class Conversation:
         # Left early, git may still be writing answers that nobody will read.
         self._process.kill()
         self._process.communicate()
+
+    def end(self) -> None:
+        """Wait for git to end by itself, all answers read; GitError unless it succeeded."""
+        _, stderr = self._process.communicate()
+        if self._process.returncode != 0:
+            raise GitError(Output(self._process.returncode, b"", stderr).message)
 
     def fail(self) -> GitError:
         """Return the error for an answer that broke off."""

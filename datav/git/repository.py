@@ -162,7 +162,9 @@ class GitRepository:
         wanted = list(paths)
         found: dict[RelPath, str] = {}
         for batch in batches(wanted):
-            output = self._ask_revision(rev, "ls-tree", "-z", "--full-tree", rev, "--", *batch)
+            output = self._ask_revision(
+                rev, "--literal-pathspecs", "ls-tree", "-z", "--full-tree", rev, "--", *batch
+            )
             found |= {file.path: file.oid for file in _parse_tree(output, b"")}
         blobs = self.read_blobs(found.values())
         return {path: blobs[found[path]] for path in wanted if path in found}
@@ -205,20 +207,15 @@ class GitRepository:
 
         A rename is one removed and one added.  Cost follows what differs.
         """
+        _check_revision(before)
         _check_revision(after)
-        output = self._ask_revision(
-            before,
-            "diff-tree",
-            "-r",
-            "-z",
-            "--no-renames",
-            "--name-status",
-            before,
-            after,
-            "--",
-            _pattern(suffix),
-        )
-        return _parse_changes(output)
+        options = ("-r", "-z", "--no-renames", "--name-status")
+        output = self.git.ask("diff-tree", *options, before, after, "--", _pattern(suffix))
+        if output.status != 0:
+            self.resolve(before)
+            self.resolve(after)
+            raise GitError(output.message)
+        return _parse_changes(output.stdout)
 
     # --- the index
 
