@@ -1,0 +1,1 @@
+"""What is inside files: tables, their columns and rows.  Reads bytes it is handed, opens nothing."""
