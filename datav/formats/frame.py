@@ -21,6 +21,7 @@ NODE = 0x80
 
 HEADER = struct.Struct("<BIIQ")
 HEADER_SIZE = HEADER.size
+_ENDS = struct.Struct("<II")
 
 MAX_CHUNK = 2**20
 MAX_NODE = 32 * 2**20
@@ -32,7 +33,7 @@ PAYLOAD_SLACK = 160
 
 # Level 1 is the last level that keeps two cores ahead of one disk (docs/decisions/0002-store.md).
 LEVEL = 1
-# 2^17 slots of 4 bytes hold every third position of the largest prefix that is common, and fit in the cache.
+# 2^17 slots of 4 bytes hold every third position of the largest prefix that is common, and stay in the cache.
 MAX_DELTA_HASH_LOG = 17
 
 
@@ -47,17 +48,16 @@ class Frame:
     bases: tuple[bytes, ...]
     """Ids that a delta needs, in order; empty otherwise."""
     body: memoryview
-    """The content (RAW) or one zstd frame."""
+    """The content (RAW) or one zstd frame; of a delta that only joins parts of its bases, nothing."""
+    kept_head: int = 0
+    """Of a delta: how many bytes its content shares with the start of its bases."""
+    kept_tail: int = 0
+    """And with their end."""
 
 
 def frame_header(kind: int, raw_length: int, payload: Buffer) -> bytes:
     """Return the header that goes before `payload`."""
     return HEADER.pack(kind, raw_length, len(payload), xxh3_64_intdigest(payload))
-
-
-def delta_payload(bases: list[bytes], compressed: bytes) -> bytes:
-    """Return the payload of a delta frame."""
-    return bytes([len(bases)]) + b"".join(bases) + compressed
 
 
 def parse_frame(data: Buffer, where: str) -> Frame:
@@ -85,7 +85,13 @@ def parse_frame(data: Buffer, where: str) -> Frame:
             raise FormatError(f"frame in {where} has a header that no writer makes")
         return Frame(kind, is_node, raw_length, (), payload)
     bases = parse_bases(payload, where)
-    return Frame(kind, is_node, raw_length, bases, payload[1 + ID_SIZE * len(bases) :])
+    ends_at = 1 + ID_SIZE * len(bases)
+    if payload_length < ends_at + _ENDS.size:
+        raise FormatError(f"delta in {where} is cut short")
+    head, tail = _ENDS.unpack_from(payload, ends_at)
+    if head + tail > raw_length or (head + tail == raw_length) != (payload_length == ends_at + _ENDS.size):
+        raise FormatError(f"delta in {where} keeps more than it has")
+    return Frame(kind, is_node, raw_length, bases, payload[ends_at + _ENDS.size :], head, tail)
 
 
 def parse_bases(payload: Buffer, where: str) -> tuple[bytes, ...]:
@@ -94,6 +100,30 @@ def parse_bases(payload: Buffer, where: str) -> tuple[bytes, ...]:
     if not 1 <= count <= MAX_BASES or len(payload) < 1 + ID_SIZE * count:
         raise FormatError(f"delta in {where} names its bases wrongly")
     return tuple(bytes(payload[1 + ID_SIZE * i : 1 + ID_SIZE * (i + 1)]) for i in range(count))
+
+
+def common_head(a: bytes, b: bytes) -> int:
+    """Return how many bytes `a` and `b` have in common at their start."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def common_tail(a: bytes, b: bytes, limit: int) -> int:
+    """Return how many bytes, at most `limit`, `a` and `b` have in common at their end."""
+    low, high = 0, min(len(a), len(b), limit)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[len(a) - middle : len(a) - low] == b[len(b) - middle : len(b) - low]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 class Codec:
@@ -106,24 +136,34 @@ class Codec:
     def compress(self, content: Buffer) -> bytes:
         return self._compressor.compress(content)
 
-    def compress_against(self, prefix: Buffer, content: Buffer) -> bytes:
-        """Return `content` as a zstd frame that needs `prefix` as its dictionary."""
-        dictionary = zstandard.ZstdCompressionDict(bytes(prefix), dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    def encode_delta(self, bases: dict[bytes, Buffer], content: Buffer) -> bytes:
+        """Return the payload of a delta frame for `content` against `bases` (id -> content, in order)."""
+        prefix, whole = b"".join(bases.values()), bytes(content)
+        head = common_head(prefix, whole)
+        tail = common_tail(prefix, whole, min(len(prefix), len(whole)) - head)
+        payload = [bytes([len(bases)]), *bases, _ENDS.pack(head, tail)]
+        if head + tail < len(whole):
+            payload.append(self._compress_against(prefix[head : len(prefix) - tail], whole[head : len(whole) - tail]))
+        return b"".join(payload)
+
+    def _compress_against(self, prefix: bytes, content: bytes) -> bytes:
         # Left to guess, zstd takes a window and tables for the content alone and misses most of the prefix.
-        reach = max(10, (len(content) + len(prefix)).bit_length())
+        if not prefix:
+            return self._compressor.compress(content)
         parameters = zstandard.ZstdCompressionParameters.from_level(
             LEVEL,
             source_size=len(content),
             dict_size=len(prefix),
-            window_log=reach,
-            hash_log=min(reach, MAX_DELTA_HASH_LOG),
+            window_log=max(10, (len(content) + len(prefix)).bit_length()),
+            hash_log=min(max(10, len(prefix).bit_length() - 2), MAX_DELTA_HASH_LOG),
             write_content_size=True,
             write_checksum=False,
             write_dict_id=False,
         )
+        dictionary = zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
         return zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters).compress(content)
 
-    def decode(self, frame: Frame, prefix: Buffer, where: str) -> Buffer:
+    def decode(self, frame: Frame, prefix: bytes, where: str) -> Buffer:
         """Return the content of `frame`; `prefix` is its bases' contents joined (empty without bases).
 
         Raises:
@@ -131,20 +171,32 @@ class Codec:
         """
         if frame.kind == RAW:
             return frame.body
-        if frame.raw_length == 0:
-            raise IntegrityError(f"frame in {where} compresses nothing")
-        decompressor = self._decompressor
-        if frame.kind == DELTA:
-            dictionary = zstandard.ZstdCompressionDict(bytes(prefix), dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-            decompressor = zstandard.ZstdDecompressor(dict_data=dictionary)
-        try:
-            # A size in the zstd frame itself would be believed over ours, and allocated: look first.
-            stated = zstandard.frame_content_size(frame.body)
-            if stated not in (-1, frame.raw_length):
-                raise IntegrityError(f"frame in {where} states two sizes")
-            content = decompressor.decompress(frame.body, max_output_size=frame.raw_length)
-        except zstandard.ZstdError as exc:
-            raise IntegrityError(f"frame in {where} does not decompress") from exc
-        if len(content) != frame.raw_length:
-            raise IntegrityError(f"frame in {where} decompresses to a wrong size")
-        return content
+        if frame.kind == ZSTD:
+            return _decompress(self._decompressor, frame.body, frame.raw_length, where)
+        kept = frame.kept_head + frame.kept_tail
+        if kept > len(prefix):
+            raise IntegrityError(f"delta in {where} keeps more than its bases have")
+        tail_at = len(prefix) - frame.kept_tail
+        middle: Buffer = b""
+        if kept < frame.raw_length:
+            decompressor = self._decompressor
+            if frame.kept_head < tail_at:
+                dictionary = zstandard.ZstdCompressionDict(
+                    prefix[frame.kept_head : tail_at], dict_type=zstandard.DICT_TYPE_RAWCONTENT
+                )
+                decompressor = zstandard.ZstdDecompressor(dict_data=dictionary)
+            middle = _decompress(decompressor, frame.body, frame.raw_length - kept, where)
+        return b"".join([prefix[: frame.kept_head], middle, prefix[tail_at:]])
+
+
+def _decompress(decompressor: zstandard.ZstdDecompressor, body: Buffer, length: int, where: str) -> bytes:
+    try:
+        # A size in the zstd frame itself would be believed over ours, and allocated: look first.
+        if zstandard.frame_content_size(body) not in (-1, length):
+            raise IntegrityError(f"frame in {where} states two sizes")
+        content = decompressor.decompress(body, max_output_size=length)
+    except zstandard.ZstdError as exc:
+        raise IntegrityError(f"frame in {where} does not decompress") from exc
+    if len(content) != length:
+        raise IntegrityError(f"frame in {where} decompresses to a wrong size")
+    return content

@@ -107,7 +107,10 @@ def _start(ends: Sequence[int], number: int) -> int:
 
 
 def _nearest(old: OldChunks, start: int, end: int, positions: list[int]) -> list[bytes]:
-    """The MAX_BASES positions that overlap most, in order, as ids, none twice."""
+    """The position that is in the same place, or else the MAX_BASES that overlap most; as ids, none twice."""
+    for position in positions:
+        if abs(old.start(position) - start) <= SLACK and abs(old.start(position + 1) - end) <= SLACK:
+            return [old.id(position)]
 
     def overlap(position: int) -> int:
         return max(old.start(position), start) - min(old.start(position + 1), end)

@@ -23,7 +23,6 @@ from datav.formats.frame import (
     RAW,
     ZSTD,
     Codec,
-    delta_payload,
     frame_header,
 )
 from datav.formats.index import encode_index, index_name
@@ -292,8 +291,7 @@ def _encode(
     roots = dict(root for prefix in prefixes for root in prefix)
     delta = None
     if 0 < len(roots) <= MAX_BASES and (luck is None or luck.worth_trying()):
-        compressed = codec.compress_against(b"".join(roots.values()), content)
-        delta = delta_payload(list(roots), compressed)
+        delta = codec.encode_delta(roots, content)
         if len(delta) <= SMALL_DELTA:
             if luck is not None:
                 luck.record(True)
