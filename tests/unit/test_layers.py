@@ -42,9 +42,9 @@ PURE = {"core", "formats"}
 # fmt: off
 IMPURE_MODULES = frozenset({
     "asyncio", "concurrent", "fcntl", "fsspec", "getpass", "glob", "http", "io", "logging", "mmap", "msvcrt",
-    "multiprocessing", "os", "pathlib", "platform", "pyarrow.fs", "random", "s3fs", "sched", "secrets", "select",
-    "selectors", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time",
-    "urllib.request", "uuid",
+    "multiprocessing", "os", "pathlib", "platform", "pyarrow.fs", "random", "s3fs", "sched", "secrets",
+    "select", "selectors", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "tempfile",
+    "threading", "time", "urllib.request", "uuid",
 })
 # fmt: on
 # Facts of the machine that no run changes; the rest of `sys` is the process.
