@@ -115,7 +115,7 @@ class Git:
         return Conversation(self._start(args, {}))
 
     def _start(self, args: Sequence[str | bytes], variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        # The environment is handed on, not read: which home, proxy or ssh agent git uses is between
+        # The environment is handed on, not read: which home, proxy or ssh key git uses is between
         # the user and git.
         forgotten = _PATHSPEC_VARIABLES | (_REPOSITORY_VARIABLES if self.isolated else frozenset())
         environment = {name: value for name, value in os.environ.items() if name not in forgotten}
