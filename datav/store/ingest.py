@@ -20,6 +20,7 @@ from datav.formats.entry import EMPTY_CONTENT, Content
 from datav.formats.words import u64_array
 from datav.ids import ID_SIZE
 from datav.progress import SILENT, Progress
+from datav.storage.direct import ALIGNMENT, allocate
 from datav.store.deltas import OldChunks, choose_bases
 from datav.store.reading import Reader
 from datav.store.trees import FileShape, read_file_shape, write_file_tree
@@ -31,6 +32,8 @@ BLOCKS_IN_FLIGHT = 10
 SMALL_FILE = 2**20
 BATCH_BYTES = 4 * 2**20
 BATCH_FILES = 512
+# What is read before a block: enough lead-in, and aligned.
+_LEAD_READ = -(-LEAD // ALIGNMENT) * ALIGNMENT
 
 Observer = Callable[[memoryview, int], object]
 """Looks at a block: (data, lead), where the first `lead` bytes are the end of the block before."""
@@ -85,7 +88,7 @@ class _Block:
     state: _FileState
     offset: int
     length: int
-    buffer: bytearray
+    buffer: memoryview
     room: int
     """Offset in `buffer` at which the block's own bytes begin; its lead-in and the carry go before."""
 
@@ -110,8 +113,8 @@ class Ingest:
         self._params = params
         self._executor = executor
         self._progress = progress
-        self._room = params.largest + LEAD
-        self._buffers: list[bytearray] = []
+        self._room = -(-(params.largest + LEAD) // ALIGNMENT) * ALIGNMENT
+        self._buffers: list[memoryview] = []
 
     def large_file(
         self, file: LargeFile, *, old: Content | None = None, observer: Observer | None = None
@@ -136,7 +139,7 @@ class Ingest:
 
         Each batch comes with the contents of its files' versions before, where there are such.
         """
-        running: deque[tuple[Future[list[Content]], bytearray, int]] = deque()
+        running: deque[tuple[Future[list[Content]], memoryview, int]] = deque()
         try:
             for files, olds in batches:
                 if len(running) >= BLOCKS_IN_FLIGHT:
@@ -149,7 +152,7 @@ class Ingest:
         finally:
             _settle([future for future, _, _ in running])
 
-    def _collect(self, running: "deque[tuple[Future[list[Content]], bytearray, int]]") -> list[Content]:
+    def _collect(self, running: "deque[tuple[Future[list[Content]], memoryview, int]]") -> list[Content]:
         future, arena, _ = running[0]
         contents = future.result()
         running.popleft()
@@ -158,17 +161,17 @@ class Ingest:
         self._writer.checkpoint_if_due()
         return contents
 
-    def _arena(self, needed: int) -> bytearray:
-        arena = self._buffers.pop() if self._buffers else bytearray(self._room + BLOCK)
+    def _arena(self, needed: int) -> memoryview:
+        arena = self._buffers.pop() if self._buffers else allocate(self._room + BLOCK)
         # One file may be as large as SMALL_FILE over BATCH_BYTES; never more, so this is for odd parameters only.
-        return arena if len(arena) >= needed + 1 else bytearray(needed + 1)
+        return arena if len(arena) >= needed + 1 else allocate(needed + 1)
 
     def _store_batch(
-        self, files: SmallFiles, olds: Sequence[Content | None], arena: bytearray
+        self, files: SmallFiles, olds: Sequence[Content | None], arena: memoryview
     ) -> list[Content]:
-        file_ends = files.read_all(memoryview(arena))
+        file_ends = files.read_all(arena)
         total = file_ends[-1] if len(file_ends) else 0
-        data = memoryview(arena)[:total]
+        data = arena[:total]
         p = self._params
         cuts = memoryview(
             find_cuts_many(data, u64_array(file_ends), p.smallest, p.target, p.largest)
@@ -205,7 +208,7 @@ class Ingest:
                 while len(scanning) + len(storing) >= BLOCKS_IN_FLIGHT:
                     self._step(scanning, storing)
                 length = min(BLOCK, state.file.size - offset)
-                buffer = self._buffers.pop() if self._buffers else bytearray(self._room + BLOCK)
+                buffer = self._buffers.pop() if self._buffers else allocate(self._room + BLOCK)
                 block = _Block(state, offset, length, buffer, self._room)
                 scanning.append((block, self._executor.submit(_scan, block, self._params)))
             while scanning or storing:
@@ -239,7 +242,7 @@ class Ingest:
     def _cut(self, block: _Block, candidates: bytes) -> "tuple[_Block, Future[bytes], list[int]]":
         """Decide the cuts that are now certain, and hand the chunks that they end to the executor."""
         state = block.state
-        lead = min(LEAD, block.offset)
+        lead = min(_LEAD_READ, block.offset)
         chunk_start = state.cutter.start
         ends = state.cutter.feed(
             candidates, block.offset - lead, block.offset + block.length, last=block.is_last
@@ -250,9 +253,9 @@ class Ingest:
         data_end = block.room + block.length
         local = [end - chunk_start for end in ends]
         cut_at = first + (local[-1] if local else 0)
-        state.carry = bytes(memoryview(block.buffer)[cut_at:data_end])
+        state.carry = bytes(block.buffer[cut_at:data_end])
         sizes = [end - start for start, end in zip([chunk_start, *ends], ends, strict=False)]
-        data = memoryview(block.buffer)[first:cut_at]
+        data = block.buffer[first:cut_at]
         chooser = None
         if state.old_chunks is not None:
             chooser = partial(choose_bases, ends=local, offset=chunk_start, old=state.old_chunks)
@@ -262,8 +265,8 @@ class Ingest:
 
 def _scan(block: _Block, params: ChunkerParams) -> tuple[bytes, object]:
     """Read a block and its lead-in; find its candidates; show it to the observer."""
-    lead = min(LEAD, block.offset)
-    view = memoryview(block.buffer)[block.room - lead : block.room + block.length]
+    lead = min(_LEAD_READ, block.offset)
+    view = block.buffer[block.room - lead : block.room + block.length]
     block.state.file.read_into(view, block.offset - lead)
     candidates = find_candidates(view, lead, params.hard, params.easy)
     observer = block.state.observer

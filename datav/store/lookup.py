@@ -67,18 +67,26 @@ class Lookup:
                     found[number] = not entry.lost or not _is_lost(entry, position)
         return found
 
-    def places(self, ids: Sequence[bytes]) -> list[Place | None]:
-        """Return where each of `ids` lies, or None."""
+    def places(self, ids: Sequence[bytes], *, longest: bool = False) -> list[Place | None]:
+        """Return where each of `ids` lies, or None.
+
+        Args:
+            longest: of an id that is stored more than once take the longest frame; else any.
+        """
         result: list[Place | None] = [None] * len(ids)
         packed = b"".join(ids)
         missing = len(ids)
         for entry in self._open:
-            if not missing:
+            if not missing and not longest:
                 break
             for number, position in enumerate(entry.index.find(packed)):
-                if position != ABSENT and result[number] is None and not _is_lost(entry, position):
-                    result[number] = entry.index.place(position)
-                    missing -= 1
+                before = result[number]
+                if position == ABSENT or (before is not None and not longest) or _is_lost(entry, position):
+                    continue
+                place = entry.index.place(position)
+                if before is None or place.length > before.length:
+                    result[number] = place
+                missing -= before is None
         return result
 
     def count(self) -> int:

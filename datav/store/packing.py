@@ -18,7 +18,8 @@ from datav.formats.pack import HEADER, MAX_FRAMES, TARGET_SIZE, PackContents, en
 from datav.formats.pack import HEADER_SIZE as PACK_HEADER_SIZE
 from datav.formats.words import u32_array
 from datav.ids import Buffer, PackId
-from datav.storage.durable import create_temporary, sync_and_close, write_parts
+from datav.storage.direct import StreamWriter
+from datav.storage.durable import create_temporary, sync_and_close
 
 assert TARGET_SIZE + FRAME_HEADER_SIZE + MAX_NODE < 2**32, "offsets in a pack fit in u32"
 
@@ -69,7 +70,8 @@ class PackWriter:
         self._kinds = bytearray()
         self._bases: dict[int, tuple[bytes, ...]] = {}
         self._size = PACK_HEADER_SIZE
-        write_parts(self._descriptor, [HEADER], self.temporary)
+        self._stream = StreamWriter(self._descriptor, self.temporary)
+        self._stream.write([HEADER])
 
     def has_room(self, length: int) -> bool:
         """Whether a frame of `length` bytes still belongs here.  An empty pack takes any frame."""
@@ -77,7 +79,7 @@ class PackWriter:
         return fits or not self._kinds
 
     def append(self, frames: Sequence[NewFrame]) -> None:
-        """Write frames, in order; when it returns their buffers are no longer needed."""
+        """Write frames, in order; when this returns their buffers are no longer needed."""
         parts: list[Buffer] = []
         for frame in frames:
             if frame.bases:
@@ -88,13 +90,14 @@ class PackWriter:
             self._size += frame.length
             parts.append(frame.header)
             parts.extend(frame.payload)
-        write_parts(self._descriptor, parts, self.temporary)
+        self._stream.write(parts)
 
     def seal(self) -> SealedPack:
         """Write the contents and the footer; no frame can follow."""
         contents = PackContents(b"".join(self._ids), self._lengths, bytes(self._kinds), self._bases)
         pack, tail = encode_tail(contents)
-        write_parts(self._descriptor, [tail], self.temporary)
+        self._stream.write([tail])
+        self._stream.finish()
         return SealedPack(self._descriptor, self.temporary, pack, contents, self._size + len(tail))
 
     def discard(self) -> None:

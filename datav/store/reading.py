@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from datav.errors import FormatError, IntegrityError, MissingChunkError, StorageError
+from datav.errors import FormatError, IntegrityError, MissingChunkError
 from datav.formats.frame import (
     DELTA,
     MAX_CHUNK_BASES,
@@ -19,6 +19,8 @@ from datav.formats.frame import (
 )
 from datav.formats.index import Place
 from datav.ids import Buffer, ChunkId, Id, NodeId, hash_chunk, hash_node
+from datav.storage.direct import ALIGNMENT, allocate, open_for_reading, read_at
+from datav.storage.durable import storage_error
 from datav.store.layout import Layout
 from datav.store.lookup import Lookup
 
@@ -26,6 +28,8 @@ from datav.store.lookup import Lookup
 MAX_GAP = 128 * 1024
 MAX_RUN = 4 * 2**20
 CACHED_BASES = 24 * 2**20
+# Two by the rules (F2); more where a lost base was stored again as a delta.  Bounds what a hostile store costs.
+MAX_DELTA_DEPTH = 8
 
 
 class _PackGoneError(MissingChunkError):
@@ -96,6 +100,21 @@ class Reader:
             result.append(self._decode(identity, frame, prefix, nodes=nodes))
         return result
 
+    def read_roots(self, ids: Sequence[bytes], *, nodes: bool) -> dict[bytes, list[tuple[bytes, Buffer]]]:
+        """Return for each of `ids` what a delta against it needs: (id, content) of itself or, of a delta, of its bases.
+
+        A delta's base is never itself a delta (docs/formats/frame.md, F2).
+        """
+        frames = self.read_frames(ids, nodes=nodes)
+        contents = self._contents_of_bases(frames, nodes=nodes)
+        roots: dict[bytes, list[tuple[bytes, Buffer]]] = {}
+        for identity, frame in zip(ids, frames, strict=True):
+            if frame.bases:
+                roots[identity] = [(base, contents[base]) for base in frame.bases]
+            else:
+                roots[identity] = [(identity, self._decode(identity, frame, b"", nodes=nodes))]
+        return roots
+
     def read_into(self, chunks: Sequence[tuple[bytes, int]], buffer: memoryview) -> None:
         """Fill `buffer` with the contents of `chunks` (id, length), one after the other, each checked."""
         at, first = 0, 0
@@ -114,17 +133,21 @@ class Reader:
                 at += length
             first = end
 
-    def read_frames(self, ids: Sequence[bytes], *, nodes: bool) -> list[Frame]:
-        """Return the frame of each of `ids`, its checksum right, its content not yet decoded."""
+    def read_frames(self, ids: Sequence[bytes], *, nodes: bool, longest: bool = False) -> list[Frame]:
+        """Return the frame of each of `ids`, its checksum right, its content not yet decoded.
+
+        Args:
+            longest: of an id that is stored more than once take the longest frame; else any.
+        """
         try:
-            return self._read_frames(ids, nodes=nodes)
+            return self._read_frames(ids, nodes=nodes, longest=longest)
         except _PackGoneError:
             # A collector has moved what lived in that pack and made it known before it deleted it (O5).
             self._lookup.refresh()
-            return self._read_frames(ids, nodes=nodes)
+            return self._read_frames(ids, nodes=nodes, longest=longest)
 
-    def _read_frames(self, ids: Sequence[bytes], *, nodes: bool) -> list[Frame]:
-        places = self._places(ids, nodes=nodes)
+    def _read_frames(self, ids: Sequence[bytes], *, nodes: bool, longest: bool) -> list[Frame]:
+        places = self._places(ids, nodes=nodes, longest=longest)
         order = sorted(range(len(ids)), key=lambda number: places[number])
         frames: dict[int, Frame] = {}
         for run in _runs([places[number] for number in order]):
@@ -132,16 +155,16 @@ class Reader:
             for number in order[len(frames) : len(frames) + len(run)]:
                 place = places[number]
                 start = place.offset - run[0].offset
-                frame = parse_frame(data[start : start + place.length], self._where(place))
+                frame = parse_frame(bytes(data[start : start + place.length]), self._where(place))
                 if frame.is_node != nodes:
                     raise IntegrityError(f"{self._where(place)} holds something else than its id says")
                 frames[number] = frame
         return [frames[number] for number in range(len(ids))]
 
-    def _places(self, ids: Sequence[bytes], *, nodes: bool) -> list[Place]:
-        places = self._lookup.places(ids)
+    def _places(self, ids: Sequence[bytes], *, nodes: bool, longest: bool) -> list[Place]:
+        places = self._lookup.places(ids, longest=longest)
         if None in places and self._lookup.refresh():
-            places = self._lookup.places(ids)
+            places = self._lookup.places(ids, longest=longest)
         found = [place for place in places if place is not None]
         if len(found) != len(ids):
             missing = _typed(ids[places.index(None)], nodes)
@@ -153,27 +176,36 @@ class Reader:
         return found
 
     def _read_run(self, run: list[Place]) -> memoryview:
-        """Read from the first to the last byte of `run`, which lies in one pack."""
+        """Return the first to the last byte of `run`, which lies in one pack; good until this thread's next run."""
         path = self._layout.pack(run[0].pack)
         start = run[0].offset
-        length = max(place.offset + place.length for place in run) - start
+        end = max(place.offset + place.length for place in run)
+        aligned = start // ALIGNMENT * ALIGNMENT
+        buffer = self._scratch(end - aligned)
         try:
-            with open(path, "rb", buffering=0) as file:
-                file.seek(start)
-                data = memoryview(bytearray(length))
-                got = 0
-                while got < length and (count := file.readinto(data[got:])):
-                    got += count
+            with open_for_reading(path) as (cached, uncached):
+                got = read_at(cached, uncached, buffer, aligned)
         except FileNotFoundError as exc:
             raise _PackGoneError(f"pack {run[0].pack.short} is gone from the store", hint="run `datav verify`") from exc
         except OSError as exc:
-            raise StorageError(f"cannot read {path}: {exc.strerror}") from exc
-        if got < length:
+            raise storage_error(exc, "read", path) from exc
+        if aligned + got < end:
             raise IntegrityError(f"{self._where(run[-1])} is cut short", hint="run `datav verify`")
-        return data
+        return buffer[start - aligned : end - aligned]
 
-    def _contents_of_bases(self, frames: Sequence[Frame], *, nodes: bool) -> dict[bytes, Buffer]:
+    def _scratch(self, size: int) -> memoryview:
+        """An aligned buffer of this thread's own, good until its next call."""
+        held: memoryview | None = getattr(self._local, "scratch", None)
+        if held is None or len(held) < size:
+            held = self._local.scratch = allocate(max(size, MAX_RUN + 2 * ALIGNMENT))
+        return held[: -(-size // ALIGNMENT) * ALIGNMENT]
+
+    def _contents_of_bases(
+        self, frames: Sequence[Frame], *, nodes: bool, depth: int = 1
+    ) -> dict[bytes, Buffer]:
         wanted = {base for frame in frames for base in frame.bases}
+        if wanted and depth > MAX_DELTA_DEPTH:
+            raise FormatError("a delta rests on more deltas than any writer makes")
         contents: dict[bytes, Buffer] = {}
         for base in wanted:
             held = self._bases.get(base)
@@ -181,10 +213,14 @@ class Reader:
                 contents[base] = held
         missing = sorted(wanted - contents.keys())
         if missing:
-            for base, frame in zip(missing, self.read_frames(missing, nodes=nodes), strict=True):
-                if frame.kind == DELTA:
-                    raise FormatError(f"delta base {_typed(base, nodes).short} is itself a delta")
-                content = bytes(self._decode(base, frame, b"", nodes=nodes))
+            found = self.read_frames(missing, nodes=nodes)
+            if any(frame.kind == DELTA for frame in found):
+                # Stored twice: whole, as it was when it was made a base, and by somebody else as a delta (F2).
+                found = self.read_frames(missing, nodes=nodes, longest=True)
+            below = self._contents_of_bases(found, nodes=nodes, depth=depth + 1)
+            for base, frame in zip(missing, found, strict=True):
+                prefix = b"".join([below[root] for root in frame.bases])
+                content = bytes(self._decode(base, frame, prefix, nodes=nodes))
                 contents[base] = content
                 self._bases.put(base, content)
         limit = MAX_NODE_BASES if nodes else MAX_CHUNK_BASES

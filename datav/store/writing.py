@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-from datav.core import incompressible_flags
+from datav.core import is_incompressible
 from datav.formats.frame import (
     DELTA,
     HEADER_SIZE,
@@ -26,7 +26,6 @@ from datav.formats.frame import (
     frame_header,
 )
 from datav.formats.index import encode_index, index_name
-from datav.formats.words import u64_array
 from datav.ids import ID_SIZE, NODE_CONTEXT, Buffer
 from datav.storage.durable import fsync_directory, publish, remove_file, write_atomic
 from datav.storage.leases import Lease, writer_lease
@@ -119,7 +118,6 @@ class StoreWriter:
         with self._lock:
             self.tally.chunks += len(known)
         if fresh:
-            flags = incompressible_flags(data, u64_array(ends))
             codec, frames = self._reader.codec, []
             held = self._read_bases(bases, fresh) if bases else {}
             for number in fresh:
@@ -127,7 +125,7 @@ class StoreWriter:
                 identity = ids[ID_SIZE * number : ID_SIZE * (number + 1)]
                 prefixes = [held[base] for base in bases[number] if base in held] if bases else []
                 content = data[start : ends[number]]
-                frames.append(_encode(codec, identity, content, prefixes, luck, 0, bool(flags[number])))
+                frames.append(_encode(codec, identity, content, prefixes, luck, 0))
             self._append(frames)
         return ids
 
@@ -146,7 +144,7 @@ class StoreWriter:
             frames = []
             for number in fresh:
                 prefixes = [held[base] for base in candidates[number] if base in held]
-                frames.append(_encode(self._reader.codec, ids[number], nodes[number], prefixes, None, NODE, False))
+                frames.append(_encode(self._reader.codec, ids[number], nodes[number], prefixes, None, NODE))
             self._append(frames)
         return ids
 
@@ -157,7 +155,7 @@ class StoreWriter:
             self._publish()
 
     def finish(self) -> None:
-        """Make everything written so far durable and known.  When it returns, it is.  No other thread is writing."""
+        """Make everything written so far durable and known.  No other thread is writing meanwhile."""
         self._publish()
         assert not self._open, "a pack is still being written"
 
@@ -204,17 +202,9 @@ class StoreWriter:
     def _read_bases(
         self, bases: Sequence[Sequence[bytes]], fresh: Sequence[int], *, nodes: bool = False
     ) -> dict[bytes, list[tuple[bytes, Buffer]]]:
-        """Return for each possible base the contents to compress against: its own, or, of a delta, its bases'."""
+        """Return for each possible base the contents to compress against."""
         wanted = list(dict.fromkeys(base for number in fresh for base in bases[number]))
-        if not wanted:
-            return {}
-        frames = self._reader.read_frames(wanted, nodes=nodes)
-        roots = list(dict.fromkeys(root for base, frame in zip(wanted, frames, strict=True) for root in frame.bases or (base,)))
-        contents = dict(zip(roots, self._reader.read_many(roots, nodes=nodes), strict=True))
-        return {
-            base: [(root, contents[root]) for root in frame.bases or (base,)]
-            for base, frame in zip(wanted, frames, strict=True)
-        }
+        return self._reader.read_roots(wanted, nodes=nodes) if wanted else {}
 
     def _append(self, frames: list[NewFrame]) -> None:
         first = 0
@@ -285,7 +275,6 @@ def _encode(
     prefixes: Sequence[Sequence[tuple[bytes, Buffer]]],
     luck: DeltaLuck | None,
     node: int,
-    is_noise: bool,
 ) -> NewFrame:
     """Choose the smallest frame for `content` that is quick to find (F4)."""
     roots = dict(root for prefix in prefixes for root in prefix)
@@ -296,7 +285,7 @@ def _encode(
             if luck is not None:
                 luck.record(True)
             return _frame(identity, DELTA | node, content, delta, tuple(roots))
-    alone: Buffer = content if is_noise else codec.compress(content)
+    alone: Buffer = content if is_incompressible(content) else codec.compress(content)
     if len(alone) >= len(content):
         alone = content
     paid = delta is not None and 2 * len(delta) <= len(alone)
@@ -307,7 +296,9 @@ def _encode(
     return _frame(identity, (RAW if alone is content else ZSTD) | node, content, alone, ())
 
 
-def _frame(identity: bytes, kind: int, content: Buffer, payload: Buffer, bases: tuple[bytes, ...]) -> NewFrame:
+def _frame(
+    identity: bytes, kind: int, content: Buffer, payload: Buffer, bases: tuple[bytes, ...]
+) -> NewFrame:
     header = frame_header(kind, len(content), payload)
     return NewFrame(identity, kind, header, (payload,), HEADER_SIZE + len(payload), bases)
 
