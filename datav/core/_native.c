@@ -426,6 +426,7 @@ static void scan_candidates(comb_fn comb_blocks, const uint8_t *data, size_t n, 
 #define TARGET_LIMIT 4096
 #define LARGEST_LIMIT (1 << 20)
 #define OFFSET_LIMIT (UINT64_C(1) << 62) /* no file is this long */
+#define CALL_LIMIT (1 << 24)             /* chunks forced by one call: 4 TiB at the default sizes */
 
 typedef struct {
     uint64_t smallest, target, largest;
@@ -1038,8 +1039,8 @@ static PyObject *py_select_cuts(PyObject *self, PyObject *args)
         bad("candidates are not packed u64");
     else if (end >= OFFSET_LIMIT || base > end || start > end)
         bad("base and start must be at most end, end under 2^62");
-    else if ((end - start) / p.largest > SIZE_MAX / 32)
-        bad("too many chunks");
+    else if ((end - start) / p.largest > CALL_LIMIT)
+        bad("too many chunks for one call");
     else {
         list_t out = {0};
         MAYBE_UNLOCK(candidates.len);

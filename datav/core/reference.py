@@ -36,6 +36,8 @@ LEAD = 512
 
 U64_MAX = 2**64 - 1
 OFFSET_LIMIT = 2**62
+CALL_LIMIT = 2**24
+"""Chunks that one call may force: 4 TiB at the default sizes.  Bounds the memory of a wrong call."""
 ABSENT = 0xFFFFFFFF
 
 # Candidates are searched in pieces of this size, so that memory stays bounded.
@@ -158,7 +160,8 @@ def select_cuts(
         Packed u64, increasing: absolute offsets where chunks end.
 
     Raises:
-        ValueError: sizes or offsets out of range, candidates that do not increase or lie past `end`.
+        ValueError: sizes or offsets out of range, candidates that do not increase or lie past `end`,
+            start and end more than 2**24 * largest apart.
 
     Source: normalized chunking, Xia et al., "FastCDC", USENIX ATC 2016.
     """
@@ -167,6 +170,8 @@ def select_cuts(
     low, middle, high = _sizes(smallest, target, largest)
     if stop >= OFFSET_LIMIT or offset > stop or chunk_start > stop:
         raise ValueError("base and start must be at most end, end under 2^62")
+    if (stop - chunk_start) // high > CALL_LIMIT:
+        raise ValueError("too many chunks for one call")
     cuts = list(_cuts(items, offset, chunk_start, stop, bool(last), low, middle, high))
     return np.array(cuts, "<u8").tobytes()
 

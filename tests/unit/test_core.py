@@ -179,6 +179,7 @@ def test_a_cut_waits_until_it_is_decided(implementation: ModuleType) -> None:
         (b"", 11, 0, 10),
         (b"", 0, 11, 10),
         (b"", 0, 0, 2**62),
+        (b"", 0, 0, 2**61),  # would be 2**47 chunks
         (b"", -1, 0, 10),
         (b"", 2**64, 2**64, 2**64),
     ],
