@@ -75,7 +75,9 @@ def index_name(packs: Iterable[PackId]) -> str:
 
 
 def encode_index(packs: Iterable[PackId], records: Iterable[tuple[bytes, Place]]) -> bytes:
-    """Return the index of `records`, in any order; of an id that comes twice the first place in pack order stays.
+    """Return the index of `records`, in any order; of an id that comes twice the longest frame stays.
+
+    The longest, because others may need it as a base, and a base is whole (F2): a delta is the shorter one (F4).
 
     Cost: sorts in memory, about 150 bytes a record.
     """
@@ -83,7 +85,7 @@ def encode_index(packs: Iterable[PackId], records: Iterable[tuple[bytes, Place]]
     numbers = {pack: number for number, pack in enumerate(table)}
     pack_place = PLACE.pack
     rows = sorted(identity + pack_place(numbers[place[0]], place[1], place[2]) for identity, place in records)
-    kept = [row for before, row in zip([b"", *rows], rows, strict=False) if before[:ID_SIZE] != row[:ID_SIZE]]
+    kept = _longest_of_each(rows)
     bits = 0
     while len(kept) > IDS_PER_BUCKET << bits and bits < MAX_FANOUT_BITS:
         bits += 1
@@ -97,6 +99,19 @@ def encode_index(packs: Iterable[PackId], records: Iterable[tuple[bytes, Place]]
     )
     header = HEADER.pack(MAGIC, VERSION, len(table), len(kept), bits, 0, xxh3_64_intdigest(body))
     return header + body
+
+
+def _longest_of_each(rows: list[bytes]) -> list[bytes]:
+    """Return sorted rows with each id once."""
+    kept = [row for before, row in zip([b"", *rows], rows, strict=False) if before[:ID_SIZE] != row[:ID_SIZE]]
+    if len(kept) == len(rows):
+        return rows
+    best: dict[bytes, bytes] = {}
+    for row in rows:
+        held = best.setdefault(row[:ID_SIZE], row)
+        if PLACE.unpack_from(row, ID_SIZE)[2] > PLACE.unpack_from(held, ID_SIZE)[2]:
+            best[row[:ID_SIZE]] = row
+    return list(best.values())
 
 
 def _fanout(rows: list[bytes], bits: int) -> bytes:
