@@ -16,6 +16,7 @@ from functools import partial
 from typing import Protocol
 
 from datav.core import LEAD, ChunkerParams, Cutter, find_candidates, find_cuts_many
+from datav.errors import FormatError, IntegrityError, StorageError
 from datav.formats.entry import EMPTY_CONTENT, Content
 from datav.formats.words import u64_array
 from datav.ids import ID_SIZE
@@ -125,7 +126,7 @@ class Ingest:
             ChangedWhileReadError: the file did not hold still.
             StorageError: the store cannot be written.
         """
-        shape = read_file_shape(self._reader, old) if old is not None else None
+        shape = self._shape(old)
         state = _FileState(file, shape, observer, Cutter(self._params))
         if shape is not None:
             state.old_chunks = shape.old_chunks()
@@ -133,6 +134,15 @@ class Ingest:
         ids = b"".join(state.ids)
         content = write_file_tree(self._writer, ids, u64_array(state.sizes), shape)
         return Ingested(content, state.observed)
+
+    def _shape(self, old: Content | None) -> FileShape | None:
+        """The version before; None when there is none that can be read: it only makes storing cheaper."""
+        if old is None or old.size == 0:
+            return None
+        try:
+            return read_file_shape(self._reader, old)
+        except (FormatError, IntegrityError, StorageError):
+            return None
 
     def small_files(self, batches: Iterable[tuple[SmallFiles, Sequence[Content | None]]]) -> Iterator[list[Content]]:
         """Store batches of small files; yield the contents of each batch, in order.
@@ -176,7 +186,7 @@ class Ingest:
         cuts = memoryview(
             find_cuts_many(data, u64_array(file_ends), p.smallest, p.target, p.largest)
         ).cast("Q").tolist()
-        shapes = [read_file_shape(self._reader, old) if old is not None and old.size else None for old in olds]
+        shapes = [self._shape(old) for old in olds]
         chooser = partial(_choose_for_files, cuts, file_ends, shapes) if any(shapes) else None
         ids = self._writer.put_chunks(data, cuts, choose=chooser)
         return self._contents(ids, cuts, file_ends, shapes)

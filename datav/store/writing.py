@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from datav.core import is_incompressible
+from datav.errors import FormatError, IntegrityError, StorageError
 from datav.formats.frame import (
     DELTA,
     HEADER_SIZE,
@@ -204,7 +205,11 @@ class StoreWriter:
     ) -> dict[bytes, list[tuple[bytes, Buffer]]]:
         """Return for each possible base the contents to compress against."""
         wanted = list(dict.fromkeys(base for number in fresh for base in bases[number]))
-        return self._reader.read_roots(wanted, nodes=nodes) if wanted else {}
+        try:
+            return self._reader.read_roots(wanted, nodes=nodes) if wanted else {}
+        except (FormatError, IntegrityError, StorageError):
+            # What is damaged or lost must not keep a good copy of itself from being stored: no deltas this time.
+            return {}
 
     def _append(self, frames: list[NewFrame]) -> None:
         first = 0

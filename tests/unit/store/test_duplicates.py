@@ -1,5 +1,7 @@
-"""One id in two packs: whole in one, a delta in the other.  Happens when two commands store the same data at once,
-and when data is stored again after a pack was lost."""
+"""One id in two packs: whole in one, a delta in the other.
+
+Happens when two commands store the same data at once, and when data is stored again after a pack was lost.
+"""
 
 from datav.formats.frame import DELTA
 from datav.store.store import Store
@@ -22,7 +24,7 @@ C = edited(B, 100)
 
 
 def _store_b_twice(root) -> tuple[Store, list[bytes]]:
-    """A store with A whole, B whole and as a delta of A, by writers that run side by side, and C as a delta of B."""
+    """A store with A; B, whole and as a delta of A, by writers that run side by side; C as a delta of B."""
     store = new_store(root)
     (a,) = store_chunks(store, [A])
     other = Store(root)
@@ -75,3 +77,27 @@ def test_data_stored_again_as_a_delta_heals_what_needs_it_as_a_base(tmp_path):
 
     assert _kind(store, b) == DELTA
     assert read_all(store, [a, b, c]) == [A, B, C]
+
+
+def test_an_old_version_that_cannot_be_read_is_no_base_and_no_error(tmp_path):
+    store = new_store(tmp_path / "s")
+    (a,) = store_chunks(store, [A])
+    (b,) = store_chunks(store, [B], [[a]])
+    pack_of(store, a).unlink()
+    store = Store(store.layout.root)
+
+    ids = store_chunks(store, [A, C], [[b], [b]])
+
+    assert read_all(store, [*ids, b]) == [A, C, B]
+    assert leftovers(store) == []
+
+
+def test_a_damaged_old_version_is_no_base_and_no_error(tmp_path):
+    store = new_store(tmp_path / "s")
+    (a,) = store_chunks(store, [A])
+    (path,) = pack_paths(store)
+    path.write_bytes(path.read_bytes().replace(A[1000:1100], bytes(100)))
+
+    (b,) = store_chunks(store, [B], [[a]])
+
+    assert read_all(store, [b]) == [B]
