@@ -162,8 +162,8 @@ def _is_very_regular(records: Sequence[Sequence[str]]) -> bool:
 
 
 def _complete_records(text: str, delimiter: str, quoting: bool, whole: bool) -> Iterator[list[str]]:
-    # The limit is one for the whole process, so it is only ever raised; a head has no longer cell than this.
-    csv.field_size_limit(max(csv.field_size_limit(), HEAD_SIZE))
+    # The limit is one for the whole process, so it is only ever raised; no cell is longer than its text.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     lines = io.StringIO(text, newline="")
     rules: Literal[0, 3] = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
     reader = csv.reader(lines, delimiter=delimiter, quoting=rules)

@@ -1,10 +1,10 @@
 """What the footer of a Parquet file says of it.  No row is read, and nothing but the footer."""
 
-from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
 from datav.formats.manifest import MAX_COLUMNS, ColumnInfo, TableInfo, limit_columns
+from datav.tables.parquet_counts import Counts, parse_counts
 from datav.tables.source import NotATable, RandomAccess, not_a_table
 from datav.tables.typenames import count_leaves, type_name
 
@@ -14,8 +14,8 @@ ENCRYPTED_MAGIC = b"PARE"
 MAX_FOOTER_SIZE = 64 * 2**20
 """Larger ones exist only where something is wrong, and would have to be in memory at once."""
 
-# Statistics are read one column chunk at a time, some microseconds each.
-_MAX_CHUNKS_READ = 200_000
+# Rows and nulls of larger footers are not counted: this one takes about two seconds.
+_MAX_COUNTED_SIZE = 16 * 2**20
 
 
 def describe_parquet(source: RandomAccess) -> TableInfo | NotATable:
@@ -43,13 +43,16 @@ def describe_parquet(source: RandomAccess) -> TableInfo | NotATable:
         metadata = parquet.read_metadata(pyarrow.BufferReader(data))
         schema = metadata.schema.to_arrow_schema()
         fields = [schema.field(i) for i in range(min(len(schema), MAX_COLUMNS))]
-        columns = list(map(ColumnInfo, (f.name for f in fields), (type_name(f.type) for f in fields)))
-        leaves = [count_leaves(field.type) for field in fields]
+        named = [(field.name, type_name(field.type)) for field in fields]
+        leaves = _flat_leaves(fields, metadata.schema)
     except (pyarrow.ArrowException, OSError, ValueError, RecursionError, MemoryError) as exc:
         return not_a_table("its Parquet footer cannot be read", exc)
-    listed, _ = limit_columns(_with_nulls(columns, leaves, metadata))
-    rows, more = _row_count(metadata), len(schema) - len(listed)
-    return TableInfo("parquet", None, None, rows, (), listed, more, False)
+    counts = _parse_counts(footer)
+    nulls = [None if counts is None or leaf is None else counts.nulls_of(leaf) for leaf in leaves]
+    columns = [ColumnInfo(name, kind, null) for (name, kind), null in zip(named, nulls, strict=True)]
+    listed, _ = limit_columns(columns)
+    rows = counts.rows if counts is not None and counts.agree else None
+    return TableInfo("parquet", None, None, rows, (), listed, len(schema) - len(listed), False)
 
 
 def _read_footer(source: RandomAccess) -> bytes | NotATable:
@@ -72,47 +75,26 @@ def _read_footer(source: RandomAccess) -> bytes | NotATable:
     return footer if len(footer) == footer_size else NotATable("changed while it was read")
 
 
+def _parse_counts(footer: bytes) -> Counts | None:
+    if len(footer) > _MAX_COUNTED_SIZE:
+        return None
+    try:
+        return parse_counts(footer)
+    except (ValueError, IndexError):
+        return None
+
+
 # Any: pyarrow has no types of its own that mypy could see.
-def _row_count(metadata: Any) -> int | None:
-    """Return the rows; None if the footer contradicts itself, as some that old writers left behind do."""
-    try:
-        groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-    except (OSError, ValueError, RuntimeError):
-        return None
-    total: int = metadata.num_rows
-    return total if total == sum(groups) and min(groups, default=0) >= 0 else None
+def _flat_leaves(fields: list[Any], schema: Any) -> list[int | None]:
+    """Return which leaf column each field is; None for nested ones."""
+    counts = [count_leaves(field.type) for field in fields]
+    flat: list[int | None] = []
+    for field, count, end in zip(fields, counts, accumulate(counts), strict=True):
+        index = end - count
+        flat.append(index if index < len(schema) and _is_flat(schema.column(index), field.name) else None)
+    return flat
 
 
-def _with_nulls(columns: list[ColumnInfo], leaves: list[int], metadata: Any) -> list[ColumnInfo]:
-    """Return `columns` with their nulls, None for nested ones and where a row group does not say."""
-    if len(columns) * metadata.num_row_groups > _MAX_CHUNKS_READ:
-        return columns
-    try:
-        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-        return [
-            replace(column, nulls=_count_nulls(metadata, groups, end - count, column.name))
-            for column, count, end in zip(columns, leaves, accumulate(leaves), strict=True)
-        ]
-    except (OSError, ValueError, RuntimeError):
-        # Encrypted columns, or statistics that cannot be decoded: the schema still stands.
-        return columns
-
-
-def _count_nulls(metadata: Any, groups: list[Any], leaf: int, name: str) -> int | None:
+def _is_flat(leaf: Any, name: str) -> bool:
     # Of a nested column the path is longer than the name, or a level is higher.
-    if leaf >= metadata.num_columns:
-        return None
-    column = metadata.schema.column(leaf)
-    if column.path != name or column.max_repetition_level or column.max_definition_level > 1:
-        return None
-    if column.max_definition_level == 0:
-        return 0
-    total = 0
-    for group in groups:
-        statistics = group.column(leaf).statistics
-        if statistics is None or not statistics.has_null_count:
-            return None
-        if not 0 <= statistics.null_count <= group.num_rows:
-            return None
-        total += statistics.null_count
-    return total
+    return bool(leaf.path == name and not leaf.max_repetition_level and leaf.max_definition_level <= 1)
