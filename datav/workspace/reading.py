@@ -102,7 +102,7 @@ def _read_as_found(prefix: bytes, entry: Found, target: memoryview) -> bool:
     except OSError:  # `_read_again` finds out why.
         return False
     try:
-        if len(target) and _read(descriptor, target, 0) != len(target):
+        if len(target) and read_at(descriptor, target, 0) != len(target):
             return False
         return stamp_of(os.fstat(descriptor)) == entry[3]
     except OSError as exc:
@@ -204,7 +204,7 @@ class StableFile:
         """
         wanted = max(0, min(len(buffer), self.size - offset))
         try:
-            got = _read(self._descriptor, buffer[:wanted], offset, self._lock)
+            got = read_at(self._descriptor, buffer[:wanted], offset, self._lock)
         except OSError as exc:
             raise unreadable(self.path, exc) from exc
         if got != wanted:
@@ -270,8 +270,8 @@ def changed_while_read(path: bytes) -> ChangedWhileReadError:
     )
 
 
-def _read(descriptor: int, target: memoryview, offset: int, lock: "threading.Lock | None" = None) -> int:
-    """Fill `target` from `offset` on; return how many bytes there were."""
+def read_at(descriptor: int, target: memoryview, offset: int, lock: "threading.Lock | None" = None) -> int:
+    """Fill `target` from `offset` on; return how many bytes there were.  Raises OSError."""
     done = 0
     while done < len(target):
         part = target[done : done + _MAX_READ]

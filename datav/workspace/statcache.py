@@ -39,10 +39,14 @@ _END: tuple[bytes | None, tuple[bytes], tuple[bytes, int, int]] = (None, (NO_STA
 _FIXED_SIZE = _START.size + _HEADER.size
 
 # The kernel stamps files with a clock that it reads at each tick, 10 ms apart at most on what we run on.
-_TICK_NS = 20_000_000
+TICK_NS = 20_000_000
 # FAT keeps every other second; what keeps whole seconds shows by times that are whole seconds.
 _COARSE_TICK_NS = 2_020_000_000
 _SECOND_NS = 1_000_000_000
+
+
+SETTLED = 2**63 - 1
+"""Instead of a clock reading: the stamp is such that whatever is written to the file later will change it."""
 
 
 class Row(NamedTuple):
@@ -52,7 +56,7 @@ class Row(NamedTuple):
     stamp: bytes
     content: Content
     looked_at_ns: int
-    """A clock reading not later than the `stat` that gave the stamp, when the content was known."""
+    """A clock reading, not later than the `stat` that gave the stamp of what was read; or SETTLED."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,5 +168,5 @@ def is_racy(stamp: bytes, looked_at_ns: int) -> bool:
 
 
 def _is_within_tick(time_ns: int, looked_at_ns: int) -> bool:
-    tick_ns = _TICK_NS if time_ns % _SECOND_NS else _COARSE_TICK_NS
+    tick_ns = TICK_NS if time_ns % _SECOND_NS else _COARSE_TICK_NS
     return looked_at_ns - time_ns < tick_ns
