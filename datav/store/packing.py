@@ -71,7 +71,11 @@ class PackWriter:
         self._bases: dict[int, tuple[bytes, ...]] = {}
         self._size = PACK_HEADER_SIZE
         self._stream = StreamWriter(self._descriptor, self.temporary)
-        self._stream.write([HEADER])
+        try:
+            self._stream.write([HEADER])
+        except BaseException:
+            self.discard()
+            raise
 
     def has_room(self, length: int) -> bool:
         """Whether a frame of `length` bytes still belongs here.  An empty pack takes any frame."""

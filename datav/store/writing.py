@@ -91,7 +91,7 @@ class StoreWriter:
         self._claimed: dict[bytes, object] = {}
         self._idle: deque[PackWriter] = deque()
         self._open: set[PackWriter] = set()
-        self._sealed: list[Future[SealedPack]] = []
+        self._sealed: list[tuple[SealedPack, Future[SealedPack]]] = []
         self._lock = threading.Lock()
 
     def put_chunks(
@@ -157,8 +157,10 @@ class StoreWriter:
 
     def finish(self) -> None:
         """Make everything written so far durable and known.  No other thread is writing meanwhile."""
+        if len(self._open) > len(self._idle):
+            # A call that failed has left a pack half written, and claimed ids that others now rely on.
+            raise StorageError("something could not be stored, and the command went on as if it were")
         self._publish()
-        assert not self._open, "a pack is still being written"
 
     def _publish(self) -> None:
         """Seal what nobody is writing to, make it durable, then known."""
@@ -166,14 +168,17 @@ class StoreWriter:
             while True:
                 self._seal(self._idle.popleft())
         with self._lock:
-            sealed, self._sealed = self._sealed, []
-        packs = [future.result() for future in sealed]
+            sealed = list(self._sealed)
+        packs = [future.result() for _, future in sealed]
         if not packs:
             return
         self._lease.renew()
         for pack in packs:
             publish(pack.temporary, self._layout.pack(pack.pack))
         fsync_directory(self._layout.packs)
+        with self._lock:
+            # Until here `discard` removes them if anything fails.
+            del self._sealed[: len(sealed)]
         self._write_index(packs)
         self._lookup.refresh()
         for pack in packs:
@@ -186,9 +191,11 @@ class StoreWriter:
         for writer in self._open:
             with contextlib.suppress(OSError):
                 writer.discard()
-        for future in self._sealed:
+        for sealed, future in self._sealed:
             with contextlib.suppress(Exception):
-                future.result().temporary.unlink(missing_ok=True)
+                future.result()
+            with contextlib.suppress(OSError):
+                sealed.temporary.unlink(missing_ok=True)
 
     def _claim(self, ids: bytes, known: Sequence[int]) -> list[int]:
         """Return the numbers of those that are new and that no other call has taken to write."""
@@ -242,7 +249,7 @@ class StoreWriter:
         sealed = writer.seal()
         with self._lock:
             self._open.discard(writer)
-            self._sealed.append(self._executor.submit(sealed.sync))
+            self._sealed.append((sealed, self._executor.submit(sealed.sync)))
 
     def _write_index(self, packs: Sequence[SealedPack]) -> None:
         """Write one index over the new packs and over small indexes that it replaces (O2, I3)."""
