@@ -1,5 +1,7 @@
 """Where things lie in a store's directory, and how one begins (docs/formats/store.md)."""
 
+import contextlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +9,7 @@ from datav.errors import FormatError, StorageError
 from datav.ids import PackId
 from datav.storage.durable import make_directories, translating, write_atomic
 
+_PACK_NAME = re.compile("[0-9a-f]{64}")
 FORMAT_LINE = b"datav store 1\n"
 
 
@@ -45,11 +48,9 @@ class Layout:
         with translating("list", self.packs):
             for path in self.packs.iterdir():
                 name = path.name.removesuffix(".pack")
-                if name != path.name and len(name) == 64:
-                    try:
+                if name != path.name and _PACK_NAME.fullmatch(name):
+                    with contextlib.suppress(FileNotFoundError):
                         result[PackId(bytes.fromhex(name))] = path.stat().st_size
-                    except (ValueError, FileNotFoundError):
-                        continue
         return result
 
 

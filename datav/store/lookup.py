@@ -39,22 +39,29 @@ class Lookup:
 
     def refresh(self) -> bool:
         """Look at the directory again; return whether anything was different."""
+        while (fresh := self._look()) is None:
+            pass
+        fresh.sort(key=lambda entry: -entry.index.count)
+        changed = tuple(fresh) != self._open
+        self._open = tuple(fresh)
+        return changed
+
+    def _look(self) -> list[OpenIndex] | None:
+        """The indexes that are there now; None when one went meanwhile: what replaced it may not have been listed."""
         try:
             names = sorted(path for path in self._layout.index.iterdir() if path.suffix == ".idx")
         except OSError as exc:
             raise StorageError(f"cannot list {self._layout.index}: {exc.strerror}") from exc
         packs = self._layout.pack_names().keys() if names else set()
         known = {entry.path: entry for entry in self._open}
-        fresh = []
+        found = []
         for path in names:
             index = known[path].index if path in known else _map_index(path)
-            if index is not None:
-                lost = frozenset(n for n, pack in enumerate(index.packs) if pack not in packs)
-                fresh.append(OpenIndex(path, index, lost))
-        fresh.sort(key=lambda entry: -entry.index.count)
-        changed = tuple(fresh) != self._open
-        self._open = tuple(fresh)
-        return changed
+            if index is None:
+                return None
+            lost = frozenset(n for n, pack in enumerate(index.packs) if pack not in packs)
+            found.append(OpenIndex(path, index, lost))
+        return found
 
     def contains(self, ids: Buffer) -> bytearray:
         """Return one byte for each of the ids packed in `ids`: 1 when it is stored, in a pack that exists."""
