@@ -21,8 +21,6 @@ NAMES = st.sampled_from([b"a", b"b", b"ab", b"a-", b"a.b", b"\xff\xfe", "é".enc
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map(b"/".join)
 LONG = st.integers(0, 9).map(lambda n: bytes([n]) * 70_000 + b"x" * 70_000)
 CONTENTS = st.one_of(st.binary(max_size=20), LONG)
-    st.binary(max_size=20), st.integers(0, 9).map(lambda n: bytes([n]) * 70_000 + b"x" * 70_000)
-)
 THINGS = st.one_of(
     st.tuples(st.sampled_from([Kind.FILE, Kind.EXECUTABLE]), CONTENTS),
     st.tuples(st.just(Kind.SYMLINK), st.sampled_from([b"a", b"../a", b"/nowhere", b".", b"\xff"])),
