@@ -7,7 +7,7 @@ from typing import Any
 import blake3
 import pytest
 
-from datav.core import find_cuts, reference
+from datav.core import find_candidates, find_cuts, reference
 
 # Written once, with version 1 of docs/formats/chunking.md.  Never regenerated: if this test
 # fails, the chunker is wrong, or it is a new version of the format with a file of its own.
@@ -42,3 +42,17 @@ def test_cuts_are_those_of_version_1(case: dict[str, Any]) -> None:
     sizes = (case["smallest"], case["target"], case["largest"])
     assert list(memoryview(find_cuts(data, *sizes)).cast("Q")) == case["ends"]
     assert list(memoryview(reference.find_cuts(data, *sizes)).cast("Q")) == case["ends"]
+
+
+def test_the_worked_example_of_the_format_page_holds() -> None:
+    state, data = 0, bytearray()
+    for _ in range(12288):
+        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+        data.append(state >> 56)
+
+    candidates = list(memoryview(find_candidates(data, 0, 2**62, 2**64 - 1)).cast("Q"))
+    ends = list(memoryview(find_cuts(data, 1024, 4096, 16384)).cast("Q"))
+
+    assert data[:4].hex() == "141a9a66"
+    assert [(item >> 1, item & 1) for item in candidates] == [(3922, 0), (5156, 0), (6479, 1), (11859, 0)]
+    assert ends == [5157, 6480, 11860, 12288]
