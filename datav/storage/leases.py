@@ -16,12 +16,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from datav.errors import BusyError
-from datav.storage.durable import remove_file, write_atomic
+from datav.errors import BusyError, StorageError
+from datav.storage.durable import storage_error, translating, write_atomic
 
 # Long, because a laptop may sleep and a sync may stall; a dead process on this host is noticed at once anyway.
 LIFETIME_S = 600.0
 RENEW_AFTER_S = 60.0
+_MAX_LEASE = 4096
 _COLLECTOR = "collector"
 _WRITER_PREFIX = "writer-"
 
@@ -34,10 +35,12 @@ class Holder:
     pid: int
     started: str
     expires: float
+    machine: str
+    """What tells machines, and containers on one, apart: their process numbers mean nothing to each other."""
 
     def is_alive(self, now: float) -> bool:
-        if self.host == socket.gethostname() and os.name != "nt":
-            return _process_started(self.pid) == self.started
+        if self.machine == _machine() and os.name != "nt":
+            return self.started != "" and _process_started(self.pid) == self.started
         return now < self.expires
 
     def __str__(self) -> str:
@@ -50,6 +53,8 @@ class Lease:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._renewed = 0.0
+        self._written = b""
+        self._token = secrets.token_hex(8)
         self.renew()
 
     def renew(self) -> None:
@@ -61,18 +66,32 @@ class Lease:
         now = time.time()
         if now - self._renewed < RENEW_AFTER_S:
             return
-        if self._renewed and not self._path.exists():
+        if self._renewed and not self._is_ours():
             raise BusyError(
                 "this command was stopped for so long that its lease on the store ran out",
                 hint="run it again: what it stored is reused",
             )
-        holder = {"host": socket.gethostname(), "pid": os.getpid(), "started": _process_started(os.getpid())}
-        write_atomic(self._path, json.dumps(holder | {"expires": now + LIFETIME_S}).encode(), sync=False)
+        holder = {
+            "host": socket.gethostname(),
+            "machine": _machine(),
+            "pid": os.getpid(),
+            "started": _process_started(os.getpid()),
+            "expires": now + LIFETIME_S,
+            "token": self._token,
+        }
+        written = json.dumps(holder).encode()
+        write_atomic(self._path, written, sync=False)
+        self._written = written
         self._renewed = now
 
     def release(self) -> None:
-        with contextlib.suppress(OSError):
-            self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError, StorageError):
+            if self._is_ours():
+                self._path.unlink(missing_ok=True)
+
+    def _is_ours(self) -> bool:
+        """Whether the file is still the one that we wrote: who takes us for dead may remove it and write another."""
+        return _read_lease(self._path) == self._written
 
 
 @contextlib.contextmanager
@@ -87,7 +106,9 @@ def writer_lease(directory: Path, *, wait_s: float = 60.0) -> Iterator[Lease]:
         end = time.monotonic() + wait_s
         while (holder := _live_holder(directory / _COLLECTOR)) is not None:
             if time.monotonic() > end:
-                raise BusyError(f"the store is being collected by {holder}", hint="wait for `datav gc` to end")
+                raise BusyError(
+                    f"the store is being collected by {holder}", hint="wait for `datav gc` to end"
+                )
             time.sleep(0.05)
         yield lease
     finally:
@@ -126,8 +147,13 @@ def _claim_exclusively(claim: Path, path: Path) -> None:
         raise BusyError("the store is being collected already") from exc
     except OSError:
         # No hard links here (FAT, some network shares): creating with O_EXCL is the next best.
-        with open(path, "xb") as file:
-            file.write(claim.read_bytes())
+        try:
+            with open(path, "xb") as file:
+                file.write(claim.read_bytes())
+        except FileExistsError as exc:
+            raise BusyError("the store is being collected already") from exc
+        except OSError as exc:
+            raise storage_error(exc, "create", path) from exc
 
 
 def _moved(lease: Lease, claim: Path, path: Path) -> Lease:
@@ -137,20 +163,69 @@ def _moved(lease: Lease, claim: Path, path: Path) -> Lease:
 
 
 def _live_holder(path: Path) -> Holder | None:
-    """Who holds the lease at `path`; None, and the file removed, when nobody who lives does."""
+    """Who holds the lease at `path`; None, and the file removed, when nobody who lives does.
+
+    Raises:
+        StorageError: it cannot be read, so nobody knows.
+    """
+    seen = _read_lease(path)
+    if seen is None:
+        return None
+    holder = parse_lease(seen)
+    # Torn by a power cut (leases are not synced): nobody who lives wrote it.
+    if holder is not None and holder.is_alive(time.time()):
+        return holder
+    _remove_dead(path, seen)
+    return None
+
+
+def parse_lease(data: bytes) -> Holder | None:
+    """Return who a lease names; None if it is no lease."""
     try:
-        raw = json.loads(path.read_bytes())
-        holder = Holder(str(raw["host"]), int(raw["pid"]), str(raw["started"]), float(raw["expires"]))
+        raw = json.loads(data)
+        return Holder(
+            host=str(raw["host"]),
+            pid=int(raw["pid"]),
+            started=str(raw["started"]),
+            expires=float(raw["expires"]),
+            machine=str(raw["machine"]),
+        )
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        return None
+
+
+def _read_lease(path: Path) -> bytes | None:
+    """The bytes of a lease; None when it is gone."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(_MAX_LEASE)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError):
-        # Torn by a power cut (leases are not synced): nobody who lives wrote it.
-        remove_file(path)
-        return None
-    if holder.is_alive(time.time()):
-        return holder
-    remove_file(path)
-    return None
+    except OSError as exc:
+        raise storage_error(exc, "read", path) from exc
+
+
+def _remove_dead(path: Path, seen: bytes) -> None:
+    """Remove the lease that held `seen`, and no other that took its name since: it may be alive."""
+    aside = path.with_name(f"dead-{secrets.token_hex(8)}")
+    with translating("remove", path):
+        try:
+            os.rename(path, aside)
+        except FileNotFoundError:
+            return
+        if _read_lease(aside) != seen:
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, path)
+        aside.unlink(missing_ok=True)
+
+
+def _machine() -> str:
+    """What processes that can see each other have in common; the host's name where the system has nothing better."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()
 
 
 def _process_started(pid: int) -> str:
