@@ -116,6 +116,7 @@ class StreamWriter:
         self._path = path
         self._staging: memoryview | None = None
         self._filled = 0
+        self._flushed = 0
         self._is_direct = False
         self._may_be_direct = bool(_O_DIRECT)
 
@@ -154,7 +155,10 @@ class StreamWriter:
             # This file system lets a descriptor be direct and then refuses to write to it.
             self._may_be_direct = False
             self._set_direct(False)
+            # Some of it may have been taken before the refusal.
+            os.lseek(self._descriptor, self._flushed, os.SEEK_SET)
             write_parts(self._descriptor, [self._staging[: self._filled]], self._path)
+        self._flushed += self._filled
         self._filled = 0
 
     def _set_direct(self, wanted: bool) -> None:

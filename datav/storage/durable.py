@@ -137,7 +137,7 @@ def write_atomic(path: Path, data: Buffer, *, sync: bool = True, temporary: Path
 
 def _keep_mode(fd: int, path: Path) -> None:
     if hasattr(os, "fchmod"):
-        with contextlib.suppress(FileNotFoundError):
+        with translating("write", path), contextlib.suppress(FileNotFoundError):
             os.fchmod(fd, stat.S_IMODE(path.stat().st_mode))
 
 
