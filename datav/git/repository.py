@@ -223,6 +223,11 @@ class GitRepository:
         """Return the regular files of the index with that suffix, sorted by path and stage."""
         return list(_parse_index(self.git.run("ls-files", "-s", "-z", "--", _pattern(suffix))))
 
+    def list_present(self, suffix: bytes = MANIFEST_SUFFIX) -> list[RelPath]:
+        """Return the files with that suffix in the index or in the work tree, ignored ones left out, sorted."""
+        listed = self.git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", _pattern(suffix))
+        return [RelPath(path) for path in sorted(set(split_nul(listed)))]
+
     def find_tracked(self, paths: Iterable[RelPath]) -> set[RelPath]:
         """Return those of `paths` that are files in the index.  A directory never is."""
         wanted = set(paths)

@@ -25,7 +25,7 @@ from datav.storage.direct import ALIGNMENT, allocate
 from datav.store.deltas import OldChunks, choose_bases
 from datav.store.reading import Reader
 from datav.store.trees import FileShape, read_file_shape, write_file_tree
-from datav.store.writing import DeltaLuck, StoreWriter
+from datav.store.writing import BaseChooser, DeltaLuck, Sink
 
 BLOCK = 4 * 2**20
 BLOCKS_IN_FLIGHT = 10
@@ -57,7 +57,10 @@ class SmallFiles(Protocol):
     def sizes(self) -> Sequence[int]: ...
 
     def read_all(self, arena: memoryview) -> Sequence[int]:
-        """Read all files, one after the other, into `arena`; return where each ends in it."""
+        """Read files, in order, one after the other, into `arena`; return where each ends in it.
+
+        Fewer ends than files: the next one grew so much that it no longer fits.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ class Ingest:
 
     def __init__(
         self,
-        writer: StoreWriter,
+        writer: Sink,
         reader: Reader,
         params: ChunkerParams,
         executor: Executor,
@@ -147,7 +150,8 @@ class Ingest:
     def small_files(self, batches: Iterable[tuple[SmallFiles, Sequence[Content | None]]]) -> Iterator[list[Content]]:
         """Store batches of small files; yield the contents of each batch, in order.
 
-        Each batch comes with the contents of its files' versions before, where there are such.
+        Each batch comes with the contents of its files' versions before, where there are such.  What a batch
+        could not read has no content: it is shorter then.
         """
         running: deque[tuple[Future[list[Content]], memoryview, int]] = deque()
         try:

@@ -27,7 +27,7 @@ from datav.formats.words import u64_array
 from datav.ids import ID_SIZE, NodeId
 from datav.store.deltas import MAX_OLD_CHUNKS, OldChunks
 from datav.store.reading import Reader
-from datav.store.writing import StoreWriter
+from datav.store.writing import Sink
 
 # Nodes are read and written so many at a time: some ten MiB.
 BATCH = 256
@@ -92,7 +92,7 @@ def _read_file_nodes(reader: Reader, ids: list[bytes], sizes: list[int], level: 
 
 
 def write_file_tree(
-    writer: StoreWriter, chunk_ids: bytes, chunk_sizes: Sequence[int], old: FileShape | None = None
+    writer: Sink, chunk_ids: bytes, chunk_sizes: Sequence[int], old: FileShape | None = None
 ) -> Content:
     """Store the tree over these chunks and return what names the file."""
     total = sum(chunk_sizes)
@@ -222,7 +222,7 @@ def check_order(entries: Sequence[Entry]) -> None:
 
 
 def write_directory_tree(
-    writer: StoreWriter, entries: Sequence[Entry], old: DirectoryShape | None = None
+    writer: Sink, entries: Sequence[Entry], old: DirectoryShape | None = None
 ) -> Content:
     """Store the tree over `entries`, which are in order, and return what names the directory."""
     check_order(entries)
@@ -263,7 +263,7 @@ def _entries_node(entries: Sequence[Entry], paths: list[bytes]) -> DirectoryNode
 
 
 def _put_directory_nodes(
-    writer: StoreWriter, nodes: Sequence[DirectoryNode], old: DirectoryShape | None
+    writer: Sink, nodes: Sequence[DirectoryNode], old: DirectoryShape | None
 ) -> list[bytes]:
     ids: list[bytes] = []
     for first in range(0, len(nodes), BATCH):

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from typing import Protocol
 
 from blake3 import blake3
 
@@ -76,6 +77,23 @@ class DeltaLuck:
 
     def record(self, paid: bool) -> None:
         self._misses = 0 if paid else self._misses + 1
+
+
+class Sink(Protocol):
+    """Where chunks and nodes go: a StoreWriter, or one that only names them (`datav.store.naming`)."""
+
+    def put_chunks(
+        self,
+        data: memoryview,
+        ends: Sequence[int],
+        *,
+        choose: BaseChooser | None = None,
+        luck: DeltaLuck | None = None,
+    ) -> bytes: ...
+
+    def put_nodes(self, nodes: Sequence[bytes], bases: Sequence[Sequence[bytes]]) -> list[bytes]: ...
+
+    def checkpoint_if_due(self) -> None: ...
 
 
 class StoreWriter:

@@ -1,0 +1,352 @@
+"""add: what lies on disk into the store, a manifest in its place into git."""
+
+import os
+import stat
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from datav.errors import MissingChunkError, UnknownDatasetError, UsageError
+from datav.formats.entry import Content, Entry, Kind
+from datav.formats.manifest import Manifest, TableInfo, keep_users_part
+from datav.git import MANIFEST_SUFFIX
+from datav.relpath import RelPath
+from datav.repo.datasets import (
+    Dataset,
+    edit_ignore_file,
+    expand_paths,
+    find_targets,
+    list_datasets,
+    read_manifest_bytes,
+    write_manifest,
+)
+from datav.repo.disk import Disk, look
+from datav.repo.intake import Intake, take_in
+from datav.repo.repository import Repository
+from datav.formats.manifest import parse_manifest
+from datav.storage.durable import make_directories
+from datav.store.trees import DirectoryShape, read_directory, write_directory_tree
+from datav.store.writing import StoreWriter, Tally
+from datav.tables.counting import count_records_slow
+from datav.tables.describe import describe
+from datav.tables.dialect import HEAD_SIZE, TextDialect, needs_exact_count, text_dialect
+from datav.tables.rowcount import BlockCount, RecordCounter, join_counts
+from datav.tables.source import NotATable
+from datav.workspace.reading import StableFile
+from datav.workspace.scan import Found, Skipped
+from datav.workspace.statcache import SETTLED, Row, write_stat_cache
+
+State = Literal["added", "modified", "unchanged"]
+_BLOCK = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class AddedDataset:
+    """What became of one dataset."""
+
+    path: RelPath
+    state: State
+    files: int
+    bytes: int
+    changed_files: int
+    """Files that were read because they may have changed."""
+    skipped: tuple[Skipped, ...]
+    """What lies in it and cannot be versioned."""
+    note: str | None
+    """Why a file that claims to be a table was not read as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What `add` did."""
+
+    datasets: tuple[AddedDataset, ...]
+    bytes_read: int
+    tally: Tally
+    staged: tuple[RelPath, ...]
+    """What git was told of."""
+    dry_run: bool
+
+
+def add(repository: Repository, names: Sequence[str], *, dry_run: bool = False, stage: bool = True) -> Added:
+    """Store what `names` mean as it lies on disk, and put manifests in its place.
+
+    Args:
+        dry_run: say what would be done; neither store nor manifests change.
+        stage: tell git of the manifests.
+
+    Raises:
+        UsageError: a name means nothing that can be added.
+        ChangedWhileReadError: a file did not hold still.
+        StorageError: the store cannot be written; what was added before stays as it was.
+    """
+    datasets = plan_add(repository, names)
+    if dry_run:
+        return _preview(repository, datasets)
+    added: list[AddedDataset] = []
+    touched: list[RelPath] = []
+    read = 0
+    with ExitStack() as stack:
+        # The writer's lease comes first: what the stat cache calls stored must not be collected meanwhile (O4, O6).
+        writer = stack.enter_context(repository.store.writing(repository.executor))
+        pending = [_add_one(repository, dataset, writer) for dataset in datasets]
+        writer.finish()
+        for item in pending:
+            read += item.bytes_read
+            added.append(_conclude(repository, item, touched))
+        tally = writer.tally
+    staged = [path for path in dict.fromkeys(touched)] if stage else []
+    if staged:
+        repository.git.stage(staged)
+    return Added(tuple(added), read, tally, tuple(staged), False)
+
+
+def plan_add(repository: Repository, names: Sequence[str]) -> list[Dataset]:
+    """Return the datasets that `names` mean: known ones, and paths that are to become one.
+
+    Raises:
+        UsageError: nothing lies there, or git tracks it, or it cannot be a dataset.
+    """
+    known = list_datasets(repository)
+    chosen: dict[Dataset, None] = {}
+    for path in expand_paths(repository, names):
+        shown = repository.shown(path) if path is not None else "."
+        try:
+            targets = find_targets(repository, [shown], known)
+        except UnknownDatasetError:
+            targets = []
+        for target in targets:
+            chosen[target.dataset] = None
+        if not targets:
+            if path is None:
+                raise UsageError("the whole repository cannot be a dataset", hint="name a file or a directory in it")
+            chosen[_new_dataset(repository, path, shown)] = None
+    return list(chosen)
+
+
+def _new_dataset(repository: Repository, path: RelPath, shown: str) -> Dataset:
+    try:
+        status = os.lstat(path.on(repository.root))
+    except OSError as exc:
+        raise UsageError(f"there is no {shown}", hint="is the name right? it is relative to where you are") from exc
+    if path.endswith(MANIFEST_SUFFIX):
+        raise UsageError(f"{shown} is named like a manifest", hint="add the data, not its manifest")
+    if stat.S_ISDIR(status.st_mode):
+        tracked = repository.git.list_tracked_under(path)
+    else:
+        tracked = list(repository.git.find_tracked([path]))
+    if tracked:
+        many = f" and {len(tracked) - 1} more" if len(tracked) > 1 else ""
+        raise UsageError(
+            f"git tracks {tracked[0]}{many} already", hint=f"`git rm -r --cached {shown}` leaves it to datav"
+        )
+    return Dataset(path)
+
+
+def _preview(repository: Repository, datasets: Sequence[Dataset]) -> Added:
+    previews = []
+    for dataset in datasets:
+        disk = _look(repository, dataset)
+        before = read_manifest_bytes(repository, dataset)
+        state: State = "added" if before is None else "unchanged" if disk.is_unchanged else "modified"
+        unknown = disk.unknown()
+        size = sum(entry.size for entry in disk.entries)
+        previews.append(
+            AddedDataset(
+                dataset.path, state, len(disk.entries), size, len(unknown), tuple(disk.skipped), None
+            )
+        )
+    return Added(tuple(previews), 0, Tally(), (), True)
+
+
+def _look(repository: Repository, dataset: Dataset) -> Disk:
+    disk = look(repository, dataset)
+    if disk is None:
+        raise UsageError(
+            f"{repository.shown(dataset.path)} is not on disk",
+            hint="`datav restore` brings it back, `datav rm` removes the dataset",
+        )
+    return disk
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A dataset whose content is written but not yet durable."""
+
+    dataset: Dataset
+    manifest: Manifest
+    before: bytes | None
+    disk: Disk
+    rows: list[Row] | None
+    """For the stat cache; None when it says all that already."""
+    bytes_read: int
+    changed_files: int
+    note: str | None
+
+
+def _add_one(repository: Repository, dataset: Dataset, writer: StoreWriter) -> _Pending:
+    before = read_manifest_bytes(repository, dataset)
+    old = parse_manifest(before, str(dataset.manifest_path)) if before is not None else None
+    disk = _look(repository, dataset)
+    _forget_unstored(repository, disk)
+    if old is not None and disk.is_unchanged and disk.cache.dataset == old.content:
+        return _Pending(dataset, old, before, disk, None, 0, 0, None)
+    adding = _add_directory if disk.is_directory else _add_file
+    return adding(repository, dataset, disk, writer, before, old)
+
+
+def _forget_unstored(repository: Repository, disk: Disk) -> None:
+    """Have files read again that the stat cache knows and the store does not: it may have been deleted or replaced."""
+    known = [content for content in disk.known if content is not None and content.size]
+    present = repository.store.lookup.contains(b"".join([content.id for content in known]))
+    if not all(present):
+        disk.known = [None] * len(disk.known)
+
+
+def _add_directory(
+    repository: Repository,
+    dataset: Dataset,
+    disk: Disk,
+    writer: StoreWriter,
+    before: bytes | None,
+    old: Manifest | None,
+) -> _Pending:
+    old_entries, shape = _old_directory(repository, old)
+    unknown = disk.unknown()
+    olds = {}
+    if unknown and old_entries:
+        wanted = {entry.path for entry in unknown}
+        olds = {entry.path: entry.content for entry in old_entries if entry.path in wanted}
+    repository.progress.start("adding", sum(entry.size for entry in unknown), "bytes")
+    intake = take_in(repository, disk.root, unknown, writer, olds=olds)
+    fresh = {row.path: row for row in intake.rows}
+    rows = [
+        fresh[entry.path] if content is None else Row(entry.path, entry.stamp, content, SETTLED)
+        for entry, content in zip(disk.entries, disk.known, strict=True)
+    ]
+    entries = [
+        Entry(entry.path, entry.kind, row.content.depth, row.content.size, row.content.id)
+        for entry, row in zip(disk.entries, rows, strict=True)
+    ]
+    content = write_directory_tree(writer, entries, shape)
+    meta = old.meta if old is not None else ""
+    manifest = Manifest("directory", content, len(entries), meta=meta)
+    size = sum(row.content.size for row in intake.rows)
+    return _Pending(dataset, manifest, before, disk, rows, size, len(unknown), None)
+
+
+def _old_directory(repository: Repository, old: Manifest | None) -> tuple[list[Entry], DirectoryShape | None]:
+    """The version before, to share with; nothing when it is not in this store (a fresh clone)."""
+    if old is None or old.kind != "directory":
+        return [], None
+    try:
+        return read_directory(repository.store.reader, old.content)
+    except MissingChunkError:
+        return [], None
+
+
+def _add_file(
+    repository: Repository,
+    dataset: Dataset,
+    disk: Disk,
+    writer: StoreWriter,
+    before: bytes | None,
+    old: Manifest | None,
+) -> _Pending:
+    (entry,) = disk.entries
+    path = dataset.path.on(repository.root)
+    dialect = _dialect_of(path, entry)
+    counter = RecordCounter(dialect) if dialect is not None and not needs_exact_count(dialect) else None
+    olds = {}
+    if old is not None and old.kind == "file" and _is_stored(repository, old.content):
+        olds[entry.path] = old.content
+    repository.progress.start("adding", entry.size, "bytes")
+    intake = take_in(repository, disk.root, [entry], writer, olds=olds, observer=counter or _ignore)
+    (row,) = intake.rows
+    table, note = _describe(path, row, dialect, intake)
+    manifest = Manifest("file", row.content, 1, entry.kind == Kind.EXECUTABLE, table)
+    if old is not None:
+        manifest = keep_users_part(manifest, old)
+    return _Pending(dataset, manifest, before, disk, [row], row.content.size, 1, note)
+
+
+def _ignore(data: memoryview, lead: int) -> None:
+    """An observer with no interest."""
+
+
+def _is_stored(repository: Repository, content: Content) -> bool:
+    return content.size == 0 or bool(repository.store.lookup.contains(content.id)[0])
+
+
+class _OpenFile:
+    """A file as the tables want to read it."""
+
+    def __init__(self, file: StableFile) -> None:
+        self._file = file
+        self.size = file.size
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        wanted = max(0, min(size, self.size - offset))
+        buffer = memoryview(bytearray(wanted))
+        self._file.read_into(buffer, offset)
+        return bytes(buffer)
+
+
+def _dialect_of(path: Path, entry: Found) -> TextDialect | None:
+    with StableFile(path) as file:
+        return text_dialect(path.name, _OpenFile(file).read_at(0, HEAD_SIZE))
+
+
+def _describe(
+    path: Path, row: Row, dialect: TextDialect | None, intake: Intake
+) -> tuple[TableInfo | None, str | None]:
+    """Return what the manifest says of the table in a file, or why there is none."""
+    with StableFile(path) as file:
+        if file.stamp != row.stamp:
+            return None, "it changed while it was added"
+        records = _count_records(file, dialect, intake) if dialect is not None else None
+        found = describe(path.name, _OpenFile(file), records)
+    if isinstance(found, NotATable):
+        return None, found.reason
+    return found, None
+
+
+def _count_records(file: StableFile, dialect: TextDialect, intake: Intake) -> int:
+    if needs_exact_count(dialect):
+        return count_records_slow(_blocks(file), dialect)
+    records, is_certain = join_counts([count for count in intake.observed if isinstance(count, BlockCount)])
+    if is_certain:
+        return records
+    return count_records_slow(_blocks(file), dialect)
+
+
+def _blocks(file: StableFile):  # type: ignore[no-untyped-def]
+    source = _OpenFile(file)
+    for offset in range(0, file.size, _BLOCK):
+        yield source.read_at(offset, _BLOCK)
+
+
+def _conclude(repository: Repository, item: _Pending, touched: list[RelPath]) -> AddedDataset:
+    """Write the manifest and what goes with it, now that the content is durable (O3, O4)."""
+    dataset, manifest = item.dataset, item.manifest
+    changed = write_manifest(repository, dataset, manifest, item.before)
+    if changed:
+        touched.append(dataset.manifest_path)
+    ignore_file = edit_ignore_file(repository, dataset, add=True)
+    if ignore_file is not None:
+        touched.append(ignore_file)
+    if item.rows is not None:
+        make_directories(repository.stat_directory)
+        write_stat_cache(repository.stat_file(dataset.path), manifest.content, item.rows)
+    state: State = "added" if item.before is None else "modified" if changed else "unchanged"
+    return AddedDataset(
+        path=dataset.path,
+        state=state,
+        files=manifest.files,
+        bytes=manifest.content.size,
+        changed_files=item.changed_files,
+        skipped=tuple(item.disk.skipped),
+        note=item.note,
+    )

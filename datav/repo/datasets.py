@@ -1,0 +1,182 @@
+"""Datasets: which there are, what their manifests say, which ones the user means."""
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datav.errors import FormatError, UnknownDatasetError, UsageError
+from datav.formats.manifest import Manifest, encode_manifest, parse_manifest
+from datav.git import MANIFEST_SUFFIX
+from datav.relpath import RelPath
+from datav.repo.repository import Repository
+from datav.storage.durable import remove_file, translating, write_atomic
+
+_BANNER_PREFIX = b"# Tracked by datav"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """What the user added: one file, or one directory."""
+
+    path: RelPath
+
+    @property
+    def manifest_path(self) -> RelPath:
+        return RelPath(bytes(self.path) + MANIFEST_SUFFIX)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def dataset_of_manifest(path: RelPath) -> Dataset | None:
+    """The dataset that a file called `path` is the manifest of; None for `.datav` itself."""
+    name = path.removesuffix(MANIFEST_SUFFIX)
+    if name == path or not name or name.endswith(b"/"):
+        return None
+    return Dataset(RelPath(name))
+
+
+def list_datasets(repository: Repository) -> list[Dataset]:
+    """Return the datasets whose manifest lies in the work tree or in git's index, by path."""
+    found = (dataset_of_manifest(path) for path in repository.git.list_present())
+    return [dataset for dataset in found if dataset is not None]
+
+
+def read_manifest(repository: Repository, dataset: Dataset) -> Manifest | None:
+    """Return what the manifest in the work tree says; None if there is none.
+
+    Raises:
+        FormatError: it is no manifest.
+    """
+    data = read_manifest_bytes(repository, dataset)
+    return None if data is None else parse_manifest(data, str(dataset.manifest_path))
+
+
+def read_manifest_bytes(repository: Repository, dataset: Dataset) -> bytes | None:
+    path = dataset.manifest_path.on(repository.root)
+    try:
+        with open(path, "rb") as file:
+            return file.read(2**20 + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise FormatError(f"cannot read manifest {path}: {exc.strerror}") from exc
+
+
+def write_manifest(repository: Repository, dataset: Dataset, manifest: Manifest, before: bytes | None) -> bool:
+    """Replace the manifest in the work tree, durably (O3); return whether it is different now.
+
+    Args:
+        before: its bytes as the caller read them.
+
+    Raises:
+        UsageError: it is no longer what the caller read (O8).
+    """
+    data = encode_manifest(manifest)
+    if data == before:
+        return False
+    if read_manifest_bytes(repository, dataset) != before:
+        raise UsageError(
+            f"{dataset.manifest_path} was changed by somebody else meanwhile",
+            hint="look at it, then run the command again: what was stored is reused",
+        )
+    write_atomic(dataset.manifest_path.on(repository.root), data)
+    return True
+
+
+def remove_manifest(repository: Repository, dataset: Dataset) -> None:
+    remove_file(dataset.manifest_path.on(repository.root))
+
+
+def manifests_at(repository: Repository, rev: str) -> dict[Dataset, Manifest]:
+    """Return every dataset of a commit with its manifest.
+
+    Raises:
+        UnknownRevisionError: git does not know `rev`.
+        FormatError: a manifest of that commit is none.
+    """
+    commit = repository.git.resolve(rev)
+    files = repository.git.list_files(commit)
+    blobs = repository.git.read_blobs(file.oid for file in files)
+    result = {}
+    for file in files:
+        dataset = dataset_of_manifest(file.path)
+        if dataset is not None:
+            result[dataset] = parse_manifest(blobs[file.oid], f"{file.path} at {rev}")
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the user named: a dataset, or a path in one."""
+
+    dataset: Dataset
+    inside: bytes
+    """Relative to the dataset; empty when the whole of it is meant."""
+
+
+def find_targets(repository: Repository, names: Sequence[str], datasets: Iterable[Dataset]) -> list[Target]:
+    """Return what `names` mean among `datasets`: a dataset, its manifest, a path in it, a directory above some, a glob.
+
+    Raises:
+        UnknownDatasetError: a name means nothing.
+    """
+    known = {dataset.path: dataset for dataset in datasets}
+    targets: dict[Target, None] = {}
+    for name in names:
+        for path in _expand(repository, name):
+            for target in _targets_of(path, known, repository.shown(path) if path else name):
+                targets[target] = None
+    return list(targets)
+
+
+def _targets_of(path: RelPath | None, known: dict[RelPath, Dataset], shown: str) -> list[Target]:
+    if path is None:
+        return [Target(dataset, b"") for dataset in known.values()]
+    manifest = dataset_of_manifest(path)
+    if manifest is not None and manifest.path in known:
+        return [Target(manifest, b"")]
+    for end in [len(path), *(at for at in range(len(path) - 1, 0, -1) if path[at : at + 1] == b"/")]:
+        dataset = known.get(RelPath(path[:end]))
+        if dataset is not None:
+            return [Target(dataset, path[end + 1 :])]
+    below = [Target(dataset, b"") for dataset in known.values() if dataset.path.startswith(path + b"/")]
+    if not below:
+        raise UnknownDatasetError(f"{shown} is no dataset, nor in one", hint="`datav ls` lists the datasets")
+    return below
+
+
+def _expand(repository: Repository, name: str) -> list[RelPath | None]:
+    """The paths that a name typed by the user stands for; a pattern that the shell left alone is expanded."""
+    if glob.has_magic(name) and not os.path.lexists(repository.here / name):
+        found = sorted(glob.glob(name, root_dir=repository.here, recursive=True))
+        if not found:
+            raise UnknownDatasetError(f"nothing matches {name}")
+        return [repository.relative(text) for text in found]
+    return [repository.relative(name)]
+
+
+def expand_paths(repository: Repository, names: Sequence[str]) -> list[RelPath | None]:
+    """Return the paths that names typed by the user stand for, none twice; None is the root."""
+    return list(dict.fromkeys(path for name in names for path in _expand(repository, name)))
+
+
+def edit_ignore_file(repository: Repository, dataset: Dataset, *, add: bool) -> RelPath | None:
+    """Put the dataset into, or take it out of, the block in the .gitignore beside it; return that path if it changed."""
+    from datav.git import add_to_block, remove_from_block
+
+    directory, _, name = bytes(dataset.path).rpartition(b"/")
+    relative = RelPath((directory + b"/" if directory else b"") + b".gitignore")
+    path = Path(relative.on(repository.root))
+    with translating("read", path):
+        before = path.read_bytes() if path.exists() else b""
+    after = (add_to_block if add else remove_from_block)(before, [name])
+    if after == before:
+        return None
+    if after:
+        write_atomic(path, after)
+    else:
+        remove_file(path)
+    return relative

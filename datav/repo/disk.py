@@ -1,0 +1,114 @@
+"""What lies on disk of a dataset, and what of it is known without reading it."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from datav.errors import UsageError
+from datav.formats.entry import Content, Entry
+from datav.formats.manifest import Manifest
+from datav.progress import SILENT
+from datav.relpath import RelPath
+from datav.repo.datasets import Dataset
+from datav.repo.intake import name_contents
+from datav.repo.repository import Repository
+from datav.store.trees import read_directory
+from datav.workspace.ignore import read_ignore_rules
+from datav.workspace.plan import Current
+from datav.workspace.scan import Found, Skipped, scan_file, scan_tree
+from datav.workspace.statcache import Row, StatCache
+
+
+@dataclass(slots=True)
+class Disk:
+    """A dataset as it lies on disk."""
+
+    root: Path
+    """What the entries' paths are relative to: the directory, or the one that the file lies in."""
+    is_directory: bool
+    entries: list[Found]
+    skipped: list[Skipped]
+    cache: StatCache
+    known: list[Content | None]
+    """For each entry its content, where the stat cache knows it."""
+    looked_at_ns: int
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether nothing is different from what the stat cache remembers."""
+        return len(self.entries) == len(self.cache) and None not in self.known
+
+    def unknown(self) -> list[Found]:
+        return [entry for entry, content in zip(self.entries, self.known, strict=True) if content is None]
+
+
+def look(repository: Repository, dataset: Dataset) -> Disk | None:
+    """Return what lies on disk; None when there is nothing.
+
+    Raises:
+        UnreadableError: the system refuses.
+        UsageError: what lies there cannot be a dataset.
+    """
+    path = dataset.path.on(repository.root)
+    try:
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode):
+            raise UsageError(
+                f"{dataset} is a symbolic link", hint="add what it points to, or move that to where the link is"
+            )
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    cache = StatCache.load(repository.stat_file(dataset.path))
+    if stat.S_ISDIR(status.st_mode):
+        rules = read_ignore_rules(repository.root, bytes(dataset.path))
+        scan = scan_tree(path, rules, SILENT)
+        known = cache.lookup(scan.entries)
+        return Disk(path, True, scan.entries, scan.skipped, cache, known, scan.looked_at_ns)
+    found = scan_file(path)
+    return Disk(path.parent, False, [found], [], cache, cache.lookup([found]), 0)
+
+
+def name_unknown(repository: Repository, disk: Disk) -> list[Row]:
+    """Read what is not known, so that everything is; return the rows of what was read."""
+    unknown = disk.unknown()
+    if not unknown:
+        return []
+    rows = name_contents(repository, disk.root, unknown)
+    contents = {row.path: row.content for row in rows}
+    disk.known = [content or contents[entry.path] for entry, content in zip(disk.entries, disk.known, strict=True)]
+    return rows
+
+
+def current_entries(disk: Disk | None) -> list[Current]:
+    """What lies on disk as a plan wants it."""
+    if disk is None:
+        return []
+    return [
+        Current(entry.path, entry.kind, content, entry.stamp)
+        for entry, content in zip(disk.entries, disk.known, strict=True)
+    ]
+
+
+def wanted_entries(repository: Repository, dataset: Dataset, manifest: Manifest) -> list[Entry]:
+    """Return the entries of a dataset as its manifest has it; of a file one, under its own name.
+
+    Raises:
+        IntegrityError: the store lacks a part of the tree, or it is damaged.
+    """
+    content = manifest.content
+    if manifest.kind == "directory":
+        return read_directory(repository.store.reader, content)[0]
+    name = bytes(dataset.path).rpartition(b"/")[2]
+    return [Entry(name, int(manifest.executable), content.depth, content.size, content.id)]
+
+
+def place_of(repository: Repository, dataset: Dataset, manifest: Manifest) -> Path:
+    """The directory that the dataset's entries are relative to."""
+    path = dataset.path.on(repository.root)
+    return path if manifest.kind == "directory" else path.parent
+
+
+def inside(path: RelPath | bytes, prefix: bytes) -> bool:
+    """Whether an entry at `path` is what `prefix` names or lies below it; everything lies below nothing."""
+    return not prefix or path == prefix or path.startswith(prefix + b"/")

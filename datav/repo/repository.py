@@ -1,0 +1,178 @@
+"""A repository: a git work tree, its store and its settings, opened for one command."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from datav.core import ChunkerParams
+from datav.errors import NotARepositoryError, UnsafePathError, UsageError
+from datav.git import GitRepository
+from datav.progress import SILENT, Progress
+from datav.relpath import RelPath
+from datav.settings import (
+    FILE_NAME,
+    PrivateSettings,
+    Settings,
+    encode_private_settings,
+    encode_settings,
+    parse_private_settings,
+    parse_settings,
+)
+from datav.storage.durable import make_directories, write_atomic
+from datav.store.layout import create_store
+from datav.store.store import Store
+
+# Two more than there are cores: some wait for the disk.  Beyond eight cores the disk is what all wait for.
+_SPARE_WORKERS = 2
+_MAX_WORKERS = 16
+
+
+class Repository:
+    """What every verb works on.  A context manager: leaving it ends the workers.
+
+    Raises:
+        NotARepositoryError: no git repository, or `datav init` was never run in it.
+    """
+
+    def __init__(self, git: GitRepository, settings: Settings, here: Path, progress: Progress = SILENT) -> None:
+        self.git = git
+        self.settings = settings
+        self.progress = progress
+        self.here = here
+        """The directory that paths of the user are relative to."""
+        self._executor: ThreadPoolExecutor | None = None
+
+    @classmethod
+    def open(cls, here: Path, progress: Progress = SILENT) -> Self:
+        git = GitRepository.discover(here)
+        try:
+            text = (git.root / FILE_NAME).read_text("utf-8")
+        except FileNotFoundError as exc:
+            raise NotARepositoryError(f"datav is not set up in {git.root}", hint="run `datav init`") from exc
+        except (OSError, UnicodeDecodeError) as exc:
+            raise UsageError(f"cannot read {git.root / FILE_NAME}: {exc}") from exc
+        return cls(git, parse_settings(text), here, progress)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+
+    @property
+    def root(self) -> Path:
+        return self.git.root
+
+    @property
+    def private(self) -> Path:
+        """`datav/` in git's common directory: survives `git clean -fdx`, shared by all work trees."""
+        return self.git.common_dir / "datav"
+
+    @cached_property
+    def stat_directory(self) -> Path:
+        """Where this work tree's stat caches lie."""
+        name = blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
+        return self.private / "worktrees" / name / "stat"
+
+    def stat_file(self, dataset: RelPath) -> Path:
+        """The stat cache of one dataset."""
+        return self.stat_directory / blake2b(dataset, digest_size=16).hexdigest()
+
+    @cached_property
+    def store(self) -> Store:
+        """The local store; a clone's first command makes it."""
+        path = store_path(self.private)
+        create_store(path)
+        return Store(path)
+
+    @cached_property
+    def chunker(self) -> ChunkerParams:
+        c = self.settings.chunks
+        try:
+            return ChunkerParams(c.smallest, c.target, c.largest)
+        except ValueError as exc:
+            raise UsageError(f"the chunk sizes in {FILE_NAME} cannot be: {exc}") from exc
+
+    @property
+    def executor(self) -> ThreadPoolExecutor:
+        if self._executor is None:
+            workers = min(_MAX_WORKERS, (os.cpu_count() or 2) + _SPARE_WORKERS)
+            self._executor = ThreadPoolExecutor(workers, "datav")
+        return self._executor
+
+    def relative(self, text: str) -> RelPath | None:
+        """Return the path that the user calls `text`, from the root; None for the root itself.
+
+        Raises:
+            UnsafePathError: it lies outside of the repository.
+        """
+        path = Path(os.path.abspath(self.here / text))
+        # Links above the last part are followed, as the system would; the last part is what the user means.
+        path = Path(os.path.realpath(path.parent)) / path.name if path.name else path
+        try:
+            inside = path.relative_to(self.root)
+        except ValueError as exc:
+            raise UnsafePathError(f"{text} is outside of the repository at {self.root}") from exc
+        raw = os.fsencode(inside.as_posix())
+        return None if raw == b"." else RelPath(raw)
+
+    def shown(self, path: RelPath) -> str:
+        """`path` as the user would type it."""
+        return os.path.relpath(path.on(self.root), self.here)
+
+
+def store_path(private: Path) -> Path:
+    try:
+        text = (private / "config.toml").read_text("utf-8")
+    except FileNotFoundError:
+        return private / "store"
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UsageError(f"cannot read {private / 'config.toml'}: {exc}") from exc
+    chosen = parse_private_settings(text).store
+    return Path(chosen) if chosen else private / "store"
+
+
+@dataclass(frozen=True, slots=True)
+class Initialized:
+    """What `init` did."""
+
+    root: Path
+    store: Path
+    settings_written: bool
+
+
+def init(here: Path, *, store: Path | None = None) -> Initialized:
+    """Set datav up in the git repository around `here`; fine when it is set up already.
+
+    Args:
+        store: where the local store shall lie; by default beside git's own objects.
+
+    Raises:
+        NotARepositoryError: there is no git repository.
+        UsageError: it is set up with another store.
+    """
+    git = GitRepository.discover(here)
+    private = git.common_dir / "datav"
+    make_directories(private)
+    if store is not None:
+        chosen = (here / store).absolute()
+        present = store_path(private)
+        if (present / "format").exists() and present != chosen:
+            raise UsageError(f"this repository has its store at {present} already")
+        write_atomic(private / "config.toml", encode_private_settings(PrivateSettings(str(chosen))).encode())
+    place = store_path(private)
+    create_store(place)
+    settings = git.root / FILE_NAME
+    written = not settings.exists()
+    if written:
+        write_atomic(settings, encode_settings(Settings()).encode())
+        git.stage([RelPath(FILE_NAME.encode())])
+    return Initialized(git.root, place, written)

@@ -1,0 +1,159 @@
+"""status: how each dataset on disk stands to its manifest, and its manifest to git."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from datav.errors import IntegrityError, StorageError
+from datav.formats.manifest import Manifest, ManifestConflictError, parse_manifest
+from datav.git import Change
+from datav.relpath import RelPath
+from datav.repo.datasets import Dataset, find_targets, list_datasets, read_manifest_bytes
+from datav.repo.disk import Disk, look, wanted_entries
+from datav.repo.intake import name_contents
+from datav.repo.repository import Repository
+from datav.storage.durable import make_directories
+from datav.workspace.statcache import SETTLED, Row, write_stat_cache
+
+State = Literal["clean", "modified", "deleted", "missing", "conflicted", "untracked"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileChanges:
+    """Paths in a directory that are not what its manifest says, each list in order."""
+
+    added: tuple[bytes, ...] = ()
+    removed: tuple[bytes, ...] = ()
+    modified: tuple[bytes, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.added or self.removed or self.modified)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStatus:
+    """One dataset.
+
+    `deleted`: not on disk, the store has it; `missing`: neither has it; `untracked`: git does not know its manifest.
+    """
+
+    path: RelPath
+    state: State
+    staged: Change | Literal["none"]
+    """What the next commit does to the manifest."""
+    pushed: bool | None
+    """None: no remote was asked."""
+    changes: FileChanges
+    """Of a modified directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    datasets: tuple[DatasetStatus, ...]
+
+    @property
+    def is_clean(self) -> bool:
+        return all(dataset.state == "clean" for dataset in self.datasets)
+
+
+def status(repository: Repository, names: Sequence[str] = ()) -> Status:
+    """Compare the datasets on disk with their manifests; files that may have changed are read.
+
+    Raises:
+        UnknownDatasetError: a name means no dataset.
+        UnreadableError: the system refuses.
+    """
+    datasets = list_datasets(repository)
+    if names:
+        datasets = sorted({target.dataset for target in find_targets(repository, names, datasets)}, key=_path)
+    index = repository.git.list_index()
+    in_index = {entry.path for entry in index}
+    unmerged = {entry.path for entry in index if entry.stage}
+    staged = repository.git.staged_changes()
+    result = []
+    for dataset in datasets:
+        manifest_path = dataset.manifest_path
+        state, changes = _state_of(repository, dataset, is_unmerged=manifest_path in unmerged)
+        if state == "clean" and manifest_path not in in_index:
+            state = "untracked"
+        result.append(DatasetStatus(dataset.path, state, staged.get(manifest_path, "none"), None, changes))
+    return Status(tuple(result))
+
+
+def _path(dataset: Dataset) -> bytes:
+    return dataset.path
+
+
+def _state_of(repository: Repository, dataset: Dataset, *, is_unmerged: bool) -> tuple[State, FileChanges]:
+    data = read_manifest_bytes(repository, dataset)
+    if data is None:
+        return "deleted", FileChanges()
+    try:
+        manifest = parse_manifest(data, str(dataset.manifest_path))
+    except ManifestConflictError:
+        return "conflicted", FileChanges()
+    if is_unmerged:
+        return "conflicted", FileChanges()
+    disk = look(repository, dataset)
+    if disk is None:
+        return "deleted" if has_content(repository, manifest) else "missing", FileChanges()
+    if disk.is_directory != (manifest.kind == "directory"):
+        return "modified", FileChanges()
+    if disk.is_unchanged and disk.cache.dataset == manifest.content:
+        return "clean", FileChanges()
+    changes = compare_with_manifest(repository, dataset, manifest, disk)
+    return ("clean", changes) if changes.is_empty else ("modified", changes)
+
+
+def has_content(repository: Repository, manifest: Manifest) -> bool:
+    """Whether the local store has at least the top of what `manifest` names."""
+    content = manifest.content
+    return content.size == 0 and content.depth == 0 or bool(repository.store.lookup.contains(content.id)[0])
+
+
+def compare_with_manifest(
+    repository: Repository, dataset: Dataset, manifest: Manifest, disk: Disk
+) -> FileChanges:
+    """Say which paths differ; read those of which neither the stat cache nor the size tells.
+
+    What turns out to be as the manifest says is remembered, so that it is not read again.
+    """
+    try:
+        wanted = wanted_entries(repository, dataset, manifest)
+    except IntegrityError:
+        # Without the tree (not fetched, or damaged) all that can be said is whether it is the same as last time.
+        return FileChanges(modified=(bytes(dataset.path),))
+    wanted_by_path = {entry.path: entry for entry in wanted}
+    added, modified, unsure = [], [], []
+    for found, content in zip(disk.entries, disk.known, strict=True):
+        entry = wanted_by_path.get(found.path)
+        if entry is None:
+            added.append(found.path)
+        elif entry.kind != found.kind or (content or entry.content) != entry.content or found.size != entry.size:
+            modified.append(found.path)
+        elif content is None:
+            unsure.append(found)
+    rows = name_contents(repository, disk.root, unsure) if unsure else []
+    modified += [row.path for row in rows if row.content != wanted_by_path[row.path].content]
+    present = {found.path for found in disk.entries}
+    removed = [path for path in wanted_by_path if path not in present]
+    changes = FileChanges(tuple(added), tuple(removed), tuple(sorted(modified)))
+    if changes.is_empty:
+        _remember(repository, dataset, manifest, disk, {row.path: row for row in rows})
+    return changes
+
+
+def _remember(
+    repository: Repository, dataset: Dataset, manifest: Manifest, disk: Disk, fresh: dict[bytes, Row]
+) -> None:
+    """Keep what was found out, so that it is not read again; not being able to is no failure of `status`."""
+    rows = [
+        fresh.get(found.path) or Row(found.path, found.stamp, content, SETTLED)
+        for found, content in zip(disk.entries, disk.known, strict=True)
+        if content is not None or found.path in fresh
+    ]
+    with contextlib.suppress(StorageError, OSError):
+        make_directories(repository.stat_directory)
+        write_stat_cache(repository.stat_file(dataset.path), manifest.content, rows)
