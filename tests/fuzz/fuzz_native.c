@@ -47,6 +47,9 @@ static uint8_t *make_data(size_t n)
         else
             data[i] = below(40) ? 'x' : (uint8_t)text[below(sizeof text - 1)];
     }
+    /* Where looking ahead of an anchor would leave the buffer. */
+    if (n && kind == 0)
+        data[n - 1] = ANCHOR;
     return data;
 }
 
@@ -109,7 +112,10 @@ int main(int argc, char **argv)
     for (size_t v = 0; v < VARIANT_COUNT; v++)
         printf("%s: %s\n", VARIANTS[v].name, can_run(&VARIANTS[v]) ? "tested" : "not on this processor");
     for (long round = 0; round < rounds; round++) {
-        size_t n = below(2) ? below(3000) : below(200000), lead = below(n + 1);
+        size_t n = below(2) ? below(3000) : below(200000);
+        if (below(3) == 0)
+            n = n / 64 * 64;
+        size_t lead = below(n + 1);
         if (lead < LEAD)
             lead = 0;
         uint64_t hard = next_random() >> below(8), easy = hard | next_random();
