@@ -191,10 +191,11 @@ class Codec:
 
 def _decompress(decompressor: zstandard.ZstdDecompressor, body: Buffer, length: int, where: str) -> bytes:
     try:
-        # A size in the zstd frame itself would be believed over ours, and allocated: look first.
-        if zstandard.frame_content_size(body) not in (-1, length):
+        # A size in the zstd frame itself would be believed over ours, and allocated; without one, a window of
+        # its choice would be.  Look first.
+        if zstandard.frame_content_size(body) != length:
             raise IntegrityError(f"frame in {where} states two sizes")
-        content = decompressor.decompress(body, max_output_size=length)
+        content = decompressor.decompress(body, max_output_size=length, allow_extra_data=False)
     except zstandard.ZstdError as exc:
         raise IntegrityError(f"frame in {where} does not decompress") from exc
     if len(content) != length:

@@ -158,8 +158,11 @@ def check_index(buffer: Buffer, where: str) -> Index:
     if xxh3_64_intdigest(memoryview(buffer)[HEADER_SIZE:]) != checksum:
         raise FormatError(f"index {where} is damaged: its checksum does not match")
     before = b""
-    for identity, _ in index.records():
+    rows = [identity for identity, _ in index.records()]
+    for identity in rows:
         if identity <= before:
             raise FormatError(f"index {where} is not in order")
         before = identity
+    if _fanout(rows, index.fanout_bits) != index.fanout or list(index.packs) != sorted(set(index.packs)):
+        raise FormatError(f"index {where} has a table that does not fit its entries")
     return index

@@ -76,6 +76,8 @@ def parse_contents(data: Buffer, where: str) -> PackContents:
     ids = bytes(data[4:ids_end])
     lengths = u32_array(data[ids_end : ids_end + 4 * count])
     kinds = bytes(data[ids_end + 4 * count : fixed])
+    if count and max(bytes(kind & ~NODE for kind in set(kinds))) > DELTA:
+        raise FormatError(f"contents of {where} list a frame of an unknown kind")
     bases, at, view = {}, fixed, memoryview(data)
     for number, kind in enumerate(kinds):
         if kind & ~NODE == DELTA:

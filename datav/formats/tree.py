@@ -17,7 +17,7 @@ from datav.errors import FormatError
 from datav.formats.entry import Entry, Kind
 from datav.formats.frame import MAX_NODE
 from datav.formats.words import u32_array, u64_array
-from datav.ids import ID_SIZE, Buffer
+from datav.ids import EMPTY_CHUNK, ID_SIZE, Buffer
 from datav.relpath import check_path, show_path
 
 HEADER = struct.Struct("<BBBBI")
@@ -144,7 +144,20 @@ def parse_directory_node(data: Buffer, where: str) -> DirectoryNode:
     depths = bytes(data[columns_at + count : ends_at])
     if kinds and (max(kinds) > max(Kind) or max(depths) > MAX_LEVEL + 1):
         raise FormatError(f"tree node {where} has an entry of an unknown kind")
+    if 0 in sizes or Kind.EMPTY_DIRECTORY in kinds:
+        _check_empty(ids, sizes, kinds, depths, where)
     return DirectoryNode(0, paths, ids, sizes, u64_array([]), kinds, depths)
+
+
+def _check_empty(ids: bytes, sizes: "array[int]", kinds: bytes, depths: bytes, where: str) -> None:
+    """No bytes have one name, and an empty directory has no others."""
+    for number, size in enumerate(sizes):
+        if size == 0:
+            named = ids[ID_SIZE * number : ID_SIZE * (number + 1)] == EMPTY_CHUNK and depths[number] == 0
+        else:
+            named = kinds[number] != Kind.EMPTY_DIRECTORY
+        if not named:
+            raise FormatError(f"tree node {where} has an empty entry that is not")
 
 
 def _parse_paths(ends: "array[int]", blob: bytes, where: str) -> list[bytes]:

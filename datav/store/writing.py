@@ -21,6 +21,8 @@ from datav.formats.frame import (
     DELTA,
     HEADER_SIZE,
     MAX_BASES,
+    MAX_CHUNK_BASES,
+    MAX_NODE_BASES,
     NODE,
     RAW,
     ZSTD,
@@ -37,7 +39,7 @@ from datav.store.merging import indexes_to_merge
 from datav.store.packing import NewFrame, PackWriter, SealedPack
 from datav.store.reading import Reader
 
-# A delta this small is taken without asking what the content would take alone.
+# A delta this small, of content that is not small itself, is taken without asking what the content would take alone.
 SMALL_DELTA = 512
 # After so many deltas in a row that did not pay, a version is taken to be rewritten, and only each eighth is tried.
 PATIENCE = 24
@@ -309,9 +311,11 @@ def _encode(
     """Choose the smallest frame for `content` that is quick to find (F4)."""
     roots = dict(root for prefix in prefixes for root in prefix)
     delta = None
-    if 0 < len(roots) <= MAX_BASES and (luck is None or luck.worth_trying()):
+    limit = MAX_NODE_BASES if node else MAX_CHUNK_BASES
+    fits = 0 < len(roots) <= MAX_BASES and sum(map(len, roots.values())) <= limit
+    if fits and (luck is None or luck.worth_trying()):
         delta = codec.encode_delta(roots, content)
-        if len(delta) <= SMALL_DELTA:
+        if len(delta) <= SMALL_DELTA and 32 * len(delta) <= len(content):
             if luck is not None:
                 luck.record(True)
             return _frame(identity, DELTA | node, content, delta, tuple(roots))
