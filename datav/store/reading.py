@@ -6,13 +6,16 @@ replaced meanwhile is looked up again (docs/formats/ordering.md, O5).
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from datav.errors import FormatError, IntegrityError, MissingChunkError
 from datav.formats.frame import (
     DELTA,
+    HEADER_SIZE,
     MAX_CHUNK_BASES,
+    MAX_NODE,
     MAX_NODE_BASES,
+    PAYLOAD_SLACK,
     Codec,
     Frame,
     parse_frame,
@@ -27,6 +30,7 @@ from datav.store.lookup import Lookup
 # Two frames this near are read together: a seek costs more than reading the gap.
 MAX_GAP = 128 * 1024
 MAX_RUN = 4 * 2**20
+MAX_FRAME = HEADER_SIZE + MAX_NODE + PAYLOAD_SLACK
 CACHED_BASES = 24 * 2**20
 # Two by the rules (F2); more where a lost base was stored again as a delta.  Bounds what a hostile store costs.
 MAX_DELTA_DEPTH = 8
@@ -92,13 +96,15 @@ class Reader:
             MissingChunkError: an id is not stored.
             IntegrityError: what is stored under an id is not what hashes to it.
         """
+        return list(self.read_each(ids, nodes=nodes))
+
+    def read_each(self, ids: Sequence[bytes], *, nodes: bool) -> Iterator[Buffer]:
+        """read_many, decoding one at a time: for contents that may be refused at first sight."""
         frames = self.read_frames(ids, nodes=nodes)
         bases = self._contents_of_bases(frames, nodes=nodes)
-        result = []
         for identity, frame in zip(ids, frames, strict=True):
             prefix = b"".join([bases[base] for base in frame.bases])
-            result.append(self._decode(identity, frame, prefix, nodes=nodes))
-        return result
+            yield self._decode(identity, frame, prefix, nodes=nodes)
 
     def read_roots(self, ids: Sequence[bytes], *, nodes: bool) -> dict[bytes, list[tuple[bytes, Buffer]]]:
         """Return for each of `ids` what a delta against it needs: (id, content) of itself or, of a delta, of its bases.
@@ -125,7 +131,7 @@ class Reader:
                 end += 1
             batch = chunks[first:end]
             for (identity, length), content in zip(
-                batch, self.read_many([identity for identity, _ in batch], nodes=False), strict=True
+                batch, self.read_each([identity for identity, _ in batch], nodes=False), strict=True
             ):
                 if len(content) != length:
                     raise FormatError(f"chunk {ChunkId(identity).short} is not as long as its tree says")
@@ -166,6 +172,8 @@ class Reader:
         if None in places and self._lookup.refresh():
             places = self._lookup.places(ids, longest=longest)
         found = [place for place in places if place is not None]
+        if any(place.length > MAX_FRAME for place in found):
+            raise FormatError("an index states a frame longer than any writer makes", hint="run `datav verify`")
         if len(found) != len(ids):
             missing = _typed(ids[places.index(None)], nodes)
             what = "tree node" if nodes else "chunk"

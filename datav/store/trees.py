@@ -12,8 +12,10 @@ from itertools import accumulate
 
 from datav.errors import FormatError
 from datav.formats.entry import EMPTY_CONTENT, Content, Entry
+from datav.formats.frame import MAX_CHUNK
 from datav.formats.tree import (
     MAX_LEVEL,
+    MIN_ENTRIES,
     DirectoryNode,
     FileNode,
     directory_node_ends,
@@ -24,7 +26,7 @@ from datav.formats.tree import (
     parse_file_node,
 )
 from datav.formats.words import u64_array
-from datav.ids import ID_SIZE, NodeId
+from datav.ids import ID_SIZE, ChunkId, NodeId
 from datav.store.deltas import MAX_OLD_CHUNKS, OldChunks
 from datav.store.reading import Reader
 from datav.store.writing import Sink
@@ -33,6 +35,8 @@ from datav.store.writing import Sink
 BATCH = 256
 # 4 TiB at 64 KiB a chunk.  A hostile tree that repeats itself names any number of chunks in a few nodes.
 MAX_CHUNKS = 2**26
+# Chunks are this long at least, but for the last of a file (docs/formats/chunking.md).
+SMALLEST_CHUNK = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +63,43 @@ def read_file_shape(reader: Reader, content: Content) -> FileShape:
     if content.depth == 0:
         if content.size == 0:
             return FileShape(b"", u64_array([]), ())
+        if content.size > MAX_CHUNK:
+            raise FormatError(f"chunk {ChunkId(content.id).short} cannot be {content.size} bytes long")
         return FileShape(content.id, u64_array([content.size]), ())
     if content.depth > MAX_LEVEL + 1:
         raise FormatError(f"file tree {NodeId(content.id).short} is too deep")
     ids, sizes = [content.id], [content.size]
     levels = []
+    limit = min(MAX_CHUNKS, content.size // SMALLEST_CHUNK + 1)
     for level in range(content.depth - 1, -1, -1):
         levels.append((ids, list(accumulate(sizes))))
-        nodes = _read_file_nodes(reader, ids, sizes, level)
+        nodes = _read_file_nodes(reader, ids, sizes, level, limit // MIN_ENTRIES**level + 1)
         packed = b"".join([node.ids for node in nodes])
-        if sum(map(len, nodes)) > MAX_CHUNKS:
-            raise FormatError(f"file tree {NodeId(content.id).short} has more than {MAX_CHUNKS} chunks")
         sizes = [size for node in nodes for size in node.sizes]
         if level:
             ids = [packed[at : at + ID_SIZE] for at in range(0, len(packed), ID_SIZE)]
+    if max(sizes) > MAX_CHUNK:
+        raise FormatError(f"file tree {NodeId(content.id).short} has a chunk of {max(sizes)} bytes")
     return FileShape(packed, u64_array(sizes), tuple(reversed(levels)))
 
 
-def _read_file_nodes(reader: Reader, ids: list[bytes], sizes: list[int], level: int) -> list[FileNode]:
-    nodes = []
+def _read_file_nodes(
+    reader: Reader, ids: list[bytes], sizes: list[int], level: int, limit: int
+) -> list[FileNode]:
+    """Read the nodes of a level; FormatError when they have more than `limit` entries together."""
+    nodes, total = [], 0
     for first in range(0, len(ids), BATCH):
         batch = ids[first : first + BATCH]
         for identity, data, size in zip(
-            batch, reader.read_many(batch, nodes=True), sizes[first : first + BATCH], strict=True
+            batch, reader.read_each(batch, nodes=True), sizes[first : first + BATCH], strict=True
         ):
             name = NodeId(identity).short
             node = parse_file_node(data, name)
             if node.level != level or sum(node.sizes) != size:
                 raise FormatError(f"tree node {name} is not what its parent says")
+            total += len(node)
+            if total > limit:
+                raise FormatError(f"tree node {name} has more entries than a file of its size")
             nodes.append(node)
     return nodes
 
@@ -185,7 +198,7 @@ def _read_directory_nodes(
     nodes: list[DirectoryNode] = []
     for first in range(0, len(ids), BATCH):
         batch = ids[first : first + BATCH]
-        for identity, data in zip(batch, reader.read_many(batch, nodes=True), strict=True):
+        for identity, data in zip(batch, reader.read_each(batch, nodes=True), strict=True):
             name = NodeId(identity).short
             node = parse_directory_node(data, name)
             number = len(nodes)
@@ -204,6 +217,7 @@ def _read_directory_nodes(
 def check_order(entries: Sequence[Entry]) -> None:
     """Raise FormatError unless paths ascend and no entry lies below another."""
     before, files, folder = b"", set(), b""
+    folders: set[bytes] = set()
     for entry in entries:
         path = entry.path
         if path <= before:
@@ -214,7 +228,9 @@ def check_order(entries: Sequence[Entry]) -> None:
         if cut > 0 and path[:cut] != folder:
             folder = path[:cut]
             parent = folder
-            while parent:
+            # What is below a known folder is fine: a file of that name would have come before it.
+            while parent and parent not in folders:
+                folders.add(parent)
                 if parent in files:
                     raise FormatError("a directory tree has a path that is a file and a directory")
                 parent = parent[: max(0, parent.rfind(b"/"))]
