@@ -15,8 +15,14 @@ from datav.errors import UnsafePathError
 MAX_PATH_SIZE = 4096
 """Linux's PATH_MAX; longer paths cannot be written anywhere."""
 
-_WINDOWS_DEVICES = {b"con", b"prn", b"aux", b"nul", *(b"com%d" % i for i in range(1, 10)),
-                    *(b"lpt%d" % i for i in range(1, 10))}
+_WINDOWS_DEVICES = {
+    b"con",
+    b"prn",
+    b"aux",
+    b"nul",
+    *(b"com%d" % i for i in range(1, 10)),
+    *(b"lpt%d" % i for i in range(1, 10)),
+}
 
 
 class RelPath(bytes):

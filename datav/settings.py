@@ -7,7 +7,8 @@
     target = 65536
     largest = 262144
 
-A key that is not known is refused and named: a setting that is silently without effect is worse than an error.
+A key that is not known is refused and named: a setting that is silently without effect is worse than an
+error.
 """
 
 import tomllib
@@ -110,4 +111,6 @@ def _parse(text: str, name: str) -> dict[str, Any]:
 
 def _refuse_rest(values: dict[str, Any], name: str, prefix: str) -> None:
     for key in values:
-        raise UsageError(f"{name} has a setting `{prefix}{key}` that datav does not know", hint="is it misspelt?")
+        raise UsageError(
+            f"{name} has a setting `{prefix}{key}` that datav does not know", hint="is it misspelt?"
+        )

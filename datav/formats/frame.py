@@ -143,7 +143,9 @@ class Codec:
         tail = common_tail(prefix, whole, min(len(prefix), len(whole)) - head)
         payload = [bytes([len(bases)]), *bases, _ENDS.pack(head, tail)]
         if head + tail < len(whole):
-            payload.append(self._compress_against(prefix[head : len(prefix) - tail], whole[head : len(whole) - tail]))
+            payload.append(
+                self._compress_against(prefix[head : len(prefix) - tail], whole[head : len(whole) - tail])
+            )
         return b"".join(payload)
 
     def _compress_against(self, prefix: bytes, content: bytes) -> bytes:

@@ -77,7 +77,8 @@ def index_name(packs: Iterable[PackId]) -> str:
 def encode_index(packs: Iterable[PackId], records: Iterable[tuple[bytes, Place]]) -> bytes:
     """Return the index of `records`, in any order; of an id that comes twice the longest frame stays.
 
-    The longest, because others may need it as a base, and a base is whole (F2): a delta is the shorter one (F4).
+    The longest, because others may need it as a base, and a base is whole (F2): a delta is the shorter one
+    (F4).
 
     Cost: sorts in memory, about 150 bytes a record.
     """

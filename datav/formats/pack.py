@@ -57,7 +57,12 @@ class PackContents:
 
 
 def encode_contents(contents: PackContents) -> bytes:
-    parts = [struct.pack("<I", len(contents)), contents.ids, u32_array(contents.lengths).tobytes(), contents.kinds]
+    parts = [
+        struct.pack("<I", len(contents)),
+        contents.ids,
+        u32_array(contents.lengths).tobytes(),
+        contents.kinds,
+    ]
     for number in sorted(contents.bases):
         bases = contents.bases[number]
         parts += [bytes([len(bases)]), *bases]

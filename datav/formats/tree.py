@@ -127,7 +127,8 @@ def parse_file_node(data: Buffer, where: str) -> FileNode:
 
 
 def parse_directory_node(data: Buffer, where: str) -> DirectoryNode:
-    """Return the node that `data` is, all of it, its paths safe and in order; FormatError if it is not one."""
+    """Return the node that `data` is, all of it, its paths safe and in order;
+    FormatError if it is not one."""
     level, count = _parse_header(data, DIRECTORY, where)
     ids_at = HEADER_SIZE + 8 * count
     columns_at = ids_at + ID_SIZE * count

@@ -9,7 +9,7 @@ from datav.ids import Buffer
 # Every machine that people run Python on today is little-endian but IBM Z; packed arrays are used in place.
 if sys.byteorder != "little":
     raise ImportError("datav runs on little-endian machines only")
-assert array("I").itemsize == 4 and array("Q").itemsize == 8, "a C int is not 32 bits here"
+assert (array("I").itemsize, array("Q").itemsize) == (4, 8), "a C int is not 32 bits here"
 
 
 def u32_array(source: Buffer | Iterable[int]) -> "array[int]":

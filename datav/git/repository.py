@@ -224,8 +224,10 @@ class GitRepository:
         return list(_parse_index(self.git.run("ls-files", "-s", "-z", "--", _pattern(suffix))))
 
     def list_present(self, suffix: bytes = MANIFEST_SUFFIX) -> list[RelPath]:
-        """Return the files with that suffix in the index or in the work tree, ignored ones left out, sorted."""
-        listed = self.git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", _pattern(suffix))
+        """Return the files with that suffix in the index or the work tree, ignored ones left out, sorted."""
+        listed = self.git.run(
+            *("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", _pattern(suffix))
+        )
         return [RelPath(path) for path in sorted(set(split_nul(listed)))]
 
     def find_tracked(self, paths: Iterable[RelPath]) -> set[RelPath]:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from datav.errors import MissingChunkError, UnknownDatasetError, UsageError
 from datav.formats.entry import Content, Entry, Kind
-from datav.formats.manifest import Manifest, TableInfo, keep_users_part
+from datav.formats.manifest import Manifest, TableInfo, keep_users_part, parse_manifest
 from datav.git import MANIFEST_SUFFIX
 from datav.relpath import RelPath
 from datav.repo.datasets import (
@@ -25,7 +25,6 @@ from datav.repo.datasets import (
 from datav.repo.disk import Disk, look
 from datav.repo.intake import Intake, take_in
 from datav.repo.repository import Repository
-from datav.formats.manifest import parse_manifest
 from datav.storage.durable import make_directories
 from datav.store.trees import DirectoryShape, read_directory, write_directory_tree
 from datav.store.writing import StoreWriter, Tally
@@ -48,7 +47,10 @@ class AddedDataset:
 
     path: RelPath
     state: State
+    is_directory: bool
     files: int
+    rows: int | None
+    """Of a table, where they are known."""
     bytes: int
     changed_files: int
     """Files that were read because they may have changed."""
@@ -89,7 +91,8 @@ def add(repository: Repository, names: Sequence[str], *, dry_run: bool = False, 
     touched: list[RelPath] = []
     read = 0
     with ExitStack() as stack:
-        # The writer's lease comes first: what the stat cache calls stored must not be collected meanwhile (O4, O6).
+        # The writer's lease comes first: what the stat cache calls stored must not be collected meanwhile
+        # (O4, O6).
         writer = stack.enter_context(repository.store.writing(repository.executor))
         pending = [_add_one(repository, dataset, writer) for dataset in datasets]
         writer.finish()
@@ -97,7 +100,7 @@ def add(repository: Repository, names: Sequence[str], *, dry_run: bool = False, 
             read += item.bytes_read
             added.append(_conclude(repository, item, touched))
         tally = writer.tally
-    staged = [path for path in dict.fromkeys(touched)] if stage else []
+    staged = list(dict.fromkeys(touched)) if stage else []
     if staged:
         repository.git.stage(staged)
     return Added(tuple(added), read, tally, tuple(staged), False)
@@ -121,7 +124,9 @@ def plan_add(repository: Repository, names: Sequence[str]) -> list[Dataset]:
             chosen[target.dataset] = None
         if not targets:
             if path is None:
-                raise UsageError("the whole repository cannot be a dataset", hint="name a file or a directory in it")
+                raise UsageError(
+                    "the whole repository cannot be a dataset", hint="name a file or a directory in it"
+                )
             chosen[_new_dataset(repository, path, shown)] = None
     return list(chosen)
 
@@ -130,7 +135,9 @@ def _new_dataset(repository: Repository, path: RelPath, shown: str) -> Dataset:
     try:
         status = os.lstat(path.on(repository.root))
     except OSError as exc:
-        raise UsageError(f"there is no {shown}", hint="is the name right? it is relative to where you are") from exc
+        raise UsageError(
+            f"there is no {shown}", hint="is the name right? it is relative to where you are"
+        ) from exc
     if path.endswith(MANIFEST_SUFFIX):
         raise UsageError(f"{shown} is named like a manifest", hint="add the data, not its manifest")
     if stat.S_ISDIR(status.st_mode):
@@ -155,7 +162,15 @@ def _preview(repository: Repository, datasets: Sequence[Dataset]) -> Added:
         size = sum(entry.size for entry in disk.entries)
         previews.append(
             AddedDataset(
-                dataset.path, state, len(disk.entries), size, len(unknown), tuple(disk.skipped), None
+                path=dataset.path,
+                state=state,
+                is_directory=disk.is_directory,
+                files=len(disk.entries),
+                rows=None,
+                bytes=size,
+                changed_files=len(unknown),
+                skipped=tuple(disk.skipped),
+                note=None,
             )
         )
     return Added(tuple(previews), 0, Tally(), (), True)
@@ -198,7 +213,8 @@ def _add_one(repository: Repository, dataset: Dataset, writer: StoreWriter) -> _
 
 
 def _forget_unstored(repository: Repository, disk: Disk) -> None:
-    """Have files read again that the stat cache knows and the store does not: it may have been deleted or replaced."""
+    """Have files read again that the stat cache knows and the store does not:
+    it may have been deleted or replaced."""
     known = [content for content in disk.known if content is not None and content.size]
     present = repository.store.lookup.contains(b"".join([content.id for content in known]))
     if not all(present):
@@ -344,7 +360,9 @@ def _conclude(repository: Repository, item: _Pending, touched: list[RelPath]) ->
     return AddedDataset(
         path=dataset.path,
         state=state,
+        is_directory=manifest.kind == "directory",
         files=manifest.files,
+        rows=manifest.table.rows if manifest.table is not None else None,
         bytes=manifest.content.size,
         changed_files=item.changed_files,
         skipped=tuple(item.disk.skipped),

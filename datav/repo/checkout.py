@@ -1,7 +1,7 @@
 """checkout and restore: the files that manifests name, back on disk.
 
-Data is planned before git moves and written after it (docs/formats/ordering.md, O10).  What is overwritten is in the
-store, or the user said `force`.
+Data is planned before git moves and written after it (docs/formats/ordering.md, O10).  What is overwritten
+is in the store, or the user said `force`.
 """
 
 import contextlib
@@ -84,8 +84,8 @@ def checkout(
     """Make data on disk what the manifests say.
 
     Args:
-        rev: without names, switch git to it first, as `git checkout` does; with names, take their manifests from it.
-        names: datasets, paths in one, or directories above some; without, all.
+        rev: without names, switch git to it first, as `git checkout` does; with names, take their manifests
+        from it. names: datasets, paths in one, or directories above some; without, all.
         force: overwrite what is not stored.
         dry_run: say what would be done.
 
@@ -117,7 +117,8 @@ def _present_manifests(repository: Repository, names: Sequence[str]) -> dict[Dat
     if names:
         datasets = list({target.dataset: None for target in find_targets(repository, names, datasets)})
     found = ((dataset, read_manifest(repository, dataset)) for dataset in datasets)
-    # Without a manifest on disk the dataset was deleted by hand and not yet committed: that is the user's to finish.
+    # Without a manifest on disk the dataset was deleted by hand and not yet committed: that is the user's
+    # to finish.
     return {dataset: manifest for dataset, manifest in found if manifest is not None}
 
 
@@ -140,12 +141,21 @@ def _plan_one(
     disk = look(repository, dataset)
     whole = b"" in prefixes
     # The usual case of many datasets: nothing is different, and no tree needs to be read to know it.
-    if disk is not None and manifest is not None and disk.is_unchanged and disk.cache.dataset == manifest.content:
+    if (
+        disk is not None
+        and manifest is not None
+        and disk.is_unchanged
+        and disk.cache.dataset == manifest.content
+    ):
         return DatasetPlan(dataset, manifest, disk.root, CheckoutPlan(), disk, (), True)
     fresh = name_unknown(repository, disk) if disk is not None else []
     current = current_entries(disk)
     wanted = wanted_entries(repository, dataset, manifest) if manifest is not None else []
-    root = place_of(repository, dataset, manifest) if manifest is not None else _root_of(repository, dataset, disk)
+    root = (
+        place_of(repository, dataset, manifest)
+        if manifest is not None
+        else _root_of(repository, dataset, disk)
+    )
     current, wanted = _on_one_level(dataset, disk, manifest, current, wanted)
     if manifest is not None and disk is not None and disk.is_directory != (manifest.kind == "directory"):
         root = dataset.path.on(repository.root).parent
@@ -153,7 +163,9 @@ def _plan_one(
         known = {entry.path for entry in wanted} | {entry.path for entry in current}
         for prefix in prefixes:
             if not any(inside(path, prefix) for path in known):
-                raise UnknownDatasetError(f"{show_path(bytes(dataset.path) + b'/' + prefix)} is not in {dataset}")
+                raise UnknownDatasetError(
+                    f"{show_path(bytes(dataset.path) + b'/' + prefix)} is not in {dataset}"
+                )
         wanted = [entry for entry in wanted if any(inside(entry.path, prefix) for prefix in prefixes)]
         chosen = [row for row in current if any(inside(row.path, prefix) for prefix in prefixes)]
     else:
@@ -273,7 +285,8 @@ def _apply_one(repository: Repository, plan: DatasetPlan, *, force: bool, dry_ru
 
 
 def _require(repository: Repository, plan: DatasetPlan) -> None:
-    """Raise MissingChunkError before anything is touched when the store lacks the top of what will be written."""
+    """Raise MissingChunkError before anything is touched when the store lacks the top of what will be
+    written."""
     wanted = [action.entry for action in (*plan.plan.write, *plan.plan.link) if action.entry.size]
     present = repository.store.lookup.contains(b"".join([entry.id for entry in wanted]))
     missing = [entry for entry, found in zip(wanted, present, strict=True) if not found]

@@ -65,7 +65,9 @@ def read_manifest_bytes(repository: Repository, dataset: Dataset) -> bytes | Non
         raise FormatError(f"cannot read manifest {path}: {exc.strerror}") from exc
 
 
-def write_manifest(repository: Repository, dataset: Dataset, manifest: Manifest, before: bytes | None) -> bool:
+def write_manifest(
+    repository: Repository, dataset: Dataset, manifest: Manifest, before: bytes | None
+) -> bool:
     """Replace the manifest in the work tree, durably (O3); return whether it is different now.
 
     Args:
@@ -118,7 +120,8 @@ class Target:
 
 
 def find_targets(repository: Repository, names: Sequence[str], datasets: Iterable[Dataset]) -> list[Target]:
-    """Return what `names` mean among `datasets`: a dataset, its manifest, a path in it, a directory above some, a glob.
+    """Return what `names` mean among `datasets`: a dataset, its manifest, a path in it, a directory above
+    some, a glob.
 
     Raises:
         UnknownDatasetError: a name means nothing.
@@ -164,7 +167,8 @@ def expand_paths(repository: Repository, names: Sequence[str]) -> list[RelPath |
 
 
 def edit_ignore_file(repository: Repository, dataset: Dataset, *, add: bool) -> RelPath | None:
-    """Put the dataset into, or take it out of, the block in the .gitignore beside it; return that path if it changed."""
+    """Put the dataset into, or take it out of, the block in the .gitignore beside it;
+    return that path if it changed."""
     from datav.git import add_to_block, remove_from_block
 
     directory, _, name = bytes(dataset.path).rpartition(b"/")

@@ -55,7 +55,8 @@ def look(repository: Repository, dataset: Dataset) -> Disk | None:
         status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode):
             raise UsageError(
-                f"{dataset} is a symbolic link", hint="add what it points to, or move that to where the link is"
+                f"{dataset} is a symbolic link",
+                hint="add what it points to, or move that to where the link is",
             )
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -76,7 +77,9 @@ def name_unknown(repository: Repository, disk: Disk) -> list[Row]:
         return []
     rows = name_contents(repository, disk.root, unknown)
     contents = {row.path: row.content for row in rows}
-    disk.known = [content or contents[entry.path] for entry, content in zip(disk.entries, disk.known, strict=True)]
+    disk.known = [
+        content or contents[entry.path] for entry, content in zip(disk.entries, disk.known, strict=True)
+    ]
     return rows
 
 

@@ -67,7 +67,9 @@ def take_in(
         StorageError: the store cannot be written.
     """
     olds = olds or {}
-    ingest = Ingest(sink, repository.store.reader, repository.chunker, repository.executor, repository.progress)
+    ingest = Ingest(
+        sink, repository.store.reader, repository.chunker, repository.executor, repository.progress
+    )
     rows: dict[bytes, Row] = {}
     observed: list[object] = []
     small = [entry for entry in entries if _is_small(entry) and observer is None]
@@ -96,7 +98,9 @@ def _is_small(entry: Found) -> bool:
 def _small_contents(
     ingest: Ingest, root: bytes, entries: Sequence[Found], olds: Mapping[bytes, Content]
 ) -> Iterator[tuple[_Batch, list[Content]]]:
-    batches = [_Batch(root, entries[first:end]) for first, end in plan_batches([entry.size for entry in entries])]
+    batches = [
+        _Batch(root, entries[first:end]) for first, end in plan_batches([entry.size for entry in entries])
+    ]
     work = ((batch, [olds.get(entry.path) for entry in batch.entries]) for batch in batches)
     yield from zip(batches, ingest.small_files(work), strict=True)
 

@@ -39,7 +39,9 @@ class Repository:
         NotARepositoryError: no git repository, or `datav init` was never run in it.
     """
 
-    def __init__(self, git: GitRepository, settings: Settings, here: Path, progress: Progress = SILENT) -> None:
+    def __init__(
+        self, git: GitRepository, settings: Settings, here: Path, progress: Progress = SILENT
+    ) -> None:
         self.git = git
         self.settings = settings
         self.progress = progress

@@ -36,7 +36,8 @@ class FileChanges:
 class DatasetStatus:
     """One dataset.
 
-    `deleted`: not on disk, the store has it; `missing`: neither has it; `untracked`: git does not know its manifest.
+    `deleted`: not on disk, the store has it; `missing`: neither has it; `untracked`: git does not know its
+    manifest.
     """
 
     path: RelPath
@@ -110,7 +111,7 @@ def _state_of(repository: Repository, dataset: Dataset, *, is_unmerged: bool) ->
 def has_content(repository: Repository, manifest: Manifest) -> bool:
     """Whether the local store has at least the top of what `manifest` names."""
     content = manifest.content
-    return content.size == 0 and content.depth == 0 or bool(repository.store.lookup.contains(content.id)[0])
+    return (content.size == 0 and content.depth == 0) or bool(repository.store.lookup.contains(content.id)[0])
 
 
 def compare_with_manifest(
@@ -123,7 +124,8 @@ def compare_with_manifest(
     try:
         wanted = wanted_entries(repository, dataset, manifest)
     except IntegrityError:
-        # Without the tree (not fetched, or damaged) all that can be said is whether it is the same as last time.
+        # Without the tree (not fetched, or damaged) all that can be said is whether it is the same as last
+        # time.
         return FileChanges(modified=(bytes(dataset.path),))
     wanted_by_path = {entry.path: entry for entry in wanted}
     added, modified, unsure = [], [], []
@@ -131,7 +133,11 @@ def compare_with_manifest(
         entry = wanted_by_path.get(found.path)
         if entry is None:
             added.append(found.path)
-        elif entry.kind != found.kind or (content or entry.content) != entry.content or found.size != entry.size:
+        elif (
+            entry.kind != found.kind
+            or (content or entry.content) != entry.content
+            or found.size != entry.size
+        ):
             modified.append(found.path)
         elif content is None:
             unsure.append(found)
@@ -150,9 +156,8 @@ def _remember(
 ) -> None:
     """Keep what was found out, so that it is not read again; not being able to is no failure of `status`."""
     rows = [
-        fresh.get(found.path) or Row(found.path, found.stamp, content, SETTLED)
+        fresh[found.path] if content is None else Row(found.path, found.stamp, content, SETTLED)
         for found, content in zip(disk.entries, disk.known, strict=True)
-        if content is not None or found.path in fresh
     ]
     with contextlib.suppress(StorageError, OSError):
         make_directories(repository.stat_directory)

@@ -1,8 +1,9 @@
 """Large reads and writes past the page cache.
 
-Data that is read once to be hashed, or written once to be kept, gains nothing from the page cache and costs it: pages
-are allocated, filled by a copy, and push out what others still want.  On virtual machines, where fresh memory is slow,
-this halves the time of a large `add` (docs/benchmarks.md).  What is cached already is taken from there.
+Data that is read once to be hashed, or written once to be kept, gains nothing from the page cache and costs
+it: pages are allocated, filled by a copy, and push out what others still want.  On virtual machines, where
+fresh memory is slow, this halves the time of a large `add` (docs/benchmarks.md).  What is cached already is
+taken from there.
 
 Direct input and output wants offsets, lengths and addresses in multiples of the block size; the buffers and
 classes here keep to that.  Where a file system does not offer it everything works through the cache.

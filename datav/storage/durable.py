@@ -114,8 +114,8 @@ def write_atomic(path: Path, data: Buffer, *, sync: bool = True, temporary: Path
     """Replace `path` by a file that holds `data`: readers see the old one or the new one, whole.
 
     Args:
-        sync: make it durable before returning; without, it is atomic but may be old or gone after a power cut.
-        temporary: the directory for the temporary file, on the same file system; else the file's own.
+        sync: make it durable before returning; without, it is atomic but may be old or gone after a power
+        cut. temporary: the directory for the temporary file, on the same file system; else the file's own.
     """
     fd, draft = create_temporary(temporary or path.parent)
     try:

@@ -1,9 +1,9 @@
 """Leases: who is writing to a store, and who is collecting.
 
 A lease is a file that its owner renews; a dead owner's lease is ignored and removed (docs/formats/store.md).
-Writers never wait for writers.  A writer waits for a live collector, a collector gives up when there is a live
-writer.  Both write their own lease first and look for the other second, so they cannot both miss each other;
-creating a file is all that is asked of the file system, so this works on NFS too.
+Writers never wait for writers.  A writer waits for a live collector, a collector gives up when there is a
+live writer.  Both write their own lease first and look for the other second, so they cannot both miss each
+other; creating a file is all that is asked of the file system, so this works on NFS too.
 """
 
 import contextlib
@@ -19,7 +19,8 @@ from pathlib import Path
 from datav.errors import BusyError, StorageError
 from datav.storage.durable import storage_error, translating, write_atomic
 
-# Long, because a laptop may sleep and a sync may stall; a dead process on this host is noticed at once anyway.
+# Long, because a laptop may sleep and a sync may stall; a dead process on this host is noticed at once
+# anyway.
 LIFETIME_S = 600.0
 RENEW_AFTER_S = 60.0
 _MAX_LEASE = 4096
@@ -61,7 +62,8 @@ class Lease:
         """Keep the lease.  Cheap to call often.
 
         Raises:
-            BusyError: somebody took it away, because it had run out; what was done under it cannot be trusted.
+            BusyError: somebody took it away, because it had run out; what was done under it cannot be
+            trusted.
         """
         now = time.time()
         if now - self._renewed < RENEW_AFTER_S:
@@ -90,7 +92,8 @@ class Lease:
                 self._path.unlink(missing_ok=True)
 
     def _is_ours(self) -> bool:
-        """Whether the file is still the one that we wrote: who takes us for dead may remove it and write another."""
+        """Whether the file is still the one that we wrote:
+        who takes us for dead may remove it and write another."""
         return _read_lease(self._path) == self._written
 
 
@@ -220,7 +223,8 @@ def _remove_dead(path: Path, seen: bytes) -> None:
 
 
 def _machine() -> str:
-    """What processes that can see each other have in common; the host's name where the system has nothing better."""
+    """What processes that can see each other have in common;
+    the host's name where the system has nothing better."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"

@@ -1,14 +1,14 @@
 """Deltas: against what a new chunk is worth compressing.
 
-When a file that is already known is added again, most of its chunks are found in the store; what is new lies in
-gaps between them.  The old version has chunks in the same gaps, and these are nearly the same bytes: a 64 KiB chunk
-with one changed row takes some sixty bytes against its old self, and 26 KB alone.  Deciding is here and pure; reading
-the bases and compressing is in `datav.store.writing`.
+When a file that is already known is added again, most of its chunks are found in the store; what is new
+lies in gaps between them.  The old version has chunks in the same gaps, and these are nearly the same
+bytes: a 64 KiB chunk with one changed row takes some sixty bytes against its old self, and 26 KB alone.
+Deciding is here and pure; reading the bases and compressing is in `datav.store.writing`.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from datav.formats.frame import MAX_BASES
 from datav.formats.words import u64_array
@@ -18,8 +18,8 @@ from datav.ids import ID_SIZE
 SLACK = 2048
 # How far an old chunk is searched for before the whole file is.
 _NEAR = 64
-# A search through all old ids costs up to a millisecond for each GiB of the file: a few a block are enough to follow
-# content that moved.
+# A search through all old ids costs up to a millisecond for each GiB of the file: a few a block are enough
+# to follow content that moved.
 _WIDE_SEARCHES = 2
 
 # Beyond this many old chunks (256 GiB at 64 KiB) their list alone would take too much memory.
@@ -67,7 +67,9 @@ class OldChunks:
         return list(range(low, high))
 
 
-def choose_bases(ids: bytes, known: Sequence[int], ends: Sequence[int], offset: int, old: OldChunks) -> list[list[bytes]]:
+def choose_bases(
+    ids: bytes, known: Sequence[int], ends: Sequence[int], offset: int, old: OldChunks
+) -> list[list[bytes]]:
     """Return for each chunk of a block the old chunks to try it against: none for a known one.
 
     Args:
@@ -84,11 +86,12 @@ def choose_bases(ids: bytes, known: Sequence[int], ends: Sequence[int], offset: 
     anchors = _anchors(ids, known, ends, offset, old)
     result: list[list[bytes]] = [[] for _ in range(count)]
     bounds = [(-1, -1), *anchors, (count, len(old))]
-    for (before, old_before), (after, old_after) in zip(bounds, bounds[1:], strict=False):
+    for (before, old_before), (after, old_after) in pairwise(bounds):
         if after - before < 2 or old_after - old_before < 2:
             continue
         first, last = old_before + 1, old_after
-        # Place the gap from its left end; without one from its right end; without either by the offset in the file.
+        # Place the gap from its left end; without one from its right end; without either by the offset in
+        # the file.
         if before >= 0:
             shift = old.start(first) - _start(ends, before + 1)
         elif after < count:

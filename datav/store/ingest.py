@@ -1,8 +1,9 @@
 """Ingest: files into chunks and trees, as fast as the machine reads, hashes and writes.
 
-Large files are read in blocks, and small ones in batches, each a unit of work for the executor.  A block is scanned for
-candidates wherever it lies; where it is cut is decided in order, by the one thread that runs `ingest` (cheap); then
-its chunks are hashed, looked up and stored by the executor again.  So one file keeps all cores busy, and so do many.
+Large files are read in blocks, and small ones in batches, each a unit of work for the executor.  A block is
+scanned for candidates wherever it lies; where it is cut is decided in order, by the one thread that runs
+`ingest` (cheap); then its chunks are hashed, looked up and stored by the executor again.  So one file keeps
+all cores busy, and so do many.
 
 Memory is bounded by BLOCKS_IN_FLIGHT blocks, whatever the files' sizes.
 """
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from datav.core import LEAD, ChunkerParams, Cutter, find_candidates, find_cuts_many
 from datav.errors import FormatError, IntegrityError, StorageError
@@ -25,7 +26,7 @@ from datav.storage.direct import ALIGNMENT, allocate
 from datav.store.deltas import OldChunks, choose_bases
 from datav.store.reading import Reader
 from datav.store.trees import FileShape, read_file_shape, write_file_tree
-from datav.store.writing import BaseChooser, DeltaLuck, Sink
+from datav.store.writing import DeltaLuck, Sink
 
 BLOCK = 4 * 2**20
 BLOCKS_IN_FLIGHT = 10
@@ -123,7 +124,8 @@ class Ingest:
     def large_file(
         self, file: LargeFile, *, old: Content | None = None, observer: Observer | None = None
     ) -> Ingested:
-        """Store one file; what it has in common with the version `old` is found, what is near to it becomes deltas.
+        """Store one file; what it has in common with the version `old` is found, what is near to it becomes
+        deltas.
 
         Raises:
             ChangedWhileReadError: the file did not hold still.
@@ -147,7 +149,9 @@ class Ingest:
         except (FormatError, IntegrityError, StorageError):
             return None
 
-    def small_files(self, batches: Iterable[tuple[SmallFiles, Sequence[Content | None]]]) -> Iterator[list[Content]]:
+    def small_files(
+        self, batches: Iterable[tuple[SmallFiles, Sequence[Content | None]]]
+    ) -> Iterator[list[Content]]:
         """Store batches of small files; yield the contents of each batch, in order.
 
         Each batch comes with the contents of its files' versions before, where there are such.  What a batch
@@ -177,7 +181,8 @@ class Ingest:
 
     def _arena(self, needed: int) -> memoryview:
         arena = self._buffers.pop() if self._buffers else allocate(self._room + BLOCK)
-        # One file may be as large as SMALL_FILE over BATCH_BYTES; never more, so this is for odd parameters only.
+        # One file may be as large as SMALL_FILE over BATCH_BYTES; never more, so this is for odd parameters
+        # only.
         return arena if len(arena) >= needed + 1 else allocate(needed + 1)
 
     def _store_batch(
@@ -187,9 +192,11 @@ class Ingest:
         total = file_ends[-1] if len(file_ends) else 0
         data = arena[:total]
         p = self._params
-        cuts = memoryview(
-            find_cuts_many(data, u64_array(file_ends), p.smallest, p.target, p.largest)
-        ).cast("Q").tolist()
+        cuts = (
+            memoryview(find_cuts_many(data, u64_array(file_ends), p.smallest, p.target, p.largest))
+            .cast("Q")
+            .tolist()
+        )
         shapes = [self._shape(old) for old in olds]
         chooser = partial(_choose_for_files, cuts, file_ends, shapes) if any(shapes) else None
         ids = self._writer.put_chunks(data, cuts, choose=chooser)
@@ -228,7 +235,7 @@ class Ingest:
             while scanning or storing:
                 self._step(scanning, storing)
         finally:
-            _settle([future for _, future in scanning] + [future for _, future, _ in storing])
+            _settle([*(future for _, future in scanning), *(future for _, future, _ in storing)])
 
     def _step(
         self,
@@ -236,7 +243,8 @@ class Ingest:
         storing: "deque[tuple[_Block, Future[bytes], list[int]]]",
     ) -> None:
         """Move the oldest block on: from scanned to being stored, or from stored to done."""
-        # Cutting the next block early keeps the executor fed; only when too many are being stored is one waited for.
+        # Cutting the next block early keeps the executor fed; only when too many are being stored is one
+        # waited for.
         if scanning and (len(storing) < BLOCKS_IN_FLIGHT // 2 or scanning[0][1].done()):
             block, scanned = scanning[0]
             candidates, observed = scanned.result()
@@ -287,7 +295,7 @@ def _scan(block: _Block, params: ChunkerParams) -> tuple[bytes, object]:
     return candidates, observer(view, lead) if observer is not None else None
 
 
-def _settle(futures: "list[Future[object]] | list[Future[bytes]]") -> None:
+def _settle(futures: Sequence[Future[Any]]) -> None:
     """Wait until nothing of these runs any more: their buffers and descriptors are about to go."""
     for future in futures:
         future.cancel()

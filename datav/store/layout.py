@@ -43,7 +43,8 @@ class Layout:
         return self.packs / f"{pack.hex()}.pack"
 
     def pack_names(self) -> dict[PackId, int]:
-        """Every pack in the store and its size in bytes.  Files that are not named like packs are not ours."""
+        """Every pack in the store and its size in bytes.
+        Files that are not named like packs are not ours."""
         result = {}
         with translating("list", self.packs):
             for path in self.packs.iterdir():
@@ -81,5 +82,7 @@ def open_store(root: Path) -> Layout:
         raise StorageError(f"cannot read the store at {root}: {exc.strerror}") from exc
     if line != FORMAT_LINE:
         shown = line[:40].decode("ascii", "replace").strip()
-        raise FormatError(f"the store at {root} is {shown!r}, which this datav does not know", hint="upgrade datav")
+        raise FormatError(
+            f"the store at {root} is {shown!r}, which this datav does not know", hint="upgrade datav"
+        )
     return layout

@@ -7,8 +7,8 @@ single ids: a lookup of a hundred ids costs little more than one of one.
 import mmap
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from datav.errors import FormatError, StorageError
 from datav.formats.index import ABSENT, Index, Place, open_index
@@ -17,7 +17,8 @@ from datav.ids import ID_SIZE, Buffer, PackId
 from datav.store.layout import Layout
 
 
-class OpenIndex(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class OpenIndex:
     path: Path
     index: Index
     lost: frozenset[int]
@@ -47,7 +48,8 @@ class Lookup:
         return changed
 
     def _look(self) -> list[OpenIndex] | None:
-        """The indexes that are there now; None when one went meanwhile: what replaced it may not have been listed."""
+        """The indexes that are there now;
+        None when one went meanwhile: what replaced it may not have been listed."""
         try:
             names = sorted(path for path in self._layout.index.iterdir() if path.suffix == ".idx")
         except OSError as exc:
@@ -124,4 +126,4 @@ def _map_index(path: Path) -> Index | None:
         raise FormatError(f"index {path.name} is empty", hint="run `datav verify`") from exc
     except OSError as exc:
         raise StorageError(f"cannot read {path}: {exc.strerror}") from exc
-    return open_index(mapped, path.name)
+    return open_index(memoryview(mapped), path.name)

@@ -1,7 +1,8 @@
 """Merging: keeps the number of index files small without ever rewriting the large ones.
 
-Each writer leaves one index.  When there are many of about one size, the next writer merges them into its own; so an
-entry is rewritten a few times in its life, and a store of n entries has some 32 + n / 2,000,000 index files.
+Each writer leaves one index.  When there are many of about one size, the next writer merges them into its
+own; so an entry is rewritten a few times in its life, and a store of n entries has some 32 + n / 2,000,000
+index files.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ from datav.store.lookup import OpenIndex
 
 MAX_PER_TIER = 16
 TIERS = (131_072, 2_097_152)
-"""Indexes with fewer entries than the first number are one tier, up to the second another; larger ones stay."""
+"""Indexes with fewer entries than the first number are one tier, up to the second another;
+larger ones stay."""
 
 
 def indexes_to_merge(indexes: Sequence[OpenIndex], new_entries: int) -> list[OpenIndex]:

@@ -1,4 +1,5 @@
-"""Naming: what content would be called, without storing it.  `status` and `checkout` ask this of files on disk."""
+"""Naming: what content would be called, without storing it.
+`status` and `checkout` ask this of files on disk."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,8 @@
 """Packing: frames into pack files, one open pack for each thread that writes.
 
 A pack is written under a temporary name, sealed with its contents, synced, and only then given its name
-(docs/formats/ordering.md, O1).  Syncing is the slow part, so it is handed to the executor and overlaps the work.
+(docs/formats/ordering.md, O1).  Syncing is the slow part, so it is handed to the executor and overlaps the
+work.
 """
 
 import os

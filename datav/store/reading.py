@@ -32,7 +32,8 @@ MAX_GAP = 128 * 1024
 MAX_RUN = 4 * 2**20
 MAX_FRAME = HEADER_SIZE + MAX_NODE + PAYLOAD_SLACK
 CACHED_BASES = 24 * 2**20
-# Two by the rules (F2); more where a lost base was stored again as a delta.  Bounds what a hostile store costs.
+# Two by the rules (F2); more where a lost base was stored again as a delta.  Bounds what a hostile store
+# costs.
 MAX_DELTA_DEPTH = 8
 
 
@@ -107,7 +108,8 @@ class Reader:
             yield self._decode(identity, frame, prefix, nodes=nodes)
 
     def read_roots(self, ids: Sequence[bytes], *, nodes: bool) -> dict[bytes, list[tuple[bytes, Buffer]]]:
-        """Return for each of `ids` what a delta against it needs: (id, content) of itself or, of a delta, of its bases.
+        """Return for each of `ids` what a delta against it needs: (id, content) of itself or, of a delta,
+        of its bases.
 
         A delta's base is never itself a delta (docs/formats/frame.md, F2).
         """
@@ -173,18 +175,22 @@ class Reader:
             places = self._lookup.places(ids, longest=longest)
         found = [place for place in places if place is not None]
         if any(place.length > MAX_FRAME for place in found):
-            raise FormatError("an index states a frame longer than any writer makes", hint="run `datav verify`")
+            raise FormatError(
+                "an index states a frame longer than any writer makes", hint="run `datav verify`"
+            )
         if len(found) != len(ids):
             missing = _typed(ids[places.index(None)], nodes)
             what = "tree node" if nodes else "chunk"
             raise MissingChunkError(
-                f"{what} {missing.short} is not in the store ({len(ids) - len(found)} of {len(ids)} asked for)",
+                f"{what} {missing.short} is not in the store,"
+                f" nor are {len(ids) - len(found) - 1} more of {len(ids)} asked for",
                 hint="run `datav verify` to see what else is missing",
             )
         return found
 
     def _read_run(self, run: list[Place]) -> memoryview:
-        """Return the first to the last byte of `run`, which lies in one pack; good until this thread's next run."""
+        """Return the first to the last byte of `run`, which lies in one pack;
+        good until this thread's next run."""
         path = self._layout.pack(run[0].pack)
         start = run[0].offset
         end = max(place.offset + place.length for place in run)
@@ -194,7 +200,9 @@ class Reader:
             with open_for_reading(path) as (cached, uncached):
                 got = read_at(cached, uncached, buffer, aligned)
         except FileNotFoundError as exc:
-            raise _PackGoneError(f"pack {run[0].pack.short} is gone from the store", hint="run `datav verify`") from exc
+            raise _PackGoneError(
+                f"pack {run[0].pack.short} is gone from the store", hint="run `datav verify`"
+            ) from exc
         except OSError as exc:
             raise storage_error(exc, "read", path) from exc
         if aligned + got < end:
@@ -223,7 +231,8 @@ class Reader:
         if missing:
             found = self.read_frames(missing, nodes=nodes)
             if any(frame.kind == DELTA for frame in found):
-                # Stored twice: whole, as it was when it was made a base, and by somebody else as a delta (F2).
+                # Stored twice: whole, as it was when it was made a base, and by somebody else as a delta
+                # (F2).
                 found = self.read_frames(missing, nodes=nodes, longest=True)
             below = self._contents_of_bases(found, nodes=nodes, depth=depth + 1)
             for base, frame in zip(missing, found, strict=True):
@@ -237,7 +246,7 @@ class Reader:
                 raise FormatError("a delta has more bases than any writer gives it")
         return contents
 
-    def _decode(self, identity: bytes, frame: Frame, prefix: Buffer, *, nodes: bool) -> Buffer:
+    def _decode(self, identity: bytes, frame: Frame, prefix: bytes, *, nodes: bool) -> Buffer:
         typed = _typed(identity, nodes)
         content = self.codec.decode(frame, prefix, typed.short)
         actual = hash_node(content) if nodes else hash_chunk(content)

@@ -1,8 +1,8 @@
 """Trees in a store: files of many chunks, directories of many paths.
 
-Building gives the same nodes for the same entries always (docs/formats/tree.md), so what did not change is found in the
-store, and what changed is kept as a delta against the old node in its place.  Reading believes nothing: sizes and
-counts must add up to what the parent says.
+Building gives the same nodes for the same entries always (docs/formats/tree.md), so what did not change is
+found in the store, and what changed is kept as a delta against the old node in its place.  Reading believes
+nothing: sizes and counts must add up to what the parent says.
 """
 
 from bisect import bisect_right
@@ -260,7 +260,13 @@ def write_directory_tree(
         starts = [0, *ends[:-1]]
         nodes = [
             DirectoryNode(
-                level, firsts[s:e], b"".join(ids[s:e]), u64_array(sizes[s:e]), u64_array(counts[s:e]), b"", b""
+                level,
+                firsts[s:e],
+                b"".join(ids[s:e]),
+                u64_array(sizes[s:e]),
+                u64_array(counts[s:e]),
+                b"",
+                b"",
             )
             for s, e in zip(starts, ends, strict=True)
         ]

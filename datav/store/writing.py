@@ -1,8 +1,10 @@
 """Writing: new chunks and nodes into packs, made durable and known together.
 
-One `StoreWriter` is one command's writing.  Its methods may be called from several threads; nothing of it is known
-to others until `finish`, which returns when all of it is durable and indexed (docs/formats/ordering.md, O1 - O3).
-A writer that does not finish leaves nothing behind but, if it was killed, temporary files that nobody reads.
+One `StoreWriter` is one command's writing.  Its methods may be called from several threads; nothing of it
+is known to others until `finish`, which returns when all of it is durable and indexed
+(docs/formats/ordering.md, O1
+- O3). A writer that does not finish leaves nothing behind but, if it was killed, temporary files that
+nobody reads.
 """
 
 import contextlib
@@ -39,12 +41,14 @@ from datav.store.merging import indexes_to_merge
 from datav.store.packing import NewFrame, PackWriter, SealedPack
 from datav.store.reading import Reader
 
-# A delta this small, of content that is not small itself, is taken without asking what the content would take alone.
+# A delta this small, of content that is not small itself, is taken without asking what the content would
+# take alone.
 SMALL_DELTA = 512
-# After so many deltas in a row that did not pay, a version is taken to be rewritten, and only each eighth is tried.
+# After so many deltas in a row that did not pay, a version is taken to be rewritten, and only each eighth
+# is tried.
 PATIENCE = 24
-# What was written is made durable and known after so many frames, so that memory stays bounded and a command that is
-# killed after hours has most of its work kept.
+# What was written is made durable and known after so many frames, so that memory stays bounded and a
+# command that is killed after hours has most of its work kept.
 CHECKPOINT_FRAMES = 262_144
 
 
@@ -101,7 +105,9 @@ class Sink(Protocol):
 class StoreWriter:
     """Writes to one store.  Made by `open_writer`."""
 
-    def __init__(self, layout: Layout, lookup: Lookup, reader: Reader, executor: Executor, lease: Lease) -> None:
+    def __init__(
+        self, layout: Layout, lookup: Lookup, reader: Reader, executor: Executor, lease: Lease
+    ) -> None:
         self.tally = Tally()
         self._layout = layout
         self._lookup = lookup
@@ -235,7 +241,8 @@ class StoreWriter:
         try:
             return self._reader.read_roots(wanted, nodes=nodes) if wanted else {}
         except (FormatError, IntegrityError, StorageError):
-            # What is damaged or lost must not keep a good copy of itself from being stored: no deltas this time.
+            # What is damaged or lost must not keep a good copy of itself from being stored: no deltas this
+            # time.
             return {}
 
     def _append(self, frames: list[NewFrame]) -> None:

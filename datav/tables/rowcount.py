@@ -1,7 +1,8 @@
 """Counting the records of a text table while its blocks are chunked, in any order and on any thread.
 
-Each block is counted for both cases, beginning inside quotes and outside; which one it was is known when the blocks
-are put in order.  A file with quotes where none belong is counted again, exactly, in one pass (`is_certain`).
+Each block is counted for both cases, beginning inside quotes and outside; which one it was is known when
+the blocks are put in order.  A file with quotes where none belong is counted again, exactly, in one pass
+(`is_certain`).
 """
 
 from typing import NamedTuple
@@ -40,7 +41,8 @@ class RecordCounter:
 
 
 def join_counts(counts: list[BlockCount]) -> tuple[int, bool]:
-    """Return the number of records in a file from those of its blocks, in order, and whether that is certain."""
+    """Return the number of records in a file from those of its blocks, in order,
+    and whether that is certain."""
     records, inside, irregular, last = 0, 0, 0, _LINE_ENDS[0]
     for count in counts:
         records += count.rows_if_inside if inside else count.rows_if_outside

@@ -1,0 +1,167 @@
+"""The program: global options, one subcommand, errors in three lines, an exit status.
+
+Exit status: 0 done, or nothing found; 1 something found; 2 error; 70 a bug; 130 interrupted.
+"""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+from datav import __version__
+
+_HELP = """Versions data as well as git versions code.
+
+The data goes into a store beside git's own; a small manifest for each dataset goes into git in its place.
+
+Global options may stand anywhere: -C DIR, --json, -q, -v, --no-color.
+"""
+_EPILOG = "Exit status: 0 done or nothing found, 1 something found (differences, damage), 2 error."
+
+_FLAGS = {
+    "--json": "--json",
+    "-q": "-q",
+    "--quiet": "-q",
+    "-v": "-v",
+    "--verbose": "-v",
+    "--no-color": "--no-color",
+}
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    if arguments == ["--version"]:
+        # Asked by scripts and prompts: not worth building all commands for.
+        print(version_line())
+        return 0
+    try:
+        return _invoke(lift_global_options(arguments))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.  Python would complain once more when it flushes at the
+        # end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def version_line() -> str:
+    from datav.core import IMPLEMENTATION
+
+    return f"datav {__version__} (core: {IMPLEMENTATION})"
+
+
+def lift_global_options(arguments: list[str]) -> list[str]:
+    """Move global options, wherever they stand before `--`, in front of the subcommand."""
+    lifted: list[str] = []
+    rest: list[str] = []
+    at = 0
+    while at < len(arguments):
+        word = arguments[at]
+        if word == "--":
+            rest += arguments[at:]
+            break
+        if word in _FLAGS:
+            lifted.append(_FLAGS[word])
+        elif word == "-C" and at + 1 < len(arguments):
+            lifted += ["-C", arguments[at + 1]]
+            at += 1
+        else:
+            rest.append(word)
+        at += 1
+    return lifted + rest
+
+
+def _invoke(arguments: list[str]) -> int:
+    import typer
+
+    from datav.errors import DatavError
+
+    # The class above all that typer says of a wrong call.  Which module it lies in depends on typer's
+    # version.
+    wrong_call: type[Exception] = typer.BadParameter.__mro__[2]
+    debug = os.environ.get("DATAV_DEBUG") == "1"
+    try:
+        result = build()(args=arguments, prog_name="datav", standalone_mode=False)
+    except typer.Abort:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except typer.Exit as exc:
+        return exc.exit_code
+    except wrong_call as exc:
+        message = str(exc.format_message()) if hasattr(exc, "format_message") else str(exc)
+        _complain(
+            message[:1].lower() + message[1:].rstrip("."), "`datav COMMAND --help` tells how it is called"
+        )
+        return 2
+    except DatavError as exc:
+        if debug:
+            traceback.print_exc()
+        _complain(str(exc), exc.hint)
+        return exc.exit_status
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except MemoryError:
+        _complain("there is not enough memory for that", None)
+        return 2
+    except Exception:
+        traceback.print_exc()
+        _complain("this is a bug in datav", "please report it with the lines above")
+        return 70
+    return result if isinstance(result, int) else 0
+
+
+def _complain(message: str, hint: str | None) -> None:
+    sys.stdout.flush()
+    print(f"error: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+
+
+def build() -> Any:
+    """Return the command line as click sees it.  Imports typer, so only when a command is to be run."""
+    import typer
+
+    from datav.cli import commands
+    from datav.cli.context import choose_terminal
+    from datav.cli.terminal import Terminal
+
+    app = typer.Typer(
+        help=_HELP,
+        epilog=_EPILOG,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def options(
+        directory: Annotated[
+            Path | None, typer.Option("-C", metavar="DIR", help="Run as if started there.")
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+        quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")] = False,
+        verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tell more.")] = False,
+        no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+        version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    ) -> None:
+        if version:
+            print(version_line())
+            raise typer.Exit
+        here = Path.cwd() if directory is None else Path.cwd() / directory
+        if not here.is_dir():
+            raise typer.BadParameter(f"there is no directory {directory}")
+        choose_terminal(Terminal(here, as_json, quiet, verbose, not no_color))
+
+    for name, command in commands.COMMANDS.items():
+        app.command(name)(command)
+    return typer.main.get_command(app)

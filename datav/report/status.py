@@ -1,0 +1,103 @@
+"""status: text and JSON."""
+
+from typing import Any
+
+from datav.relpath import show_path
+from datav.repo.status import DatasetStatus, FileChanges, Status
+from datav.report.style import Style, columns, count
+
+_SHOWN_FILES = 10
+_NEXT = {
+    "modified": "`datav add` records it, `datav restore` undoes it",
+    "deleted": "`datav restore` brings it back, `datav rm` removes the dataset",
+    "missing": "`datav pull` fetches it from a remote",
+    "conflicted": "the manifest has git conflicts: choose a side with `git checkout --ours` or `--theirs`",
+    "untracked": "`git add` its manifest",
+}
+
+
+def status_json(result: Status) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "datasets": [
+            {
+                "path": dataset.path.text,
+                "state": dataset.state,
+                "staged": dataset.staged,
+                "pushed": dataset.pushed,
+                "files": {
+                    "added": len(dataset.changes.added),
+                    "removed": len(dataset.changes.removed),
+                    "modified": len(dataset.changes.modified),
+                },
+            }
+            for dataset in result.datasets
+        ],
+    }
+
+
+def status_text(result: Status, style: Style, *, verbose: bool) -> str:
+    """One line for each dataset that is not clean, and what to do about it."""
+    if not result.datasets:
+        return "no datasets yet: `datav add PATH` makes one"
+    rows = [
+        _row(dataset) for dataset in result.datasets if dataset.state != "clean" or dataset.staged != "none"
+    ]
+    lines = []
+    for dataset, line in zip(_shown(result), columns(rows), strict=True):
+        lines.append(_paint(dataset, style)(line))
+        if verbose:
+            lines += [f"    {text}" for text in _files(dataset.changes)]
+    if lines:
+        lines.append("")
+    lines.append(_summary(result))
+    states = dict.fromkeys(dataset.state for dataset in result.datasets)
+    lines += [style.faint(f"  {state}: {_NEXT[state]}") for state in states if state in _NEXT]
+    return "\n".join(lines)
+
+
+def _shown(result: Status) -> list[DatasetStatus]:
+    return [dataset for dataset in result.datasets if dataset.state != "clean" or dataset.staged != "none"]
+
+
+def _row(dataset: DatasetStatus) -> tuple[str, ...]:
+    details = []
+    changes = dataset.changes
+    for paths, what in (
+        (changes.modified, "modified"),
+        (changes.added, "added"),
+        (changes.removed, "removed"),
+    ):
+        if paths and paths != (_name_of(dataset),):
+            details.append(f"{count(len(paths), 'file')} {what}")
+    if dataset.staged != "none":
+        details.append(f"staged: {dataset.staged}")
+    return (dataset.state, str(dataset.path), ", ".join(details))
+
+
+def _name_of(dataset: DatasetStatus) -> bytes:
+    """What the one entry of a dataset that is a file is called: not worth repeating."""
+    return bytes(dataset.path).rpartition(b"/")[2]
+
+
+def _paint(dataset: DatasetStatus, style: Style):  # type: ignore[no-untyped-def]
+    if dataset.state == "clean":
+        return style.good
+    return style.bad if dataset.state in ("missing", "conflicted", "deleted") else style.warn
+
+
+def _files(changes: FileChanges) -> list[str]:
+    marked = [("M", path) for path in changes.modified]
+    marked += [("A", path) for path in changes.added] + [("D", path) for path in changes.removed]
+    lines = [f"{mark} {show_path(path)}" for mark, path in marked[:_SHOWN_FILES]]
+    if len(marked) > _SHOWN_FILES:
+        lines.append(f"... and {len(marked) - _SHOWN_FILES} more")
+    return lines
+
+
+def _summary(result: Status) -> str:
+    total = len(result.datasets)
+    clean = sum(dataset.state == "clean" for dataset in result.datasets)
+    if clean == total:
+        return f"{count(total, 'dataset')}, clean" if total == 1 else f"{count(total, 'dataset')}, all clean"
+    return f"{count(total, 'dataset')}: {total - clean} not clean"
