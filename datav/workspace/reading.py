@@ -17,6 +17,8 @@ from typing import NamedTuple, Self
 from datav.errors import ChangedWhileReadError
 from datav.formats.entry import Kind
 from datav.relpath import show_path
+from datav.storage.direct import open_uncached
+from datav.storage.direct import read_at as read_file_at
 from datav.workspace.scan import Found, found_of, stamp_of, unreadable
 
 # O_NONBLOCK: a pipe that took a file's place must not make us wait for somebody to write to it.
@@ -26,6 +28,9 @@ for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
 
 # A writer that appends now and then lets one of so many attempts through; one that never stops, none.
 _ATTEMPTS = 3
+
+# From this size on a file is read past the page cache, where it is not in it: it would only push out others.
+_LARGE = 8 * 2**20
 
 # Linux reads no more than this in one call.
 _MAX_READ = 2**30
@@ -163,7 +168,7 @@ def _check_readable(path: bytes) -> None:
 class StableFile:
     """A large file, open for reading from several threads, that must not change until `finish`."""
 
-    __slots__ = ("_descriptor", "_lock", "looked_at_ns", "path", "size", "stamp")
+    __slots__ = ("_descriptor", "_uncached", "looked_at_ns", "path", "size", "stamp")
 
     def __init__(self, path: Path) -> None:
         """Open `path`, which is not a symbolic link.
@@ -181,7 +186,6 @@ class StableFile:
             if os.path.islink(self.path):
                 raise changed_while_read(self.path) from exc
             raise unreadable(self.path, exc) from exc
-        self._lock = threading.Lock()
         status = os.fstat(self._descriptor)
         found = found_of(b"", status)
         if found is None:
@@ -189,8 +193,7 @@ class StableFile:
             raise changed_while_read(self.path)
         self.size: int = found.size
         self.stamp: bytes = found.stamp
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        self._uncached = open_uncached(self.path, _READ_FLAGS) if self.size >= _LARGE else None
 
     def read_into(self, buffer: memoryview, offset: int) -> int:
         """Fill `buffer` with what the file holds from `offset` on; from any thread.
@@ -204,7 +207,7 @@ class StableFile:
         """
         wanted = max(0, min(len(buffer), self.size - offset))
         try:
-            got = read_at(self._descriptor, buffer[:wanted], offset, self._lock)
+            got = read_file_at(self._descriptor, self._uncached, buffer[:wanted], offset)
         except OSError as exc:
             raise unreadable(self.path, exc) from exc
         if got != wanted:
@@ -229,6 +232,8 @@ class StableFile:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+            if self._uncached is not None:
+                os.close(self._uncached)
 
     def __enter__(self) -> Self:
         return self
