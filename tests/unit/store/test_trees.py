@@ -43,8 +43,8 @@ def put_nodes(store, *nodes: bytes) -> list[bytes]:
     return write(store, lambda writer: writer.put_nodes(list(nodes), [[] for _ in nodes]))[0]
 
 
-def entries_for(count: int, seed: int = 1) -> list[Entry]:
-    rng = random.Random(seed)
+def entries_for(count: int) -> list[Entry]:
+    rng = random.Random(1)
     return [
         Entry(
             b"dir%03d/file%06d" % (n // 1000, n),
@@ -290,12 +290,14 @@ def _bounded(call, limit: int = 24 * 2**20) -> None:
 @pytest.mark.parametrize("each", [1, 2**40])
 def test_a_file_that_repeats_itself_takes_little_memory(store, each):
     ids, size = [b"\1" * 32] * 4096, each
-    for level in range(4):
+    for level in range(3):
+        if size * 4096 >= 2**64:
+            break
         (root,) = put_nodes(store, _file(level, ids, [size] * 4096))
         size *= 4096
         ids = [root] * 4096
         content = Content(root, level + 1, size)
-        if level and size < 2**63:
+        if level:
             # What a file of 2^26 chunks may take for the nodes above its lowest.
             _bounded(partial(read_file_shape, store.reader, content), 100 * 2**20)
 
