@@ -59,7 +59,7 @@ def read_manifest_bytes(repository: Repository, dataset: Dataset) -> bytes | Non
     try:
         with open(path, "rb") as file:
             return file.read(2**20 + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
         raise FormatError(f"cannot read manifest {path}: {exc.strerror}") from exc
