@@ -3,6 +3,7 @@
 Exit status: 0 done, or nothing found; 1 something found; 2 error; 70 a bug; 130 interrupted.
 """
 
+import gc
 import os
 import sys
 import traceback
@@ -31,6 +32,8 @@ _FLAGS = {
 
 def run() -> None:
     """The console script."""
+    # Commands make many small values and no cycles: looking for cycles among them would take a third of the time.
+    gc.set_threshold(200_000, 20, 100)
     sys.exit(main(sys.argv[1:]))
 
 
@@ -89,7 +92,7 @@ def _invoke(arguments: list[str]) -> int:
     wrong_call: type[Exception] = typer.BadParameter.__mro__[2]
     debug = os.environ.get("DATAV_DEBUG") == "1"
     try:
-        result = build()(args=arguments, prog_name="datav", standalone_mode=False)
+        result = build(arguments)(args=arguments, prog_name="datav", standalone_mode=False)
     except typer.Abort:
         print("interrupted", file=sys.stderr)
         return 130
@@ -125,8 +128,8 @@ def _complain(message: str, hint: str | None) -> None:
         print(f"hint: {hint}", file=sys.stderr)
 
 
-def build() -> Any:
-    """Return the command line as click sees it.  Imports typer, so only when a command is to be run."""
+def build(arguments: list[str]) -> Any:
+    """Return the command line as typer builds it: the one command that is called for, or all of them."""
     import typer
 
     from datav.cli import commands
@@ -162,6 +165,9 @@ def build() -> Any:
             raise typer.BadParameter(f"there is no directory {directory}")
         choose_terminal(Terminal(here, as_json, quiet, verbose, not no_color))
 
+    # typer takes its time for each command, and only one will run.
+    chosen = next((word for word in arguments if word in commands.COMMANDS), None)
     for name, command in commands.COMMANDS.items():
-        app.command(name)(command)
+        if chosen in (None, name):
+            app.command(name)(command)
     return typer.main.get_command(app)

@@ -5,46 +5,41 @@ thousand times as fast, and is used where it could be built.  Every function tak
 buffer of bytes, keeps none, and raises only ValueError, TypeError or MemoryError.
 """
 
-from datav.core import reference
+from datav.core.constants import ABSENT, LEAD, finish_rows
 from datav.core.cutter import Cutter
 from datav.core.params import ChunkerParams
-from datav.core.reference import ABSENT, LEAD, finish_rows
 
 # The signatures that this package was written for; ABI in _native.c.
 _ABI = 1
 
 try:
-    from datav.core import _native
+    from datav.core import _native as _fast
 except ImportError:
     _native_fits = False
 else:
     # A stale build next to newer sources must not be believed.
-    _native_fits = getattr(_native, "ABI", None) == _ABI
+    _native_fits = getattr(_fast, "ABI", None) == _ABI
 
 if _native_fits:
-    IMPLEMENTATION = f"native {_native.variant()}"
-    find_candidates = _native.find_candidates
-    select_cuts = _native.select_cuts
-    find_cuts = _native.find_cuts
-    find_cuts_many = _native.find_cuts_many
-    count_rows = _native.count_rows
-    count_rows_exact = _native.count_rows_exact
-    find_ids = _native.find_ids
-    is_incompressible = _native.is_incompressible
-    incompressible_flags = _native.incompressible_flags
-    split_entries = _native.split_entries
+    from datav.core import _native as chosen
+
+    IMPLEMENTATION = f"native {chosen.variant()}"
 else:
+    # Only here: it needs numpy, which alone takes longer to import than a whole command should.
+    from datav.core import reference as chosen  # type: ignore[no-redef]  # the same functions
+
     IMPLEMENTATION = "pure Python"
-    find_candidates = reference.find_candidates
-    select_cuts = reference.select_cuts
-    find_cuts = reference.find_cuts
-    find_cuts_many = reference.find_cuts_many
-    count_rows = reference.count_rows
-    count_rows_exact = reference.count_rows_exact
-    find_ids = reference.find_ids
-    is_incompressible = reference.is_incompressible
-    incompressible_flags = reference.incompressible_flags
-    split_entries = reference.split_entries
+
+find_candidates = chosen.find_candidates
+select_cuts = chosen.select_cuts
+find_cuts = chosen.find_cuts
+find_cuts_many = chosen.find_cuts_many
+count_rows = chosen.count_rows
+count_rows_exact = chosen.count_rows_exact
+find_ids = chosen.find_ids
+is_incompressible = chosen.is_incompressible
+incompressible_flags = chosen.incompressible_flags
+split_entries = chosen.split_entries
 
 __all__ = [
     "ABSENT",

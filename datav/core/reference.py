@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
+from datav.core.constants import ABSENT, AT_RECORD, LEAD, finish_rows
 from datav.core.params import ChunkerParams, check_sizes
 
 if TYPE_CHECKING:
@@ -31,14 +32,11 @@ CT = 0x76
 GATE_MASK, GATE = 0x38, 0x18
 SEED = 0x9E3779B97F4A7C15
 MUL = 0xD6E8FEB86659FD93
-LEAD = 512
-"""Bytes before the first tested position that make the state exact."""
 
 U64_MAX = 2**64 - 1
 OFFSET_LIMIT = 2**62
 CALL_LIMIT = 2**24
 """Chunks that one call may force: 4 TiB at the default sizes.  Bounds the memory of a wrong call."""
-ABSENT = 0xFFFFFFFF
 
 # Candidates are searched in pieces of this size, so that memory stays bounded.
 _PIECE = 2**20
@@ -313,14 +311,14 @@ def _is_terminator(b: Bytes) -> NDArray[np.bool_]:
     return result
 
 
-_AT_RECORD, _AT_FIELD, _IN_FIELD, _IN_QUOTES, _AFTER_QUOTE = range(5)
+_AT_FIELD, _IN_FIELD, _IN_QUOTES, _AFTER_QUOTE = range(AT_RECORD + 1, 5)
 _NEXT_STATE = (
     # other      line end     quote         delimiter
-    (_IN_FIELD, _AT_RECORD, _IN_QUOTES, _AT_FIELD),  # _AT_RECORD
-    (_IN_FIELD, _AT_RECORD, _IN_QUOTES, _AT_FIELD),  # _AT_FIELD
-    (_IN_FIELD, _AT_RECORD, _IN_FIELD, _AT_FIELD),  # _IN_FIELD
+    (_IN_FIELD, AT_RECORD, _IN_QUOTES, _AT_FIELD),  # AT_RECORD
+    (_IN_FIELD, AT_RECORD, _IN_QUOTES, _AT_FIELD),  # _AT_FIELD
+    (_IN_FIELD, AT_RECORD, _IN_FIELD, _AT_FIELD),  # _IN_FIELD
     (_IN_QUOTES, _IN_QUOTES, _AFTER_QUOTE, _IN_QUOTES),  # _IN_QUOTES
-    (_IN_FIELD, _AT_RECORD, _IN_QUOTES, _AT_FIELD),  # _AFTER_QUOTE
+    (_IN_FIELD, AT_RECORD, _IN_QUOTES, _AT_FIELD),  # _AFTER_QUOTE
 )
 
 
@@ -355,15 +353,10 @@ def count_rows_exact(
     rows = 0
     for kind in array.tobytes().translate(bytes(kinds)):
         then = _NEXT_STATE[now][kind]
-        if then == _AT_RECORD and now != _AT_RECORD:
+        if then == AT_RECORD and now != AT_RECORD:
             rows += 1
         now = then
     return rows, now
-
-
-def finish_rows(state: int) -> int:
-    """Return how many rows the end of the file closes: 1 inside a row, else 0."""
-    return int(state != _AT_RECORD)
 
 
 # ---------------------------------------------------------------- ids

@@ -5,11 +5,10 @@
     history       what lies in commits: logs, and every manifest that history can still reach
     ignorefile    the block of ignored names in a .gitignore; pure text
 
-Nothing here knows what a manifest says, only which files are manifests.
+Nothing here knows what a manifest says, only which files are manifests.  The last two are imported from where
+they are, so that a `status` does not load them.
 """
 
-from datav.git.history import Commit, iter_reachable_manifests, read_log
-from datav.git.ignorefile import add_to_block, list_block, remove_from_block
 from datav.git.process import Git
 from datav.git.repository import (
     MANIFEST_SUFFIX,
@@ -24,14 +23,8 @@ __all__ = [
     "MANIFEST_SUFFIX",
     "MAX_MANIFEST_SIZE",
     "Change",
-    "Commit",
     "Git",
     "GitRepository",
     "IndexEntry",
     "TreeFile",
-    "add_to_block",
-    "iter_reachable_manifests",
-    "list_block",
-    "read_log",
-    "remove_from_block",
 ]

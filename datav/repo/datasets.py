@@ -169,7 +169,7 @@ def expand_paths(repository: Repository, names: Sequence[str]) -> list[RelPath |
 def edit_ignore_file(repository: Repository, dataset: Dataset, *, add: bool) -> RelPath | None:
     """Put the dataset into, or take it out of, the block in the .gitignore beside it;
     return that path if it changed."""
-    from datav.git import add_to_block, remove_from_block
+    from datav.git.ignorefile import add_to_block, remove_from_block
 
     directory, _, name = bytes(dataset.path).rpartition(b"/")
     relative = RelPath((directory + b"/" if directory else b"") + b".gitignore")

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from datav.errors import GitError, UnknownRevisionError
-from datav.git import GitRepository, iter_reachable_manifests, read_log
+from datav.git import GitRepository
+from datav.git.history import iter_reachable_manifests, read_log
 from datav.relpath import RelPath
 from tests.support.repos import ScratchRepo
 
