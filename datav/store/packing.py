@@ -79,9 +79,8 @@ class PackWriter:
             raise
 
     def has_room(self, length: int) -> bool:
-        """Whether a frame of `length` bytes still belongs here.  An empty pack takes any frame."""
-        fits = self._size + length <= TARGET_SIZE and len(self._kinds) < MAX_FRAMES
-        return fits or not self._kinds
+        """Whether frames of `length` bytes still belong here.  A new pack takes one without being asked."""
+        return self._size + length <= TARGET_SIZE and len(self._kinds) < MAX_FRAMES
 
     def append(self, frames: Sequence[NewFrame]) -> None:
         """Write frames, in order; when this returns their buffers are no longer needed."""

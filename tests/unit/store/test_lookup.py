@@ -35,11 +35,11 @@ def test_an_index_that_is_merged_while_it_is_looked_for_is_found_in_the_merged_o
     store_chunks(other, PIECES[1:2])
     real, merged = lookup_module._map_index, []
 
-    def merge_first(path):
+    def merge_first(*args, **kwargs):
         if not merged:
             merged.append(1)
             store_chunks(other, PIECES[2:3])
-        return real(path)
+        return real(*args, **kwargs)
 
     monkeypatch.setattr(lookup_module, "_map_index", merge_first)
 
