@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
-from datav.core.constants import ABSENT, AT_RECORD, LEAD, finish_rows
+from datav.core.constants import ABSENT, AT_RECORD, LEAD
 from datav.core.params import ChunkerParams, check_sizes
 
 if TYPE_CHECKING:

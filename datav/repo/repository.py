@@ -27,9 +27,9 @@ from datav.storage.durable import make_directories, write_atomic
 from datav.store.layout import create_store
 from datav.store.store import Store
 
-# Two more than there are cores: some wait for the disk.  Beyond eight cores the disk is what all wait for.
-_SPARE_WORKERS = 2
-_MAX_WORKERS = 16
+# More than there are cores: most wait for the disk.
+_SPARE_WORKERS = 6
+_MAX_WORKERS = 24
 
 
 class Repository:

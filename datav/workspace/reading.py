@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 from datav.errors import ChangedWhileReadError
 from datav.formats.entry import Kind
 from datav.relpath import show_path
-from datav.storage.direct import open_uncached
+from datav.storage.direct import ALIGNMENT, allocate, open_uncached, read_small
 from datav.storage.direct import read_at as read_file_at
 from datav.workspace.scan import Found, found_of, stamp_of, unreadable
 
@@ -31,6 +31,9 @@ _ATTEMPTS = 3
 
 # From this size on a file is read past the page cache, where it is not in it: it would only push out others.
 _LARGE = 8 * 2**20
+
+# Larger "small" files take the longer way: the scratch buffer is made anew for each batch.
+_SCRATCH = 256 * 2**10
 
 # Linux reads no more than this in one call.
 _MAX_READ = 2**30
@@ -71,6 +74,7 @@ def read_batch(root: bytes, entries: Sequence[Found], arena: memoryview) -> Batc
     prefix = os.path.join(root, b"")
     room = len(arena)
     position = 0
+    scratch = allocate(_SCRATCH + ALIGNMENT)
     for entry in entries:
         end = position + entry[2]
         if end > room:
@@ -78,11 +82,11 @@ def read_batch(root: bytes, entries: Sequence[Found], arena: memoryview) -> Batc
         # The inner loop of the first `add`, so no call that is not needed.  Whatever is not plain sailing,
         # links and every kind of failure, is left to `_read_again`.
         as_found = False
-        if entry[1] <= 1 and hasattr(os, "readv"):
+        if entry[1] <= 1 and entry[2] <= _SCRATCH:
             try:
                 descriptor = os.open(prefix + entry[0], _READ_FLAGS)
                 try:
-                    got = os.readv(descriptor, [arena[position:end]])
+                    got = read_small(descriptor, arena[position:end], scratch)
                     as_found = end - position == got and stamp_of(os.fstat(descriptor)) == entry[3]
                 finally:
                     os.close(descriptor)
