@@ -4,8 +4,8 @@
 
 Mutations of good samples; half of them get their checksums and lengths put right again, so that they reach
 what lies behind these.  A decoder may answer with a value, or with FormatError, IntegrityError or
-UnsafePathError.  Anything else, or memory out of proportion, is a crash: it is printed with the input, and the
-exit status is 1.
+UnsafePathError.  Anything else, or memory out of proportion, is a crash: it is printed with the input, and
+the exit status is 1.
 """
 
 import argparse
@@ -350,9 +350,8 @@ def main() -> int:
     fuzz(targets, options.seconds, options.seed)
     print(f"{'decoder':12} {'inputs':>10} {'refused':>10} {'crashes':>8} {'peak KiB':>9}")
     for name, target in targets.items():
-        print(
-            f"{name:12} {target.inputs:10} {target.refused:10} {len(target.crashes):8} {target.peak // 1024:9}"
-        )
+        crashed, peak = len(target.crashes), target.peak // 1024
+        print(f"{name:12} {target.inputs:10} {target.refused:10} {crashed:8} {peak:9}")
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"largest memory of the process: {most // 1024} MiB")
     crashes = [f"{name}: {each}" for name, target in targets.items() for each in target.crashes[:5]]

@@ -33,7 +33,7 @@ CONTENT = b"zero\n" + b"one two three four five six seven eight nine ten\n" * 9 
 
 def frames() -> dict[str, bytes]:
     codec = Codec()
-    first = {identity: base for identity, base in list(BASES.items())[:1]}
+    first = dict(list(BASES.items())[:1])
     payloads = {
         "raw": (RAW, b"hello\n"),
         "zstd": (ZSTD, codec.compress(CONTENT)),

@@ -1,4 +1,4 @@
-"""Whatever the blocks, batches, edits and versions before: files are cut as a serial scan cuts them, and come back."""
+"""Whatever the blocks, batches and versions before: files are cut as a serial scan does, and come back."""
 
 import random
 import shutil

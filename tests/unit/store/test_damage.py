@@ -1,5 +1,6 @@
 """Damaged stores: an error that says where, and never wrong content."""
 
+import itertools
 import random
 
 import pytest
@@ -126,7 +127,7 @@ def test_a_node_is_no_chunk_and_a_chunk_is_no_node(store):
 def test_deltas_of_deltas_are_read_to_a_bounded_depth(store):
     contents = [edited(text(1, 2000), 10 * n) for n in range(12)]
     frames = [(ids_of(contents)[0], ZSTD, 2000, CODEC.compress(contents[0]), ())]
-    for before, after in zip(contents, contents[1:], strict=False):
+    for before, after in itertools.pairwise(contents):
         frames.append(delta(before, after, bytes(hash_chunk(before))))
     opened = build(store, frames)
 

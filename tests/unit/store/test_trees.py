@@ -33,7 +33,7 @@ def ids_for(count: int, seed: int = 1) -> bytes:
 
 
 def write(store, build, *args, **kwargs):
-    """Run `build(writer, ...)` in a command of its own; return its result and what was stored of it in bytes."""
+    """Run `build(writer, ...)` in a command of its own; return its result and how many bytes it stored."""
     with pool() as executor, store.writing(executor) as writer:
         result = build(writer, *args, **kwargs)
     return result, writer.tally.stored_bytes
