@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datav.errors import FormatError, StorageError
-from datav.formats.index import ABSENT, Index, Place, open_index
+from datav.formats.index import ABSENT, Index, Place, check_index, open_index
 from datav.formats.words import u32_array
 from datav.ids import ID_SIZE, Buffer, PackId
 from datav.store.layout import Layout
@@ -26,11 +26,20 @@ class OpenIndex:
 
 
 class Lookup:
-    """The indexes of one store as they were when last refreshed.  Used from several threads."""
+    """The indexes of one store as they were when last refreshed.  Used from several threads.
 
-    def __init__(self, layout: Layout) -> None:
+    Args:
+        checked: read every byte of each index before it is used, and leave out what is damaged.  Else an
+            index that cannot even be opened is an error.
+    """
+
+    def __init__(self, layout: Layout, *, checked: bool = False) -> None:
         self._layout = layout
+        self._checked = checked
         self._open: tuple[OpenIndex, ...] = ()
+        self._adopted: list[OpenIndex] = []
+        self.broken: dict[str, str] = {}
+        """File names of indexes that were left out, and what is wrong with each."""
         self.refresh()
 
     @property
@@ -43,6 +52,7 @@ class Lookup:
         while (fresh := self._look()) is None:
             pass
         fresh.sort(key=lambda entry: -entry.index.count)
+        fresh += self._adopted
         changed = tuple(fresh) != self._open
         self._open = tuple(fresh)
         return changed
@@ -57,13 +67,26 @@ class Lookup:
         packs = self._layout.pack_names().keys() if names else set()
         known = {entry.path: entry for entry in self._open}
         found = []
+        self.broken = {}
         for path in names:
-            index = known[path].index if path in known else _map_index(path)
+            try:
+                index = known[path].index if path in known else _map_index(path, checked=self._checked)
+            except FormatError as exc:
+                if not self._checked:
+                    raise
+                self.broken[path.name] = str(exc)
+                continue
             if index is None:
                 return None
             lost = frozenset(n for n, pack in enumerate(index.packs) if pack not in packs)
             found.append(OpenIndex(path, index, lost))
         return found
+
+    def adopt(self, indexes: Sequence[Index]) -> None:
+        """Use these indexes too, from now on, behind all others; instead of what was adopted before."""
+        adopted = [OpenIndex(Path(index.where), index, frozenset()) for index in indexes]
+        self._open = (*self._open[: len(self._open) - len(self._adopted)], *adopted)
+        self._adopted = adopted
 
     def contains(self, ids: Buffer) -> bytearray:
         """Return one byte for each of the ids packed in `ids`: 1 when it is stored, in a pack that exists."""
@@ -115,7 +138,7 @@ def _is_lost(entry: OpenIndex, position: int) -> bool:
     return bool(entry.lost) and entry.index.packs.index(entry.index.place(position).pack) in entry.lost
 
 
-def _map_index(path: Path) -> Index | None:
+def _map_index(path: Path, *, checked: bool) -> Index | None:
     """Map one index file; None when it was replaced meanwhile."""
     try:
         with open(path, "rb") as file:
@@ -126,4 +149,5 @@ def _map_index(path: Path) -> Index | None:
         raise FormatError(f"index {path.name} is empty", hint="run `datav verify`") from exc
     except OSError as exc:
         raise StorageError(f"cannot read {path}: {exc.strerror}") from exc
-    return open_index(memoryview(mapped), path.name)
+    read = check_index if checked else open_index
+    return read(memoryview(mapped), path.name)

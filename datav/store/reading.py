@@ -101,7 +101,15 @@ class Reader:
 
     def read_each(self, ids: Sequence[bytes], *, nodes: bool) -> Iterator[Buffer]:
         """read_many, decoding one at a time: for contents that may be refused at first sight."""
-        frames = self.read_frames(ids, nodes=nodes)
+        return self.decode_frames(ids, self.read_frames(ids, nodes=nodes), nodes=nodes)
+
+    def decode_frames(
+        self, ids: Sequence[bytes], frames: Sequence[Frame], *, nodes: bool
+    ) -> Iterator[Buffer]:
+        """Yield the contents of frames that are at hand, each checked against its id; bases are read.
+
+        Raises as read_many does.
+        """
         bases = self._contents_of_bases(frames, nodes=nodes)
         for identity, frame in zip(ids, frames, strict=True):
             prefix = b"".join([bases[base] for base in frame.bases])
