@@ -103,6 +103,25 @@ class GitRepository:
         variables = {"GIT_DIR": str(git_dir), "GIT_WORK_TREE": str(root)} if _is_pinned(git) else {}
         return cls(root, git_dir, common_dir, Git(root, variables, git.isolated))
 
+    def list_worktrees(self) -> list[Self]:
+        """Return the work trees of this repository whose directories are there: this one, then the others.
+
+        One process, and one for each other work tree.
+        """
+        listed = self.git.run("worktree", "list", "--porcelain", "-z")
+        others: list[Self] = []
+        for record in listed.split(b"\0\0"):
+            attributes = dict(line.partition(b" ")[::2] for line in record.split(b"\0"))
+            path = Path(os.fsdecode(attributes.get(b"worktree", b"")))
+            if b"worktree" not in attributes or b"bare" in attributes or not path.is_dir():
+                continue
+            # Isolated: in a hook, GIT_DIR says which work tree the hook is for.
+            git = Git(path, isolated=True)
+            output = git.ask("rev-parse", "--show-toplevel", "--absolute-git-dir", "--git-common-dir")
+            if output.status == 0:
+                others.append(self._from_lines(path, git, output.stdout))
+        return [self, *(other for other in others if other.root != self.root)]
+
     # --- revisions
 
     def resolve(self, rev: str) -> str:
