@@ -17,6 +17,8 @@ from typing import Any
 from datav.formats.manifest import Manifest, parse_manifest
 from datav.repo.add import Added, add
 from datav.repo.checkout import Checkout, checkout
+from datav.repo.move import Moved, move
+from datav.repo.remove import Removed, remove
 from datav.repo.repository import Repository, init
 from datav.repo.status import DatasetStatus, status
 from datav.settings import ChunkSizes, Settings, encode_settings
@@ -49,6 +51,14 @@ class DatavRepo(ScratchRepo):
     ) -> Checkout:
         with self.open(here) as repository:
             return checkout(repository, rev, names, **options)
+
+    def move(self, source: str, target: str, here: str = ".") -> Moved:
+        with self.open(here) as repository:
+            return move(repository, source, target)
+
+    def remove(self, *names: str, here: str = ".", **options: Any) -> Removed:
+        with self.open(here) as repository:
+            return remove(repository, names, **options)
 
     def statuses(self, *names: str, here: str = ".") -> dict[str, DatasetStatus]:
         with self.open(here) as repository:
