@@ -16,6 +16,9 @@ from datav.formats.words import u32_array
 from datav.ids import ID_SIZE, Buffer, PackId
 from datav.store.layout import Layout
 
+# Nobody merges indexes faster than they are listed; a name that leads nowhere must not keep us for ever.
+MAX_TRIES = 100
+
 
 @dataclass(frozen=True, slots=True)
 class OpenIndex:
@@ -49,8 +52,11 @@ class Lookup:
 
     def refresh(self) -> bool:
         """Look at the directory again; return whether anything was different."""
+        tries = 0
         while (fresh := self._look()) is None:
-            pass
+            tries += 1
+            if tries == MAX_TRIES:
+                raise StorageError(f"indexes in {self._layout.index} are listed but not there")
         fresh.sort(key=lambda entry: -entry.index.count)
         fresh += self._adopted
         changed = tuple(fresh) != self._open

@@ -2,7 +2,7 @@
 
 import pytest
 
-from datav.errors import FormatError, MissingChunkError
+from datav.errors import FormatError, MissingChunkError, StorageError
 from datav.ids import hash_chunk
 from datav.store import lookup as lookup_module
 from datav.store.store import Store
@@ -100,3 +100,10 @@ def test_an_index_that_is_none_is_an_error_that_names_it(store, content):
         Store(store.layout.root)
 
     assert "0.idx" in str(error.value)
+
+
+def test_an_index_that_is_listed_and_never_there_is_an_error(store):
+    (store.layout.index / "0.idx").symlink_to("nowhere")
+
+    with pytest.raises(StorageError):
+        store.lookup.refresh()
