@@ -4,10 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 from datav.cli.add import add
+from datav.cli.cat import cat
 from datav.cli.checkout import checkout, restore
 from datav.cli.demo import demo
+from datav.cli.du import du
+from datav.cli.gc import gc
 from datav.cli.init import init
+from datav.cli.log import log
+from datav.cli.ls import ls
+from datav.cli.mv import mv, rm
 from datav.cli.status import status
+from datav.cli.verify import verify
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "init": init,
@@ -15,5 +22,13 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "status": status,
     "checkout": checkout,
     "restore": restore,
+    "log": log,
+    "ls": ls,
+    "cat": cat,
+    "mv": mv,
+    "rm": rm,
+    "du": du,
+    "verify": verify,
+    "gc": gc,
     "demo": demo,
 }

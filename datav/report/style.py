@@ -1,5 +1,6 @@
 """How things are written: colours where they are wanted, sizes, counts.  Readable without colour."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
@@ -56,7 +57,7 @@ def seconds(value: float) -> str:
     return f"{value:.1f} s" if value < 100 else f"{value:.0f} s"
 
 
-def columns(rows: list[tuple[str, ...]]) -> list[str]:
+def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Left-align cells under each other; the last cell of a row is not padded."""
     if not rows:
         return []

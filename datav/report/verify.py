@@ -1,0 +1,63 @@
+"""verify: text and JSON."""
+
+from typing import Any
+
+from datav.repo.verify import Verified
+from datav.report.style import Style, count, seconds, size
+
+_SHOWN = 20
+
+
+def verify_json(result: Verified, elapsed_s: float) -> dict[str, Any]:
+    store = result.store
+    return {
+        "format": 1,
+        "ok": result.ok,
+        "chunks": store.chunks,
+        "bytes": store.bytes,
+        "damaged": [{"id": item.id, "pack": item.pack, "what": item.what} for item in store.damaged],
+        "missing": [
+            {
+                "id": item.id,
+                "manifests": list(item.where),
+                "chunks": item.missing_chunks,
+                "nodes": item.missing_nodes,
+            }
+            for item in result.missing
+        ],
+        "indexes": [str(item) for item in store.broken_indexes],
+        "absent": list(result.absent),
+        "unreadable": [{"where": item.where, "what": item.what} for item in result.unreadable],
+        "manifests": result.manifests,
+        "seconds": round(elapsed_s, 3),
+    }
+
+
+def verify_text(result: Verified, style: Style, elapsed_s: float) -> str:
+    store = result.store
+    problems = [f"damaged: {item.what}" for item in store.damaged]
+    problems += [f"index: {item}" for item in store.broken_indexes]
+    for item in result.missing:
+        lacks = []
+        if item.missing_chunks:
+            lacks.append(count(item.missing_chunks, "chunk"))
+        if item.missing_nodes:
+            lacks.append(count(item.missing_nodes, "tree node"))
+        problems.append(f"missing: {' and '.join(lacks)} of {', '.join(item.where[:3])}")
+    problems += [f"unreadable: {item.where}: {item.what}" for item in result.unreadable]
+    lines = [style.bad(text) for text in problems[:_SHOWN]]
+    if len(problems) > _SHOWN:
+        lines.append(f"... and {len(problems) - _SHOWN} more")
+    lines.append(
+        f"read {count(store.chunks, 'chunk')} of {size(store.bytes)}"
+        f" for {count(result.manifests, 'version')} in {seconds(elapsed_s)}"
+    )
+    if result.absent:
+        lines.append(f"{count(len(result.absent), 'version')} never fetched here")
+    if result.ok:
+        lines.append(style.good("everything is there and sound"))
+    else:
+        lines.append(
+            style.faint("next: add the same data again where you still have it: that heals the store")
+        )
+    return "\n".join(lines)
