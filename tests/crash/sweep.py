@@ -1,0 +1,264 @@
+"""The sweep: a command, interrupted at its first, second, third ... storage call, until it is not.
+
+    python -m tests.crash.sweep --all               every call of every scenario in every mode
+    python -m tests.crash.sweep add-first --modes kill,power --at 17
+
+After each interruption: `find_problems` finds none, the same command runs to its end, everything is as if nothing had
+happened, and nothing temporary is left for ever.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from tests.crash.driver import Driver, Outcome
+from tests.crash.faults import CUTS, KILLS, MODES, ONCE, Fault
+from tests.crash.scenarios import SCENARIOS, Scenario
+from tests.support.datasets import DatavRepo
+from tests.support.repos import isolate_git
+
+RERUN_CUT = "kill-power"
+"""Killed, run again to its end, and then the power goes: what the killed run had not synced is lost too."""
+
+ALL_MODES = (*MODES, RERUN_CUT)
+
+# The clock of the file system moves on, so that what was just copied has a stamp that can be believed.
+_TICK_S = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A scenario that was built, and was run once undisturbed."""
+
+    scenario: Scenario
+    template: Path
+    versions: dict[str, Any]
+    before: dict[str, Any]
+    after: dict[str, Any]
+    calls: tuple[str, ...]
+
+
+def prepare(scenario: Scenario, directory: Path, driver: Driver) -> Prepared:
+    """Build a scenario in `directory`, which must not exist, and see what its command does."""
+    repo = DatavRepo.init(directory / "template", "--template=")
+    scenario.prepare(repo)
+    revisions = repo.git("rev-list", "--all").decode().split()
+    is_set_up = repo.path("datav.toml").exists()
+    versions = _ask(driver, "read_versions", repo.root, str(repo.root), revisions) if is_set_up else {}
+    box = _copy(repo.root, directory / "undisturbed")
+    before = _ask(driver, "take_snapshot", box, str(box)) if is_set_up else {"files": {}}
+    done = driver.datav(*scenario.command, root=box, tune=scenario.tune)
+    assert done.status == 0, f"{scenario.name} fails undisturbed: {done.output}"
+    after = _ask(driver, "take_snapshot", box, str(box))
+    prepared = Prepared(scenario, repo.root, versions, before, after, done.calls)
+    assert _find_problems(driver, prepared, box, may_be_torn=False) == []
+    shutil.rmtree(box.parent)
+    return prepared
+
+
+def interrupt(prepared: Prepared, driver: Driver, directory: Path, mode: str, at: int) -> list[str] | None:
+    """Run the command in a fresh copy with a fault at call `at`; return what is wrong afterwards.
+
+    Returns:
+        None when the command ended before there were so many calls.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
+    box = _copy(prepared.template, directory)
+    if prepared.scenario.knows_files:
+        time.sleep(_TICK_S)
+        driver.datav("status", root=box)
+    if mode == RERUN_CUT:
+        return _kill_then_cut(prepared, driver, box, at)
+    first = _run(prepared, driver, box, Fault(mode, at))
+    at_end = mode in CUTS and at == len(first.calls) + 1
+    if not first.happened or (at_end and "error" in first.output):
+        return None
+    problems = _check_outcome(first, mode)
+    may_be_torn = mode in CUTS and not prepared.scenario.syncs
+    problems += _find_problems(driver, prepared, box, may_be_torn=may_be_torn)
+    if (at_end and prepared.scenario.syncs) or (mode not in CUTS and first.status == 0):
+        problems += [f"done, and yet: {what}" for what in _compare(prepared, _snapshot(driver, box))]
+    problems += _run_again(prepared, driver, box, may_be_torn=may_be_torn)
+    return problems
+
+
+def _kill_then_cut(prepared: Prepared, driver: Driver, box: Path, at: int) -> list[str] | None:
+    kept = str(box.parent / "kept")
+    first = _run(prepared, driver, box, Fault("kill", at, keep=kept))
+    if not first.happened:
+        return None
+    if _compare(prepared, _snapshot(driver, box)) == []:
+        return []  # It was done already, and some commands cannot be given twice.
+    again = _run(prepared, driver, box, Fault("power", 10**9, inherit=kept))
+    problems = [] if again.happened else [f"the second run did not end: {again.output}"]
+    problems += _find_problems(driver, prepared, box, may_be_torn=not prepared.scenario.syncs)
+    if prepared.scenario.syncs:
+        problems += [f"done at last, and yet: {what}" for what in _compare(prepared, _snapshot(driver, box))]
+    return problems
+
+
+def _run(prepared: Prepared, driver: Driver, box: Path, fault: Fault | None = None) -> Outcome:
+    scenario = prepared.scenario
+    return driver.datav(*scenario.command, root=box, fault=fault or Fault(), tune=scenario.tune)
+
+
+def _run_again(prepared: Prepared, driver: Driver, box: Path, *, may_be_torn: bool) -> list[str]:
+    """Run the command once more, undisturbed, and say how what it leaves is not what it should be."""
+    problems = []
+    was_done = _compare(prepared, _snapshot(driver, box)) == []
+    again = _run(prepared, driver, box)
+    if again.status != 0 and not was_done:
+        problems.append(f"it cannot be run again: {again.output.strip()}")
+    problems += _find_problems(driver, prepared, box, may_be_torn=False)
+    problems += _compare(prepared, _snapshot(driver, box))
+    problems += [f"{path} is left" for path in _ask(driver, "find_leftovers", box, str(box))]
+    return problems
+
+
+def _check_outcome(outcome: Outcome, mode: str) -> list[str]:
+    if mode in (*KILLS, *CUTS):
+        return [] if outcome.status == -9 else [f"it ended with {outcome.status}: {outcome.output}"]
+    if outcome.status not in (0, 2) or "Traceback" in outcome.output or (mode == "short" and outcome.status):
+        return [f"it ended with {outcome.status}: {outcome.output.strip()}"]
+    if outcome.status == 2 and outcome.output.count("error: ") != 1:
+        return [f"it says what went wrong not once: {outcome.output.strip()}"]
+    return []
+
+
+def _find_problems(driver: Driver, prepared: Prepared, box: Path, *, may_be_torn: bool) -> list[str]:
+    if not (box / "datav.toml").exists() or not (box / ".git/datav/store/format").exists():
+        return []
+    before, after = prepared.before["files"], prepared.after["files"]
+    return list(_ask(driver, "find_problems", box, str(box), prepared.versions, before, after, may_be_torn))
+
+
+def _snapshot(driver: Driver, box: Path) -> dict[str, Any]:
+    if not (box / "datav.toml").exists():
+        return {}
+    return dict(_ask(driver, "take_snapshot", box, str(box)))
+
+
+def _compare(prepared: Prepared, found: dict[str, Any]) -> list[str]:
+    """Say how a repository differs from one in which the command ran undisturbed."""
+    problems = []
+    for part, wanted in prepared.after.items():
+        here = found.get(part)
+        if isinstance(wanted, dict) and isinstance(here, dict):
+            here = {path: what for path, what in here.items() if "tmp-" not in path}
+            differing = [key for key in sorted(wanted.keys() | here.keys()) if wanted.get(key) != here.get(key)]
+            problems += [f"{part}: {key} is {here.get(key)}, not {wanted.get(key)}" for key in differing]
+        elif here != wanted:
+            problems.append(f"{part} is {here!r}, not {wanted!r}")
+    return problems
+
+
+def _ask(driver: Driver, function: str, root: Path, *arguments: Any) -> Any:
+    outcome = driver.call(f"tests.crash.checks:{function}", *arguments, root=root)
+    if outcome.result is None:
+        return [f"{function} ended with {outcome.status}: {outcome.output.strip()}"]
+    return outcome.result
+
+
+def _copy(template: Path, directory: Path) -> Path:
+    directory.mkdir(parents=True)
+    return Path(shutil.copytree(template, directory / "repo", symlinks=True))
+
+
+def points(calls: int, mode: str, limit: int | None) -> list[int]:
+    """The call numbers to interrupt at: all, or `limit` of them evenly spread, first and last included."""
+    last = calls + 1 if mode in CUTS else calls
+    if limit is None or limit >= last:
+        return list(range(1, last + 1))
+    return sorted({1 + round(number * (last - 1) / max(1, limit - 1)) for number in range(limit)})
+
+
+@dataclass(slots=True)
+class Tally:
+    """How one scenario fared in one mode."""
+
+    scenario: str
+    calls: int
+    mode: str
+    points: int
+    failures: list[str]
+
+
+def sweep(
+    scenario: Scenario, modes: Sequence[str], limit: int | None, workers: int, at: Iterable[int] | None = None
+) -> list[Tally]:
+    """Interrupt a scenario's command in every mode at up to `limit` calls each."""
+    with tempfile.TemporaryDirectory(prefix="datav-sweep-") as scratch:
+        drivers: SimpleQueue[Driver] = SimpleQueue()
+        for _ in range(workers):
+            drivers.put(Driver())
+        driver = drivers.get()
+        prepared = prepare(scenario, Path(scratch, "scenario"), driver)
+        drivers.put(driver)
+
+        def one(mode: str, number: int) -> list[str] | None:
+            mine = drivers.get()
+            try:
+                return interrupt(prepared, mine, Path(scratch, f"box-{id(mine)}"), mode, number)
+            finally:
+                drivers.put(mine)
+
+        tallies = []
+        with ThreadPoolExecutor(workers) as executor:
+            for mode in modes:
+                numbers = list(at or points(len(prepared.calls), mode, limit))
+                results = list(executor.map(one, [mode] * len(numbers), numbers))
+                tally = Tally(scenario.name, len(prepared.calls), mode, 0, [])
+                for number, problems in zip(numbers, results, strict=True):
+                    tally.points += problems is not None
+                    if problems:
+                        call = (*prepared.calls, "the end")[min(number - 1, len(prepared.calls))]
+                        tally.failures.append(f"{mode} at {number} ({call}): " + "\n    ".join(problems))
+                tallies.append(tally)
+        while not drivers.empty():
+            drivers.get().__exit__(None, None, None)
+        return tallies
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.crash.sweep")
+    parser.add_argument("scenarios", nargs="*", help=", ".join(each.name for each in SCENARIOS))
+    parser.add_argument("--all", action="store_true", help="every scenario, every mode, every call")
+    parser.add_argument("--modes", default=",".join(ALL_MODES), help="of " + ",".join(ALL_MODES))
+    parser.add_argument("--limit", type=int, help="at most so many calls for each mode, evenly spread")
+    parser.add_argument("--at", type=int, action="append", help="only this call")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--calls", action="store_true", help="only list the calls of the scenarios")
+    chosen = parser.parse_args(arguments)
+    if not chosen.all and not chosen.scenarios:
+        parser.error("name scenarios, or say --all")
+    failures = 0
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="datav-home-") as home:
+        isolate_git(patch, Path(home))
+        for scenario in SCENARIOS:
+            if not chosen.all and scenario.name not in chosen.scenarios:
+                continue
+            if chosen.calls:
+                with Driver() as driver:
+                    print("\n".join(prepare(scenario, Path(home, scenario.name), driver).calls))
+                continue
+            for tally in sweep(scenario, chosen.modes.split(","), chosen.limit, chosen.workers, chosen.at):
+                failures += len(tally.failures)
+                row = (tally.scenario, tally.calls, tally.mode, tally.points, len(tally.failures))
+                print("{:14} {:5} calls  {:12} {:5} points {:4} failures".format(*row), flush=True)
+                for failure in tally.failures:
+                    print(f"  {failure}", flush=True)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
