@@ -155,8 +155,10 @@ def check_index(buffer: Buffer, where: str) -> Index:
         FormatError: something is wrong.
     """
     index = open_index(buffer, where)
-    checksum = HEADER.unpack_from(buffer)[6]
-    if xxh3_64_intdigest(memoryview(buffer)[HEADER_SIZE:]) != checksum:
+    view = memoryview(buffer)
+    checksum = xxh3_64_intdigest(view[HEADER_SIZE:])
+    header = HEADER.pack(MAGIC, VERSION, len(index.packs), index.count, index.fanout_bits, 0, checksum)
+    if view[:HEADER_SIZE] != header:
         raise FormatError(f"index {where} is damaged: its checksum does not match")
     before = b""
     rows = [identity for identity, _ in index.records()]

@@ -117,13 +117,13 @@ def parse_footer(footer: Buffer, size: int, where: str) -> PackFooter:
     """
     if size < HEADER_SIZE + 4 + FOOTER_SIZE or size > MAX_SIZE or len(footer) != FOOTER_SIZE:
         raise FormatError(f"{where} is not a pack: it is {size} bytes long")
-    offset, length, pack, version, _, magic = FOOTER.unpack(footer)
+    offset, length, pack, version, zero, magic = FOOTER.unpack(footer)
     if magic != FOOTER_MAGIC:
         raise FormatError(f"{where} is not a pack, or is cut short")
     if version != VERSION:
         raise FormatError(f"{where} is a pack of version {version}", hint="a newer datav reads it: upgrade")
-    if offset < HEADER_SIZE or offset + length + FOOTER_SIZE != size:
-        raise FormatError(f"{where} is a pack whose footer points outside of it")
+    if zero != 0 or offset < HEADER_SIZE or offset + length + FOOTER_SIZE != size:
+        raise FormatError(f"{where} is a pack whose footer does not fit it")
     return PackFooter(offset, length, PackId(pack))
 
 

@@ -73,17 +73,11 @@ def test_an_index_that_is_cut_short_is_refused():
 
 
 def test_a_flipped_bit_is_noticed_by_verify():
-    whole = check_index(DATA, "a test").records()
     for bit in range(0, 8 * len(DATA), 5):
         damaged = bytearray(DATA)
         damaged[bit // 8] ^= 1 << bit % 8
-        try:
-            found = check_index(bytes(damaged), "a test").records()
-        except FormatError:
-            continue
-        # Bytes that are not used yet.
-        assert found == whole
-        assert bit // 8 in (28, 29, 30, 31, *range(40, 64))
+        with pytest.raises(FormatError):
+            check_index(bytes(damaged), "a test")
 
 
 def test_a_flipped_bit_is_never_more_than_an_error_to_a_reader():

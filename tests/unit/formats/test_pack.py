@@ -117,6 +117,7 @@ def test_contents_that_no_writer_makes_are_refused(data):
         ({"offset": 2**64 - 1}, 1000),
         ({"length": 2**64 - 1}, 1000),
         ({"version": 2}, 1000),
+        ({"zero": 1}, 1000),
         ({"magic": b"DATAVPK\n"}, 1000),
         ({}, 999),
         ({}, 2**30 + 1),
