@@ -15,7 +15,9 @@ from pathlib import Path
 from datav.errors import StorageError
 from datav.ids import Buffer
 
-TEMPORARY_PREFIX = "tmp-"
+TEMPORARY_PREFIX = ".datav-tmp-"
+"""What temporary files of ours are called, in the store and among the user's files, before something random."""
+
 # writev takes no more parts than this in one call (IOV_MAX, 1024 on every system we know).
 _MAX_PARTS = 1024
 
@@ -129,7 +131,9 @@ def write_atomic(path: Path, data: Buffer, *, sync: bool = True, temporary: Path
             os.close(fd)
         publish(draft, path)
     except BaseException:
-        draft.unlink(missing_ok=True)
+        # A disk that fails may refuse this too; what is to be told is why it was needed.
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise
     if sync:
         fsync_directory(path.parent)

@@ -62,7 +62,7 @@ def create_store(root: Path) -> Layout:
         return open_store(root)
     for directory in (layout.packs, layout.index, layout.temporary, layout.locks):
         make_directories(directory)
-    write_atomic(layout.format_file, FORMAT_LINE)
+    write_atomic(layout.format_file, FORMAT_LINE, temporary=layout.temporary)
     return layout
 
 

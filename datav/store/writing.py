@@ -197,6 +197,8 @@ class StoreWriter:
             sealed = list(self._sealed)
         packs = [future.result() for _, future in sealed]
         if not packs:
+            # What was found stored may have been made known by a writer that was killed before it synced (O3).
+            fsync_directory(self._layout.index)
             return
         self._lease.renew()
         for pack in packs:

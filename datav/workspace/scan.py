@@ -17,10 +17,11 @@ from datav.errors import UnreadableError, UsageError
 from datav.formats.entry import Kind
 from datav.progress import Progress
 from datav.relpath import show_path
+from datav.storage import durable
 from datav.workspace.ignore import IGNORE_FILE, IgnoreRules, read_ignore_file
 
-TEMPORARY_PREFIX = b".datav-tmp-"
-"""Files of a checkout under way, or of one that was killed, are called this and something random."""
+TEMPORARY_PREFIX = os.fsencode(durable.TEMPORARY_PREFIX)
+"""Files of a command under way, or of one that was killed, are called this and something random."""
 
 STAMP = struct.Struct("<QQQQI")
 """Size, mtime and ctime in ns, inode, mode."""
