@@ -24,8 +24,9 @@ from datav.repo.datasets import (
 )
 from datav.repo.disk import Disk, look
 from datav.repo.intake import Intake, take_in
+from datav.repo.leftovers import remove_all_leftovers
 from datav.repo.repository import Repository
-from datav.storage.durable import make_directories
+from datav.storage.durable import fsync_directory, make_directories
 from datav.store.trees import DirectoryShape, read_directory, write_directory_tree
 from datav.store.writing import StoreWriter, Tally
 from datav.tables.counting import count_records_slow
@@ -100,10 +101,20 @@ def add(repository: Repository, names: Sequence[str], *, dry_run: bool = False, 
             read += item.bytes_read
             added.append(_conclude(repository, item, touched))
         tally = writer.tally
+    _finish_others(repository, datasets, pending)
     staged = list(dict.fromkeys(touched)) if stage else []
     if staged:
         repository.git.stage(staged)
     return Added(tuple(added), read, tally, tuple(staged), False)
+
+
+def _finish_others(
+    repository: Repository, datasets: Sequence[Dataset], pending: Sequence["_Pending"]
+) -> None:
+    """See to what killed commands left: manifests whose names are not durable (O3), temporary files."""
+    for directory in {dataset.manifest_path.on(repository.root).parent for dataset in datasets}:
+        fsync_directory(directory)
+    remove_all_leftovers(repository, datasets, [item.disk for item in pending])
 
 
 def plan_add(repository: Repository, names: Sequence[str]) -> list[Dataset]:

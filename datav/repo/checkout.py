@@ -25,6 +25,7 @@ from datav.repo.datasets import (
     read_manifest,
 )
 from datav.repo.disk import Disk, current_entries, inside, look, name_unknown, place_of, wanted_entries
+from datav.repo.leftovers import remove_all_leftovers
 from datav.repo.repository import Repository
 from datav.storage.durable import make_directories, remove_file
 from datav.store.trees import read_file_shape
@@ -257,6 +258,8 @@ def _apply(
     repository: Repository, rev: str | None, plans: Sequence[DatasetPlan], *, force: bool, dry_run: bool
 ) -> Checkout:
     results, unchanged = [], 0
+    if not dry_run:
+        remove_all_leftovers(repository, [plan.dataset for plan in plans], [plan.disk for plan in plans])
     for plan in plans:
         if plan.plan.is_empty:
             unchanged += 1
@@ -275,6 +278,7 @@ def _apply_one(repository: Repository, plan: DatasetPlan, *, force: bool, dry_ru
         return CheckedOut(plan.dataset.path, written, removed, work.bytes_to_write, 0)
     if plan.manifest is not None:
         _require(repository, plan)
+    repository.claim()
     applied = apply_checkout(
         work, plan.root, _StoreSource(repository), repository.executor, repository.progress, force=force
     )

@@ -84,6 +84,7 @@ def write_manifest(
             f"{dataset.manifest_path} was changed by somebody else meanwhile",
             hint="look at it, then run the command again: what was stored is reused",
         )
+    repository.claim()
     write_atomic(dataset.manifest_path.on(repository.root), data)
     return True
 
@@ -180,6 +181,7 @@ def edit_ignore_file(repository: Repository, dataset: Dataset, *, add: bool) -> 
     if after == before:
         return None
     if after:
+        repository.claim()
         write_atomic(path, after)
     else:
         remove_file(path)

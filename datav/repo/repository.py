@@ -1,5 +1,6 @@
 """A repository: a git work tree, its store and its settings, opened for one command."""
 
+import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from datav.core import ChunkerParams
-from datav.errors import NotARepositoryError, UnsafePathError, UsageError
+from datav.errors import NotARepositoryError, StorageError, UnsafePathError, UsageError
 from datav.git import GitRepository
 from datav.progress import SILENT, Progress
 from datav.relpath import RelPath
@@ -24,6 +25,7 @@ from datav.settings import (
     parse_settings,
 )
 from datav.storage.durable import make_directories, write_atomic
+from datav.storage.leases import Lease, find_other_user, user_lease
 from datav.store.layout import create_store
 from datav.store.store import Store
 
@@ -48,6 +50,7 @@ class Repository:
         self.here = here
         """The directory that paths of the user are relative to."""
         self._executor: ThreadPoolExecutor | None = None
+        self._lease: Lease | None = None
 
     @classmethod
     def open(cls, here: Path, progress: Progress = SILENT) -> Self:
@@ -68,6 +71,8 @@ class Repository:
     ) -> None:
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
+        if self._lease is not None:
+            self._lease.release()
 
     @property
     def root(self) -> Path:
@@ -87,6 +92,27 @@ class Repository:
     def stat_file(self, dataset: RelPath) -> Path:
         """The stat cache of one dataset."""
         return self.stat_directory / blake2b(dataset, digest_size=16).hexdigest()
+
+    @property
+    def _users(self) -> Path:
+        return self.stat_directory.parent / "locks"
+
+    def claim(self) -> None:
+        """Say that from now on temporary files in the work tree may be this command's.  Cheap to call often."""
+        if self._lease is not None:
+            self._lease.renew()
+            return
+        # Where nothing can be noted, nothing can be cleaned up either, and the files come to no harm.
+        with contextlib.suppress(StorageError):
+            make_directories(self._users)
+            self._lease = user_lease(self._users)
+
+    def is_shared(self) -> bool:
+        """Whether another command may have temporary files in this work tree."""
+        try:
+            return find_other_user(self._users, self._lease) is not None
+        except StorageError:
+            return True
 
     @cached_property
     def store(self) -> Store:

@@ -16,7 +16,7 @@ from datav.errors import StorageError
 from datav.ids import Buffer
 
 TEMPORARY_PREFIX = ".datav-tmp-"
-"""What temporary files of ours are called, in the store and among the user's files, before something random."""
+"""What temporary files of ours are called, in the store and among the user's files, then something random."""
 
 # writev takes no more parts than this in one call (IOV_MAX, 1024 on every system we know).
 _MAX_PARTS = 1024

@@ -26,6 +26,7 @@ RENEW_AFTER_S = 60.0
 _MAX_LEASE = 4096
 _COLLECTOR = "collector"
 _WRITER_PREFIX = "writer-"
+_USER_PREFIX = "user-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ class Lease:
         self._written = b""
         self._token = secrets.token_hex(8)
         self.renew()
+
+    @property
+    def path(self) -> Path:
+        return self._path
 
     def renew(self) -> None:
         """Keep the lease.  Cheap to call often.
@@ -116,6 +121,27 @@ def writer_lease(directory: Path, *, wait_s: float = 60.0) -> Iterator[Lease]:
         yield lease
     finally:
         lease.release()
+
+
+def user_lease(directory: Path) -> Lease:
+    """Say that this process makes temporary files in the place that `directory` is kept for, until released.
+
+    Keeps nobody out: `find_other_user` tells whether what lies there may be somebody's.
+    """
+    return Lease(directory / f"{_USER_PREFIX}{secrets.token_hex(8)}")
+
+
+def find_other_user(directory: Path, own: Lease | None) -> Holder | None:
+    """Return one who holds a `user_lease` and lives, other than `own`.
+
+    Raises:
+        StorageError: a lease cannot be read, so nobody knows.
+    """
+    for path in directory.glob(f"{_USER_PREFIX}*"):
+        holder = _live_holder(path) if own is None or path != own.path else None
+        if holder is not None:
+            return holder
+    return None
 
 
 @contextlib.contextmanager

@@ -197,7 +197,7 @@ class StoreWriter:
             sealed = list(self._sealed)
         packs = [future.result() for _, future in sealed]
         if not packs:
-            # What was found stored may have been made known by a writer that was killed before it synced (O3).
+            # What was found stored may be known from a writer that was killed before it synced (O3).
             fsync_directory(self._layout.index)
             return
         self._lease.renew()

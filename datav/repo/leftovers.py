@@ -1,0 +1,44 @@
+"""Leftovers: temporary files among the user's files, of commands that were killed.
+
+Whoever is about to make one says so first (`Repository.claim`).  So what was seen before nobody else is found to
+be at work is nobody's.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from datav.repo.datasets import Dataset
+from datav.repo.disk import Disk
+from datav.repo.repository import Repository
+from datav.workspace.apply import remove_leftovers
+from datav.workspace.scan import LEFTOVER, TEMPORARY_PREFIX
+
+
+def remove_all_leftovers(
+    repository: Repository, datasets: Iterable[Dataset], disks: Sequence[Disk | None]
+) -> int:
+    """Delete what killed commands left in these datasets, as `disks` saw them, and beside their manifests.
+
+    Returns:
+        How many files; none when another command is at work in this work tree.
+    """
+    found = []
+    for disk in disks:
+        if disk is not None and disk.is_directory:
+            found.append((disk.root, [item.path for item in disk.skipped if item.reason == LEFTOVER]))
+    directories = {dataset.manifest_path.on(repository.root).parent for dataset in datasets}
+    found += [(directory, _list_temporary(directory)) for directory in directories | {repository.root}]
+    if not any(paths for _, paths in found) or repository.is_shared():
+        return 0
+    now = time.time_ns()
+    return sum(remove_leftovers(root, paths, older_than_ns=now) for root, paths in found)
+
+
+def _list_temporary(directory: Path) -> list[bytes]:
+    try:
+        return [name for name in os.listdir(os.fsencode(directory)) if name.startswith(TEMPORARY_PREFIX)]
+    except OSError:
+        # Not there any more, or not to be read: then nothing of ours can be removed from it either.
+        return []
