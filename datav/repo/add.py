@@ -18,6 +18,7 @@ from datav.repo.datasets import (
     edit_ignore_file,
     expand_paths,
     find_targets,
+    ignore_file_of,
     list_datasets,
     read_manifest_bytes,
     write_manifest,
@@ -102,10 +103,21 @@ def add(repository: Repository, names: Sequence[str], *, dry_run: bool = False, 
             added.append(_conclude(repository, item, touched))
         tally = writer.tally
     _finish_others(repository, datasets, pending)
-    staged = list(dict.fromkeys(touched)) if stage else []
-    if staged:
-        repository.git.stage(staged)
-    return Added(tuple(added), read, tally, tuple(staged), False)
+    staged = _stage(repository, datasets, touched) if stage else ()
+    return Added(tuple(added), read, tally, staged, False)
+
+
+def _stage(
+    repository: Repository, datasets: Sequence[Dataset], touched: Sequence[RelPath]
+) -> tuple[RelPath, ...]:
+    """Tell git of what was written, now or by an `add` that was killed before it came to this."""
+    manifests = [dataset.manifest_path for dataset in datasets]
+    tracked = repository.git.find_tracked(manifests)
+    fresh = [dataset for dataset in datasets if dataset.manifest_path not in tracked]
+    ignore_files = [ignore_file_of(dataset) for dataset in fresh]
+    staged = dict.fromkeys([*touched, *(dataset.manifest_path for dataset in fresh), *ignore_files])
+    repository.git.stage(dict.fromkeys([*staged, *manifests]))
+    return tuple(staged)
 
 
 def _finish_others(
@@ -139,6 +151,7 @@ def plan_add(repository: Repository, names: Sequence[str]) -> list[Dataset]:
                     "the whole repository cannot be a dataset", hint="name a file or a directory in it"
                 )
             chosen[_new_dataset(repository, path, shown)] = None
+    _refuse_ignored(repository, [dataset for dataset in chosen if dataset not in known])
     return list(chosen)
 
 
@@ -161,6 +174,18 @@ def _new_dataset(repository: Repository, path: RelPath, shown: str) -> Dataset:
             f"git tracks {tracked[0]}{many} already", hint=f"`git rm -r --cached {shown}` leaves it to datav"
         )
     return Dataset(path)
+
+
+def _refuse_ignored(repository: Repository, datasets: Sequence[Dataset]) -> None:
+    """Raise UsageError when git would not take a manifest: then nobody would ever see it."""
+    if not datasets:
+        return
+    ignored = repository.git.find_ignored(dataset.manifest_path for dataset in datasets)
+    if ignored:
+        raise UsageError(
+            f"git ignores {repository.shown(min(ignored))}, which is to stand for the data",
+            hint="change the pattern in .gitignore: `datav add` writes one for the data itself",
+        )
 
 
 def _preview(repository: Repository, datasets: Sequence[Dataset]) -> Added:

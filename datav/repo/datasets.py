@@ -167,13 +167,19 @@ def expand_paths(repository: Repository, names: Sequence[str]) -> list[RelPath |
     return list(dict.fromkeys(path for name in names for path in _expand(repository, name)))
 
 
+def ignore_file_of(dataset: Dataset) -> RelPath:
+    """The .gitignore beside a dataset, which keeps its data out of git."""
+    directory, slash, _ = dataset.path.rpartition(b"/")
+    return RelPath(directory + slash + b".gitignore")
+
+
 def edit_ignore_file(repository: Repository, dataset: Dataset, *, add: bool) -> RelPath | None:
     """Put the dataset into, or take it out of, the block in the .gitignore beside it;
     return that path if it changed."""
     from datav.git.ignorefile import add_to_block, remove_from_block
 
-    directory, _, name = bytes(dataset.path).rpartition(b"/")
-    relative = RelPath((directory + b"/" if directory else b"") + b".gitignore")
+    name = dataset.path.rpartition(b"/")[2]
+    relative = ignore_file_of(dataset)
     path = Path(relative.on(repository.root))
     with translating("read", path):
         before = path.read_bytes() if path.exists() else b""

@@ -13,6 +13,7 @@ That the new manifest is not yet in git's index is how an interrupted move is to
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from datav.errors import StorageError, UsageError
@@ -24,6 +25,7 @@ from datav.repo.datasets import (
     Dataset,
     dataset_of_manifest,
     edit_ignore_file,
+    ignore_file_of,
     list_datasets,
     read_manifest_bytes,
     remove_manifest,
@@ -76,7 +78,7 @@ def move(repository: Repository, source: str, target: str) -> Moved:
         StorageError: the system refuses; running it again finishes what was begun.
     """
     plan = plan_move(repository, source, target)
-    ignored = [edit_ignore_file(repository, plan.target, add=True)]
+    edit_ignore_file(repository, plan.target, add=True)
     if plan.writes_manifest:
         assert plan.manifest is not None
         write_atomic(plan.target.manifest_path.on(repository.root), plan.manifest)
@@ -86,9 +88,8 @@ def move(repository: Repository, source: str, target: str) -> Moved:
         _move_stat_cache(repository, plan, None)
     if plan.manifest is not None:
         _remove_old_manifest(repository, plan)
-    ignored.append(edit_ignore_file(repository, plan.source, add=False))
-    touched = [path for path in ignored if path is not None]
-    staged = stage_known(repository, [plan.target.manifest_path, plan.source.manifest_path, *touched])
+    edit_ignore_file(repository, plan.source, add=False)
+    staged = stage_known(repository, [plan.target, plan.source])
     return Moved(plan.source.path, plan.target.path, plan.moves_data, plan.resumes, staged)
 
 
@@ -266,8 +267,9 @@ def _remove_old_manifest(repository: Repository, plan: MovePlan) -> None:
     remove_manifest(repository, plan.source)
 
 
-def stage_known(repository: Repository, paths: list[RelPath]) -> tuple[RelPath, ...]:
-    """Tell git of files that are on disk or in its index; return which."""
+def stage_known(repository: Repository, datasets: Sequence[Dataset]) -> tuple[RelPath, ...]:
+    """Tell git of manifests and ignore files, there or gone, whoever wrote them; return which."""
+    paths = [path for dataset in datasets for path in (dataset.manifest_path, ignore_file_of(dataset))]
     tracked = repository.git.find_tracked(paths)
     known = [
         path for path in dict.fromkeys(paths) if path in tracked or os.path.lexists(path.on(repository.root))

@@ -84,14 +84,15 @@ def remove(
         for dataset in datasets:
             _refuse_uncommitted(repository, dataset, keep_data=keep_data)
     removed: list[RemovedDataset] = []
-    touched: list[RelPath] = []
+    begun: list[Dataset] = []
     try:
         for plan in plans:
             if not dry_run:
-                _remove_one(repository, plan, touched, force=force)
+                begun.append(plan.dataset)
+                _remove_one(repository, plan, force=force)
             removed.append(_describe(repository, plan, keep_data=keep_data, dry_run=dry_run))
     finally:
-        staged = stage_known(repository, touched)
+        staged = stage_known(repository, begun)
     return Removed(tuple(removed), staged, dry_run)
 
 
@@ -160,16 +161,15 @@ class _NoSource:
         raise AssertionError("nothing is written")
 
 
-def _remove_one(repository: Repository, plan: DatasetPlan, touched: list[RelPath], *, force: bool) -> None:
+def _remove_one(repository: Repository, plan: DatasetPlan, *, force: bool) -> None:
     dataset = plan.dataset
     manifest = dataset.manifest_path.on(repository.root)
     remove_manifest(repository, dataset)
-    touched.append(dataset.manifest_path)
     if manifest.parent.is_dir():
         fsync_directory(manifest.parent)
     apply_checkout(plan.plan, plan.root, _NoSource(), repository.executor, repository.progress, force=force)
     if plan.disk is not None and plan.disk.is_directory:
-        # Drafts of checkouts; the store has what they hold.  They must not keep an interrupted removal from its end.
+        # Drafts of checkouts: the store has what they hold, and they must not keep a removal from its end.
         drafts = [item.path for item in plan.disk.skipped if item.reason == LEFTOVER]
         remove_leftovers(plan.disk.root, drafts, older_than_ns=time.time_ns())
         # Not empty: something lives in it that datav does not version, and stays.
@@ -177,9 +177,7 @@ def _remove_one(repository: Repository, plan: DatasetPlan, touched: list[RelPath
             plan.disk.root.rmdir()
     remove_file(repository.stat_file(dataset.path))
     if manifest.parent.is_dir():
-        ignore_file = edit_ignore_file(repository, dataset, add=False)
-        if ignore_file is not None:
-            touched.append(ignore_file)
+        edit_ignore_file(repository, dataset, add=False)
 
 
 def _describe(repository: Repository, plan: DatasetPlan, *, keep_data: bool, dry_run: bool) -> RemovedDataset:
