@@ -1,7 +1,7 @@
 """Leftovers: temporary files among the user's files, of commands that were killed.
 
-Whoever is about to make one says so first (`Repository.claim`).  So what was seen before nobody else is found to
-be at work is nobody's.
+Whoever is about to make one says so first (`Repository.claim`).  So what was seen before nobody else is found
+to be at work is nobody's.
 """
 
 import os

@@ -98,7 +98,7 @@ class Repository:
         return self.stat_directory.parent / "locks"
 
     def claim(self) -> None:
-        """Say that from now on temporary files in the work tree may be this command's.  Cheap to call often."""
+        """Say that temporary files in the work tree may be this command's from now on.  Cheap."""
         if self._lease is not None:
             self._lease.renew()
             return
