@@ -26,6 +26,8 @@ class OpenIndex:
     index: Index
     lost: frozenset[int]
     """Numbers of packs that the index names and the store has no longer."""
+    stamp: tuple[int, int, int] = (0, 0, 0)
+    """What tells the file from another of the same name: a collection may list less of the same packs."""
 
 
 class Lookup:
@@ -75,8 +77,12 @@ class Lookup:
         found = []
         self.broken = {}
         for path in names:
+            stamp = _stamp_of(path)
             try:
-                index = known[path].index if path in known else _map_index(path, checked=self._checked)
+                if path in known and known[path].stamp == stamp:
+                    index: Index | None = known[path].index
+                else:
+                    index = _map_index(path, checked=self._checked)
             except FormatError as exc:
                 if not self._checked:
                     raise
@@ -85,7 +91,7 @@ class Lookup:
             if index is None:
                 return None
             lost = frozenset(n for n, pack in enumerate(index.packs) if pack not in packs)
-            found.append(OpenIndex(path, index, lost))
+            found.append(OpenIndex(path, index, lost, stamp))
         return found
 
     def adopt(self, indexes: Sequence[Index]) -> None:
@@ -142,6 +148,16 @@ class Lookup:
 
 def _is_lost(entry: OpenIndex, position: int) -> bool:
     return bool(entry.lost) and entry.index.packs.index(entry.index.place(position).pack) in entry.lost
+
+
+def _stamp_of(path: Path) -> tuple[int, int, int]:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return (0, 0, 0)
+    except OSError as exc:
+        raise StorageError(f"cannot read {path}: {exc.strerror}") from exc
+    return (status.st_ino, status.st_mtime_ns, status.st_size)
 
 
 def _map_index(path: Path, *, checked: bool) -> Index | None:
