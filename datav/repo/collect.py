@@ -17,18 +17,10 @@ from datav.repo.repository import Repository, store_path
 from datav.repo.roots import Root, Roots, find_roots
 from datav.storage.durable import remove_file
 from datav.storage.leases import collector_lease
-from datav.store.collecting import (
-    CollectionPlan,
-    CollectionResult,
-    StoreView,
-    apply_collection,
-    mark_bases,
-    mark_packs,
-    plan_collection,
-    remove_leftovers,
-)
+from datav.store.collecting import CollectionPlan, StoreView, mark_bases, mark_packs, plan_collection
 from datav.store.layout import create_store
 from datav.store.marking import Marked, Marks, Reason, mark_contents
+from datav.store.sweeping import CollectionResult, apply_collection, remove_leftovers
 from datav.workspace.statcache import StatCache
 
 

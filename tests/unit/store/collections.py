@@ -4,16 +4,10 @@ from collections.abc import Sequence
 
 from datav.formats.entry import Content
 from datav.storage.leases import collector_lease
-from datav.store.collecting import (
-    CollectionPlan,
-    CollectionResult,
-    StoreView,
-    apply_collection,
-    mark_bases,
-    plan_collection,
-)
+from datav.store.collecting import CollectionPlan, StoreView, mark_bases, plan_collection
 from datav.store.marking import Marked, Marks, Reason, mark_contents
 from datav.store.store import Store
+from datav.store.sweeping import CollectionResult, apply_collection
 from tests.unit.store.stores import pool
 
 

@@ -9,8 +9,9 @@ from datav.formats.entry import Content
 from datav.formats.frame import DELTA
 from datav.formats.index import encode_index
 from datav.ids import hash_chunk
-from datav.store.collecting import StoreView, plan_collection, remove_leftovers
+from datav.store.collecting import StoreView, plan_collection
 from datav.store.store import Store
+from datav.store.sweeping import remove_leftovers
 from datav.store.verifying import verify_store
 from tests.unit.store.collections import collect_store, mark, plan_for
 from tests.unit.store.files import Bytes, ingest_large, read_back
