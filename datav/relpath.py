@@ -61,7 +61,11 @@ class RelPath(bytes):
 
 def show_path(raw: bytes) -> str:
     """`raw` as a terminal can show it: control characters and stray bytes escaped."""
-    text = bytes(raw).decode("utf-8", "backslashreplace")
+    return one_line(bytes(raw).decode("utf-8", "backslashreplace"))
+
+
+def one_line(text: str) -> str:
+    """`text` with control characters escaped, so that no name can command a terminal."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -8,7 +8,7 @@ from datav.cli.context import opened, terminal
 
 
 def add(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, directories, patterns.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, directories, patterns.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done.")] = False,
     no_stage: Annotated[bool, typer.Option("--no-stage", help="Leave git's index alone.")] = False,
 ) -> None:

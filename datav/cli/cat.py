@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from datav.cli.context import opened, terminal
+from datav.cli.terminal import writing_output
 
 
 def cat(
@@ -19,5 +20,5 @@ def cat(
     output = terminal()
     with opened(output) as repository:
         for block in open_content(repository, spec).iter_blocks():
-            sys.stdout.buffer.write(block)
-    sys.stdout.buffer.flush()
+            with writing_output():
+                sys.stdout.buffer.write(block)

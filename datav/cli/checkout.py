@@ -9,10 +9,10 @@ from datav.cli.context import opened, terminal
 
 def checkout(
     rev: Annotated[
-        str | None, typer.Argument(metavar="[REV]", help="Switch git there first, as `git checkout` does.")
+        str | None, typer.Argument(metavar="REV", help="Switch git there first, as `git checkout` does.")
     ] = None,
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- PATH...]", help="Only these, taken from REV.")
+        list[str] | None, typer.Argument(metavar="PATH", help="Only these, taken from REV.")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite changes that are stored nowhere.")
@@ -24,7 +24,7 @@ def checkout(
 
 
 def restore(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Datasets, or paths in one.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Datasets, or paths in one.")],
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite changes that are stored nowhere.")
     ] = False,

@@ -11,7 +11,7 @@ from datav.cli.context import terminal
 
 def demo(
     directory: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Where to make it; a new one, and kept.")
+        Path | None, typer.Argument(metavar="DIR", help="Where to make it; a new one, and kept.")
     ] = None,
 ) -> None:
     """Show the main job, for real, in a new repository: add, change, compare, go back, byte for byte."""

@@ -9,7 +9,7 @@ from datav.cli.context import opened, terminal
 
 def du(
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH...]", help="Datasets; by default all.")
+        list[str] | None, typer.Argument(metavar="PATH", help="Datasets; by default all.")
     ] = None,
     history: Annotated[bool, typer.Option("--history", help="Also count every version in git.")] = False,
 ) -> None:

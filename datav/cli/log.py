@@ -8,10 +8,10 @@ from datav.cli.context import opened, terminal
 
 
 def log(
-    path: Annotated[str | None, typer.Argument(metavar="[PATH]", help="A dataset; by default all.")] = None,
+    path: Annotated[str | None, typer.Argument(metavar="PATH", help="A dataset; by default all.")] = None,
     rev: Annotated[str, typer.Option("--rev", metavar="REV", help="Where to begin.")] = "HEAD",
     limit: Annotated[
-        int | None, typer.Option("-n", "--limit", min=1, help="At most so many commits.")
+        int | None, typer.Option("-n", "--limit", metavar="N", min=1, help="At most so many commits.")
     ] = None,
 ) -> None:
     """Show the commits that changed a dataset, and how."""

@@ -4,13 +4,16 @@ Exit status: 0 done, or nothing found; 1 something found; 2 error; 70 a bug; 130
 """
 
 import gc
+import io
 import os
 import sys
 import traceback
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
 from datav import __version__
+from datav.relpath import one_line
 
 _HELP = """Versions data as well as git versions code.
 
@@ -34,6 +37,12 @@ def run() -> None:
     """The console script."""
     # Commands make many small values and no cycles: looking for cycles takes a third of the time of some.
     gc.set_threshold(200_000, 20, 100)
+    # Python has none where the caller closed it.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the terminal's encoding has not got is shown in part, and no reason to fail.
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))
 
 
@@ -43,15 +52,17 @@ def main(arguments: list[str]) -> int:
         # Asked by scripts and prompts: not worth building all commands for.
         print(version_line())
         return 0
+    if not arguments:
+        _invoke(["--help"])
+        return 2
     try:
         return _invoke(lift_global_options(arguments))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read our output has seen enough.  Python would complain once more when it flushes at the
-        # end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has seen enough.
+        _abandon_output()
         return 0
 
 
@@ -85,14 +96,20 @@ def lift_global_options(arguments: list[str]) -> list[str]:
 def _invoke(arguments: list[str]) -> int:
     import typer
 
+    from datav.cli.terminal import OutputError, writing_output
     from datav.errors import DatavError
 
     # The class above all that typer says of a wrong call.  Which module it lies in depends on typer's
     # version.
     wrong_call: type[Exception] = typer.BadParameter.__mro__[2]
     debug = os.environ.get("DATAV_DEBUG") == "1"
+    application = build(arguments)
     try:
-        result = build(arguments)(args=arguments, prog_name="datav", standalone_mode=False)
+        # Not by calling it: that would take a broken pipe for a failure.
+        with application.make_context("datav", list(arguments)) as context:
+            application.invoke(context)
+        with writing_output():
+            sys.stdout.flush()
     except typer.Abort:
         print("interrupted", file=sys.stderr)
         return 130
@@ -105,6 +122,8 @@ def _invoke(arguments: list[str]) -> int:
         )
         return 2
     except DatavError as exc:
+        if isinstance(exc, OutputError):
+            _abandon_output()
         if debug:
             traceback.print_exc()
         _complain(str(exc), exc.hint)
@@ -118,14 +137,19 @@ def _invoke(arguments: list[str]) -> int:
         traceback.print_exc()
         _complain("this is a bug in datav", "please report it with the lines above")
         return 70
-    return result if isinstance(result, int) else 0
+    return 0
+
+
+def _abandon_output() -> None:
+    """What is still to be written goes nowhere: Python would complain when it cannot be, at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str, hint: str | None) -> None:
     sys.stdout.flush()
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {one_line(message)}", file=sys.stderr)
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        print(f"hint: {one_line(hint)}", file=sys.stderr)
 
 
 def build(arguments: list[str]) -> Any:
@@ -166,7 +190,8 @@ def build(arguments: list[str]) -> Any:
         choose_terminal(Terminal(here, as_json, quiet, verbose, not no_color))
 
     # typer takes its time for each command, and only one will run.
-    chosen = next((word for word in arguments if word in commands.COMMANDS), None)
+    words = [word for before, word in pairwise(["", *arguments]) if before != "-C"]
+    chosen = next((word for word in words if word in commands.COMMANDS), None)
     for name, command in commands.COMMANDS.items():
         if chosen in (None, name):
             app.command(name)(command)

@@ -24,7 +24,7 @@ def mv(
 
 
 def rm(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Datasets.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Datasets.")],
     keep: Annotated[bool, typer.Option("--keep", help="Leave the files where they are.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also when data would be lost.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done.")] = False,

@@ -9,7 +9,7 @@ from datav.cli.context import opened, terminal
 
 def status(
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH...]", help="Datasets; by default all.")
+        list[str] | None, typer.Argument(metavar="PATH", help="Datasets; by default all.")
     ] = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if a dataset is not clean.")

@@ -5,10 +5,14 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datav.errors import StorageError
+from datav.relpath import one_line
 from datav.report.style import Style
 
 if TYPE_CHECKING:
@@ -40,19 +44,47 @@ class Terminal:
 
     def show(self, text: str, document: dict[str, Any]) -> None:
         """Print a result: as JSON when asked for, else as text, else nothing."""
-        if self.as_json:
-            print(json.dumps(document, ensure_ascii=False))
-        elif not self.quiet:
-            print(text)
+        with writing_output():
+            if self.as_json:
+                print(_encode_json(document))
+            elif not self.quiet:
+                print(text)
 
     def warn(self, lines: list[str]) -> None:
         for line in lines:
-            print(f"warning: {line}", file=sys.stderr)
+            print(f"warning: {one_line(line)}", file=sys.stderr)
 
     def progress(self) -> "Bar | Quiet":
         if self.quiet or not sys.stderr.isatty():
             return Quiet()
         return Bar()
+
+
+class OutputError(StorageError):
+    """Standard output takes no more: a full disk, mostly."""
+
+    code = "output"
+
+
+@contextmanager
+def writing_output() -> Iterator[None]:
+    """Turn what the system says into an OutputError; a reader that left stays what it is."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        raise OutputError(f"cannot write to standard output: {exc.strerror}") from exc
+
+
+def _encode_json(document: dict[str, Any]) -> str:
+    text = json.dumps(document, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        # A name that is not UTF-8, or a terminal that is not: escapes say the same.
+        return json.dumps(document)
+    return text
 
 
 class Quiet:
