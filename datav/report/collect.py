@@ -36,12 +36,12 @@ def collect_text(result: Collected, style: Style) -> str:
         rows.append(("stays", size(result.written_meanwhile), "written while this ran"))
     lines = columns(rows)
     lines += [f"packs with damage were left as they are: {pack}" for pack in result.damaged]
+    if result.bytes_freed <= 0 and not (result.packs_deleted or result.packs_rewritten):
+        lines.append(f"nothing to free of {size(result.bytes_before)}")
+        return "\n".join(lines)
     packs = f"{count(result.packs_deleted, 'pack')} deleted, {result.packs_rewritten:,} rewritten"
     if not result.dry_run:
         lines.append(style.good(f"freed {size(result.bytes_freed)} of {size(result.bytes_before)}: {packs}"))
-        return "\n".join(lines)
-    if result.bytes_freed <= 0 and not (result.packs_deleted or result.packs_rewritten):
-        lines.append(f"nothing to free of {size(result.bytes_before)}")
         return "\n".join(lines)
     would = packs.replace("deleted", "to delete").replace("rewritten", "to rewrite")
     lines.append(f"would free {size(result.bytes_freed)} of {size(result.bytes_before)}: {would}")

@@ -10,8 +10,8 @@ _SHOWN_FILES = 10
 _NEXT = {
     "modified": "`datav add` records it, `datav restore` undoes it",
     "deleted": "`datav restore` brings it back, `datav rm` removes the dataset",
-    "missing": "`datav pull` fetches it from a remote",
-    "conflicted": "the manifest has git conflicts: choose a side with `git checkout --ours` or `--theirs`",
+    "missing": "not in the store either: `datav add` it where you have it, or copy a clone's store",
+    "conflicted": "`git checkout --ours` or `--theirs` its manifest, `git add` that, then `datav checkout`",
     "untracked": "`git add` its manifest",
 }
 

@@ -53,11 +53,17 @@ def verify_text(result: Verified, style: Style, elapsed_s: float) -> str:
         f" for {count(result.manifests, 'version')} in {seconds(elapsed_s)}"
     )
     if result.absent:
-        lines.append(f"{count(len(result.absent), 'version')} never fetched here")
-    if result.ok:
+        lines.append(style.warn(f"{count(len(result.absent), 'version')} not in this store at all"))
+    if result.ok and result.absent:
+        lines.append(style.good("what is here is sound"))
+    elif result.ok:
         lines.append(style.good("everything is there and sound"))
     else:
-        lines.append(
-            style.faint("next: add the same data again where you still have it: that heals the store")
-        )
+        lines.append(style.faint(f"next: {_advice(result)}"))
     return "\n".join(lines)
+
+
+def _advice(result: Verified) -> str:
+    # What an index lists counts as stored, so a damaged pack must be out of the way first.
+    first = "move the damaged packs away, then " if result.store.damaged else ""
+    return f"{first}`datav add` the same data again where you still have it: that heals the store"
