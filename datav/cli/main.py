@@ -159,11 +159,11 @@ def build(arguments: list[str]) -> Any:
     from datav.cli import commands
     from datav.cli.context import choose_terminal
     from datav.cli.terminal import Terminal
+    from datav.errors import UsageError
 
     app = typer.Typer(
         help=_HELP,
         epilog=_EPILOG,
-        no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -186,7 +186,7 @@ def build(arguments: list[str]) -> Any:
             raise typer.Exit
         here = Path.cwd() if directory is None else Path.cwd() / directory
         if not here.is_dir():
-            raise typer.BadParameter(f"there is no directory {directory}")
+            raise UsageError(f"there is no directory {directory}")
         choose_terminal(Terminal(here, as_json, quiet, verbose, not no_color))
 
     # typer takes its time for each command, and only one will run.
@@ -194,5 +194,6 @@ def build(arguments: list[str]) -> Any:
     chosen = next((word for word in words if word in commands.COMMANDS), None)
     for name, command in commands.COMMANDS.items():
         if chosen in (None, name):
-            app.command(name)(command)
+            # Said in full: typer would cut it after 45 letters.
+            app.command(name, short_help=(command.__doc__ or "").partition("\n")[0])(command)
     return typer.main.get_command(app)
