@@ -30,6 +30,12 @@ except ImportError:  # Windows
 _O_DIRECT = getattr(os, "O_DIRECT", 0) if fcntl is not None else 0
 _RWF_NOWAIT = getattr(os, "RWF_NOWAIT", 0)
 
+# From here on one read of a pack goes past the page cache.
+_LARGE_READ = 512 * 1024
+# Of a file, to see whether it is cached; of small files, how many are read before the cache is asked again.
+_SAMPLES = 8
+_PROBE_EVERY = 64
+
 # Large enough that the disk streams, small enough that a few threads' buffers are nothing.
 STAGING_SIZE = 2 * 2**20
 
@@ -40,12 +46,20 @@ def allocate(size: int) -> memoryview:
 
 
 @contextlib.contextmanager
-def open_for_reading(path: str | Path) -> Iterator[tuple[int, int | None]]:
-    """Yield the two descriptors that read_at takes; OSError when the file cannot be opened."""
+def open_for_reading(path: str | Path, length: int) -> Iterator[tuple[int, int | None]]:
+    """Yield the two descriptors that read_at takes for one read of `length`; OSError if there is no file.
+
+    What is small is left in the page cache, where the next command may want it; what is large is not.
+    """
     flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     cached = os.open(path, flags)
-    uncached = open_uncached(path, flags)
+    uncached = None
     try:
+        if length >= _LARGE_READ:
+            uncached = _open_direct(path, flags)
+        elif hasattr(os, "posix_fadvise"):
+            # No reading ahead: the next read is somewhere else.
+            os.posix_fadvise(cached, 0, 0, os.POSIX_FADV_RANDOM)
         yield cached, uncached
     finally:
         os.close(cached)
@@ -53,9 +67,20 @@ def open_for_reading(path: str | Path) -> Iterator[tuple[int, int | None]]:
             os.close(uncached)
 
 
-def open_uncached(path: bytes | str | Path, flags: int) -> int | None:
-    """Open a file a second time for reads that go past the page cache; None where that cannot be had."""
-    if not _O_DIRECT or not _RWF_NOWAIT:
+def open_uncached(path: bytes | str | Path, flags: int, cached: int, size: int) -> int | None:
+    """Open a file a second time to read it past the page cache; None if that cannot be, or it is cached.
+
+    Args:
+        cached: a descriptor of the same file.
+        size: of the file.
+    """
+    if _is_cached(cached, size):
+        return None
+    return _open_direct(path, flags)
+
+
+def _open_direct(path: bytes | str | Path, flags: int) -> int | None:
+    if not _O_DIRECT or not hasattr(os, "preadv"):
         return None
     try:
         return os.open(path, flags | _O_DIRECT)
@@ -63,21 +88,34 @@ def open_uncached(path: bytes | str | Path, flags: int) -> int | None:
         return None
 
 
+def _is_cached(fd: int, size: int) -> bool:
+    """Whether most of a file is in the page cache, from a few samples: asking reads single pages at most."""
+    if not _RWF_NOWAIT or not hasattr(os, "preadv"):
+        return True
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+    byte = bytearray(1)
+    found = 0
+    for number in range(_SAMPLES):
+        try:
+            found += os.preadv(fd, [byte], size * number // _SAMPLES, _RWF_NOWAIT)
+        except OSError:  # EAGAIN: not there.  Anything else shows when it is read.
+            continue
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+    return found * 4 >= _SAMPLES * 3
+
+
 def read_at(cached: int, uncached: int | None, buffer: memoryview, offset: int) -> int:
     """Fill `buffer` from `offset` of a file; return how many bytes there were, fewer only at its end.
 
     Args:
         cached: a descriptor of the file.
-        uncached: another one, from open_uncached.  Used for what is not in the page cache, when `buffer`
-            and `offset` are aligned.
+        uncached: another one, from open_uncached.  Used for whole blocks if `buffer` and `offset` are aligned.
     """
     done = 0
-    if uncached is not None and offset % ALIGNMENT == 0 and len(buffer) >= ALIGNMENT:
-        done = _read_what_is_cached(cached, buffer, offset)
-        while done < len(buffer) and done % ALIGNMENT == 0:
-            whole = (len(buffer) - done) // ALIGNMENT * ALIGNMENT
+    if uncached is not None and offset % ALIGNMENT == 0:
+        while done % ALIGNMENT == 0 and (whole := (len(buffer) - done) // ALIGNMENT * ALIGNMENT):
             try:
-                count = os.preadv(uncached, [buffer[done : done + whole]], offset + done) if whole else 0
+                count = os.preadv(uncached, [buffer[done : done + whole]], offset + done)
             except OSError as exc:
                 if exc.errno != errno.EINVAL:
                     raise
@@ -93,40 +131,104 @@ def read_at(cached: int, uncached: int | None, buffer: memoryview, offset: int) 
     return done
 
 
-def read_small(descriptor: int, target: memoryview, scratch: memoryview) -> int:
-    """Fill `target` from the start of a small file; return how many bytes there were, fewer only at its end.
+def reopen_uncached(descriptor: int, flags: int) -> int | None:
+    """Open the file of a descriptor again, past the page cache; None where that cannot be had.
 
     Args:
-        descriptor: of the file; it is direct afterwards if the file was not in the page cache.
-        scratch: from `allocate`, at least ALIGNMENT longer than `target`.
-
-    Cost: one system call for what is cached, three for what is not.  Fresh pages for a hundred thousand small
-    files that are read once cost more than the copy from `scratch`.
+        flags: os.O_RDONLY or os.O_WRONLY.
     """
-    if not _RWF_NOWAIT or not _O_DIRECT or not hasattr(os, "preadv"):
-        return _read_some(descriptor, target, 0)
-    try:
-        done = os.preadv(descriptor, [target], 0, _RWF_NOWAIT)
-        if done == len(target):
-            return done
-    except OSError:
-        pass
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, _O_DIRECT)
-        done = os.preadv(descriptor, [scratch[: -(-len(target) // ALIGNMENT) * ALIGNMENT]], 0)
-        target[:] = scratch[: len(target)]
-    except OSError:
-        return os.preadv(descriptor, [target], 0)
-    return min(done, len(target))
+    return _open_direct(f"/proc/self/fd/{descriptor}", flags | getattr(os, "O_CLOEXEC", 0))
 
 
-def _read_what_is_cached(fd: int, buffer: memoryview, offset: int) -> int:
-    """Read from the page cache up to the first page that is not there."""
-    try:
-        count = os.preadv(fd, [buffer], offset, _RWF_NOWAIT)
-    except OSError:
+def read_unaligned(
+    cached: int, uncached: int | None, buffer: memoryview, offset: int, scratch: memoryview
+) -> int:
+    """read_at for a buffer and an offset that are not aligned.
+
+    Args:
+        scratch: from `allocate`, at least 2 * ALIGNMENT longer than `buffer`.
+    """
+    if uncached is None:
+        return read_at(cached, None, buffer, offset)
+    before = offset % ALIGNMENT
+    wanted = -(-(before + len(buffer)) // ALIGNMENT) * ALIGNMENT
+    got = min(read_at(cached, uncached, scratch[:wanted], offset - before) - before, len(buffer))
+    if got <= 0:
         return 0
-    return count if count == len(buffer) else count // ALIGNMENT * ALIGNMENT
+    buffer[:got] = scratch[before : before + got]
+    return got
+
+
+def write_at(cached: int, uncached: int | None, data: memoryview, offset: int) -> None:
+    """Write all of `data` at `offset`.
+
+    Args:
+        cached: a descriptor of the file, for what does not fill a block.
+        uncached: another one, from reopen_uncached.  Used for whole blocks if the address of `data` and
+            `offset` have the same remainder by ALIGNMENT.
+    """
+    first = min(-offset % ALIGNMENT, len(data))
+    last = first + (len(data) - first) // ALIGNMENT * ALIGNMENT
+    if uncached is None or first == last:
+        _write_all(cached, data, offset)
+        return
+    try:
+        _write_all(uncached, data[first:last], offset + first)
+    except OSError as exc:
+        if exc.errno != errno.EINVAL:
+            raise
+        _write_all(cached, data[first:last], offset + first)
+    _write_all(cached, data[:first], offset)
+    _write_all(cached, data[last:], offset + last)
+
+
+def _write_all(descriptor: int, data: memoryview, offset: int) -> None:
+    while len(data):
+        done = os.pwrite(descriptor, data, offset)
+        data = data[done:]
+        offset += done
+
+
+class SmallReader:
+    """Reads many small files whole; past the page cache while that is cold.  Used by one thread.
+
+    Fresh pages for a hundred thousand files that are read once cost more than reading them.
+    """
+
+    def __init__(self, largest: int) -> None:
+        self._scratch = allocate(largest + ALIGNMENT)
+        self._largest = largest
+        self._can_be_direct = bool(_O_DIRECT and _RWF_NOWAIT and hasattr(os, "preadv"))
+        self._until_probe = 0
+        self.open_flags = 0
+        """To be added to the flags with which the next file is opened."""
+
+    def read(self, descriptor: int, target: memoryview) -> int:
+        """Fill `target` from the start of a file; return how many bytes there were, fewer only at its end."""
+        if not self._can_be_direct or len(target) > self._largest:
+            return _read_some(descriptor, target, 0)
+        if not self.open_flags:
+            return self._read_cached(descriptor, target)
+        self._until_probe -= 1
+        if self._until_probe == 0:
+            self.open_flags = 0
+        size = len(target)
+        done = os.preadv(descriptor, [self._scratch[: -(-size // ALIGNMENT) * ALIGNMENT]], 0)
+        if done < size:
+            return done
+        target[:] = self._scratch[:size]
+        return size
+
+    def _read_cached(self, descriptor: int, target: memoryview) -> int:
+        try:
+            done = os.preadv(descriptor, [target], 0, _RWF_NOWAIT)
+            if done == len(target):
+                return done
+        except OSError:
+            pass
+        self.open_flags = _O_DIRECT
+        self._until_probe = _PROBE_EVERY
+        return os.preadv(descriptor, [target], 0)
 
 
 def _read_some(fd: int, buffer: memoryview, offset: int) -> int:

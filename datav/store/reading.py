@@ -205,7 +205,7 @@ class Reader:
         aligned = start // ALIGNMENT * ALIGNMENT
         buffer = self._scratch(end - aligned)
         try:
-            with open_for_reading(path) as (cached, uncached):
+            with open_for_reading(path, end - aligned) as (cached, uncached):
                 got = read_at(cached, uncached, buffer, aligned)
         except FileNotFoundError as exc:
             raise _PackGoneError(

@@ -264,12 +264,13 @@ class _Job:
         reused: list[int],
     ) -> None:
         draft = start_draft(descriptor, present, sum(piece.size for piece in pieces))
-        if not spread:
-            reused.extend(self._fill_piece(draft, piece) for piece in pieces)
-            return
-        futures = [self.executor.submit(self._fill_piece, draft, piece) for piece in pieces]
-        with _settling(futures):
-            reused.extend(future.result() for future in futures)
+        with contextlib.closing(draft):
+            if not spread:
+                reused.extend(self._fill_piece(draft, piece) for piece in pieces)
+                return
+            futures = [self.executor.submit(self._fill_piece, draft, piece) for piece in pieces]
+            with _settling(futures):
+                reused.extend(future.result() for future in futures)
 
     def _fill_piece(self, draft: Draft, piece: Piece) -> int:
         reused = fill_piece(draft, piece, self.source, self.buffers)

@@ -20,6 +20,7 @@ from operator import itemgetter
 from blake3 import blake3
 
 from datav.errors import IntegrityError
+from datav.storage.direct import ALIGNMENT, allocate, read_unaligned, reopen_uncached, write_at
 from datav.workspace.reading import read_at
 from datav.workspace.source import BUFFER_SIZE, Buffers, ContentSource
 
@@ -32,6 +33,11 @@ except ImportError:  # Windows
 _FICLONE = 0x40049409
 
 _NOWHERE = -1
+
+# A file from this size on is read and written past the page cache, which it would only fill.
+_PAST_CACHE = 32 * 2**20
+
+_local = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,16 @@ class Draft:
     """It began with the bytes of `present`."""
     lock: threading.Lock
     """Held for writing where a write needs a seek first."""
+    uncached: int | None = None
+    """Descriptor for writing past the page cache; of a large file."""
+    present_uncached: int | None = None
+    """Descriptor for reading the present version past the page cache."""
+
+    def close(self) -> None:
+        """Close what `start_draft` opened; the descriptors it was given stay open."""
+        for descriptor in (self.uncached, self.present_uncached):
+            if descriptor is not None:
+                os.close(descriptor)
 
 
 def find_places(present: Iterable[tuple[bytes, int]], wanted: Iterable[tuple[bytes, int]]) -> list[int]:
@@ -103,7 +119,11 @@ def start_draft(descriptor: int, present: int | None, size: int) -> Draft:
         os.ftruncate(descriptor, size)
     else:
         _reserve(descriptor, size)
-    return Draft(descriptor, present, is_clone, threading.Lock())
+    uncached = present_uncached = None
+    if size >= _PAST_CACHE and not is_clone:
+        uncached = reopen_uncached(descriptor, os.O_WRONLY)
+        present_uncached = reopen_uncached(present, os.O_RDONLY) if present is not None else None
+    return Draft(descriptor, present, is_clone, threading.Lock(), uncached, present_uncached)
 
 
 def fill_piece(draft: Draft, piece: Piece, source: ContentSource, buffers: Buffers) -> int:
@@ -114,7 +134,9 @@ def fill_piece(draft: Draft, piece: Piece, source: ContentSource, buffers: Buffe
         OSError: they cannot be written.
     """
     with buffers.borrow() as buffer:
-        view = buffer[: piece.size]
+        # Placed so that whole blocks of the file are whole blocks of memory.
+        begin = piece.offset % ALIGNMENT
+        view = buffer[begin : begin + piece.size]
         found = _copy_present(draft, piece, view)
         _fetch(piece, found, source, view)
         if draft.is_clone:
@@ -137,7 +159,11 @@ def _copy_present(draft: Draft, piece: Piece, view: memoryview) -> list[bool]:
         stays = draft.is_clone and place == piece.offset + begin
         descriptor = draft.descriptor if stays else draft.present
         try:
-            read_at(descriptor, view[begin : ends[last - 1]], place, draft.lock)
+            target = view[begin : ends[last - 1]]
+            if draft.present_uncached is not None:
+                read_unaligned(descriptor, draft.present_uncached, target, place, _scratch())
+            else:
+                read_at(descriptor, target, place, draft.lock)
         except OSError:  # A failing disk under the present file; the store has the bytes too.
             continue
         for number in range(first, last):
@@ -182,15 +208,23 @@ def _write_moved(draft: Draft, piece: Piece, found: list[bool], view: memoryview
 
 
 def _write(draft: Draft, data: memoryview, offset: int) -> None:
+    if hasattr(os, "pwrite"):
+        write_at(draft.descriptor, draft.uncached, data, offset)
+        return
     while len(data):
-        if hasattr(os, "pwrite"):
-            done = os.pwrite(draft.descriptor, data, offset)
-        else:
-            with draft.lock:
-                os.lseek(draft.descriptor, offset, os.SEEK_SET)
-                done = os.write(draft.descriptor, data)
+        with draft.lock:
+            os.lseek(draft.descriptor, offset, os.SEEK_SET)
+            done = os.write(draft.descriptor, data)
         data = data[done:]
         offset += done
+
+
+def _scratch() -> memoryview:
+    """A buffer of this thread's own."""
+    held: memoryview | None = getattr(_local, "scratch", None)
+    if held is None:
+        held = _local.scratch = allocate(BUFFER_SIZE + 2 * ALIGNMENT)
+    return held
 
 
 def _reserve(descriptor: int, size: int) -> None:

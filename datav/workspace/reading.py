@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 from datav.errors import ChangedWhileReadError
 from datav.formats.entry import Kind
 from datav.relpath import show_path
-from datav.storage.direct import ALIGNMENT, allocate, open_uncached, read_small
+from datav.storage.direct import SmallReader, open_uncached
 from datav.storage.direct import read_at as read_file_at
 from datav.workspace.scan import Found, found_of, stamp_of, unreadable
 
@@ -74,7 +74,7 @@ def read_batch(root: bytes, entries: Sequence[Found], arena: memoryview) -> Batc
     prefix = os.path.join(root, b"")
     room = len(arena)
     position = 0
-    scratch = allocate(_SCRATCH + ALIGNMENT)
+    reader = SmallReader(_SCRATCH)
     for entry in entries:
         end = position + entry[2]
         if end > room:
@@ -82,11 +82,11 @@ def read_batch(root: bytes, entries: Sequence[Found], arena: memoryview) -> Batc
         # The inner loop of the first `add`, so no call that is not needed.  Whatever is not plain sailing,
         # links and every kind of failure, is left to `_read_again`.
         as_found = False
-        if entry[1] <= 1 and entry[2] <= _SCRATCH:
+        if entry[1] <= 1:
             try:
-                descriptor = os.open(prefix + entry[0], _READ_FLAGS)
+                descriptor = os.open(prefix + entry[0], _READ_FLAGS | reader.open_flags)
                 try:
-                    got = read_small(descriptor, arena[position:end], scratch)
+                    got = reader.read(descriptor, arena[position:end])
                     as_found = end - position == got and stamp_of(os.fstat(descriptor)) == entry[3]
                 finally:
                     os.close(descriptor)
@@ -197,7 +197,9 @@ class StableFile:
             raise changed_while_read(self.path)
         self.size: int = found.size
         self.stamp: bytes = found.stamp
-        self._uncached = open_uncached(self.path, _READ_FLAGS) if self.size >= _LARGE else None
+        self._uncached: int | None = None
+        if self.size >= _LARGE:
+            self._uncached = open_uncached(self.path, _READ_FLAGS, self._descriptor, self.size)
 
     def read_into(self, buffer: memoryview, offset: int) -> int:
         """Fill `buffer` with what the file holds from `offset` on; from any thread.

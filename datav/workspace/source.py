@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from datav.formats.entry import Content
+from datav.storage.direct import ALIGNMENT, allocate
 
 BUFFER_SIZE = 4 * 2**20
 # Together 64 MiB, however many workers there are.
@@ -44,10 +45,10 @@ class Buffers:
 
     @contextmanager
     def borrow(self) -> Iterator[memoryview]:
-        """Lend a buffer of BUFFER_SIZE bytes; waits while all are lent."""
+        """Lend a buffer of BUFFER_SIZE + ALIGNMENT bytes, aligned; waits while all are lent."""
         buffer = self._free.get()
         if buffer is None:
-            buffer = memoryview(bytearray(BUFFER_SIZE))
+            buffer = allocate(BUFFER_SIZE + ALIGNMENT)
         try:
             yield buffer
         finally:

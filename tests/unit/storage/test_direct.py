@@ -94,7 +94,7 @@ def test_any_part_of_a_file_is_read(tmp_path, size, offset, length):
     (tmp_path / "f").write_bytes(data)
 
     for evict in (False, True):
-        with open_for_reading(tmp_path / "f") as (cached, uncached):
+        with open_for_reading(tmp_path / "f", 2**20 if evict else length) as (cached, uncached):
             if evict and hasattr(os, "posix_fadvise"):
                 os.fsync(cached)
                 os.posix_fadvise(cached, 0, 0, os.POSIX_FADV_DONTNEED)
