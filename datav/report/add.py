@@ -59,7 +59,8 @@ def add_warnings(result: Added) -> list[str]:
         if len(dataset.skipped) > _SHOWN_SKIPPED:
             lines.append(f"skipped {len(dataset.skipped) - _SHOWN_SKIPPED} more in {dataset.path}")
         if dataset.note:
-            lines.append(f"{dataset.path} is kept as a file, not as a table: {dataset.note}")
+            reason = dataset.note if dataset.note.startswith("its ") else f"it {dataset.note}"
+            lines.append(f"{dataset.path} is kept as a file, not as a table: {reason}")
     return lines
 
 
