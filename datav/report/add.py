@@ -59,8 +59,7 @@ def add_warnings(result: Added) -> list[str]:
         if len(dataset.skipped) > _SHOWN_SKIPPED:
             lines.append(f"skipped {len(dataset.skipped) - _SHOWN_SKIPPED} more in {dataset.path}")
         if dataset.note:
-            reason = dataset.note if dataset.note.startswith("its ") else f"it {dataset.note}"
-            lines.append(f"{dataset.path} is kept as a file, not as a table: {reason}")
+            lines.append(f"{dataset.path}: {dataset.note}; stored as a file, not as a table")
     return lines
 
 
