@@ -45,8 +45,8 @@ def test_the_readme_has_the_two_commands():
 def test_the_tutorial_uses_every_command_of_daily_work():
     used = set(re.findall(r"\bdatav (?:-C \S+ )?([a-z]+)", _commands("docs/tutorial.md")))
 
-    wanted = {"init", "add", "status", "checkout", "restore", "log", "ls", "cat", "mv", "rm", "du", "verify", "gc"}
-    assert wanted <= used
+    wanted = "init add status checkout restore log ls cat mv rm du verify gc"
+    assert set(wanted.split()) <= used
 
 
 def _commands(page: str) -> str:
