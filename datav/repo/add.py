@@ -107,6 +107,15 @@ def add(repository: Repository, names: Sequence[str], *, dry_run: bool = False, 
     return Added(tuple(added), read, tally, staged, False)
 
 
+def _finish_others(
+    repository: Repository, datasets: Sequence[Dataset], pending: Sequence["_Pending"]
+) -> None:
+    """See to what killed commands left: manifests whose names are not durable (O3), temporary files."""
+    for directory in {dataset.manifest_path.on(repository.root).parent for dataset in datasets}:
+        fsync_directory(directory)
+    remove_all_leftovers(repository, datasets, [item.disk for item in pending])
+
+
 def _stage(
     repository: Repository, datasets: Sequence[Dataset], touched: Sequence[RelPath]
 ) -> tuple[RelPath, ...]:
@@ -118,15 +127,6 @@ def _stage(
     staged = dict.fromkeys([*touched, *(dataset.manifest_path for dataset in fresh), *ignore_files])
     repository.git.stage(dict.fromkeys([*staged, *manifests]))
     return tuple(staged)
-
-
-def _finish_others(
-    repository: Repository, datasets: Sequence[Dataset], pending: Sequence["_Pending"]
-) -> None:
-    """See to what killed commands left: manifests whose names are not durable (O3), temporary files."""
-    for directory in {dataset.manifest_path.on(repository.root).parent for dataset in datasets}:
-        fsync_directory(directory)
-    remove_all_leftovers(repository, datasets, [item.disk for item in pending])
 
 
 def plan_add(repository: Repository, names: Sequence[str]) -> list[Dataset]:
@@ -242,7 +242,7 @@ def _add_one(repository: Repository, dataset: Dataset, writer: StoreWriter) -> _
     old = parse_manifest(before, str(dataset.manifest_path)) if before is not None else None
     disk = _look(repository, dataset)
     _forget_unstored(repository, disk)
-    if old is not None and disk.is_unchanged and disk.cache.dataset == old.content:
+    if old is not None and disk.is_known_to_be(old):
         return _Pending(dataset, old, before, disk, None, 0, 0, None)
     adding = _add_directory if disk.is_directory else _add_file
     return adding(repository, dataset, disk, writer, before, old)

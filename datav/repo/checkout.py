@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datav.errors import DataLossError, DatavError, MissingChunkError, UnknownDatasetError
+from datav.errors import DataLossError, DatavError, FormatError, MissingChunkError, UnknownDatasetError
 from datav.formats.entry import Content, Entry, Kind
 from datav.formats.manifest import Manifest
 from datav.formats.words import u64_array
@@ -27,6 +27,7 @@ from datav.repo.datasets import (
 from datav.repo.disk import Disk, current_entries, inside, look, name_unknown, place_of, wanted_entries
 from datav.repo.leftovers import remove_all_leftovers
 from datav.repo.repository import Repository
+from datav.repo.uncommitted import refuse_uncommitted
 from datav.storage.durable import make_directories, remove_file
 from datav.store.trees import read_file_shape
 from datav.workspace.apply import apply_checkout
@@ -86,13 +87,15 @@ def checkout(
 
     Args:
         rev: without names, switch git to it first, as `git checkout` does; with names, take their manifests
-        from it. names: datasets, paths in one, or directories above some; without, all.
+            from it, of datasets that are named as a whole.
+        names: datasets, paths in one, or directories above some; without, all.
         force: overwrite what is not stored.
         dry_run: say what would be done.
 
     Raises:
         DataLossError: data would be lost that exists nowhere else; nothing was done.
-        MissingChunkError: the store lacks what is wanted; nothing was done to that dataset.
+        MissingChunkError: the store lacks what is wanted; where that showed at the top of a tree, as it does
+            of what was never fetched, nothing was done.
         GitError: git refuses to switch; nothing was done.
     """
     if rev is None:
@@ -105,12 +108,33 @@ def checkout(
         else:
             gone: dict[Dataset, Manifest | None] = dict.fromkeys(list_datasets(repository))
             plans = _plan_targets(repository, {**gone, **wanted}, (), force=force)
-    if not dry_run:
-        if rev is not None and names:
-            repository.git.checkout_paths(rev, [plan.dataset.manifest_path for plan in plans])
-        elif rev is not None:
-            repository.git.checkout(rev)
+    for plan in plans:
+        _require(repository, plan)
+    if rev is not None and names:
+        _take_manifests(repository, rev, plans, force=force, dry_run=dry_run)
+    elif rev is not None and not dry_run:
+        repository.git.checkout(rev)
     return _apply(repository, rev, plans, force=force, dry_run=dry_run)
+
+
+def _take_manifests(
+    repository: Repository, rev: str, plans: Sequence[DatasetPlan], *, force: bool, dry_run: bool
+) -> None:
+    """Make manifests what they are at `rev`; not those of datasets of which only a part is meant."""
+    whole = [plan.dataset for plan in plans if plan.is_whole]
+    if not force:
+        changed = [plan.dataset for plan in plans if plan.is_whole and _differs(repository, plan)]
+        refuse_uncommitted(repository, changed, hint="`git commit` keeps it; `--force` throws it away")
+    if not dry_run:
+        repository.git.checkout_paths(rev, [dataset.manifest_path for dataset in whole])
+
+
+def _differs(repository: Repository, plan: DatasetPlan) -> bool:
+    """Whether the manifest on disk says something else than the one that is to take its place."""
+    try:
+        return read_manifest(repository, plan.dataset) != plan.manifest
+    except FormatError:
+        return True
 
 
 def _present_manifests(repository: Repository, names: Sequence[str]) -> dict[Dataset, Manifest | None]:
@@ -142,16 +166,13 @@ def _plan_one(
     disk = look(repository, dataset)
     whole = b"" in prefixes
     # The usual case of many datasets: nothing is different, and no tree needs to be read to know it.
-    if (
-        disk is not None
-        and manifest is not None
-        and disk.is_unchanged
-        and disk.cache.dataset == manifest.content
-    ):
+    if disk is not None and manifest is not None and disk.is_known_to_be(manifest):
+        if not whole:
+            _check_named(dataset, prefixes, [entry.path for entry in disk.entries])
         return DatasetPlan(dataset, manifest, disk.root, CheckoutPlan(), disk, (), True)
     fresh = name_unknown(repository, disk) if disk is not None else []
     current = current_entries(disk)
-    wanted = wanted_entries(repository, dataset, manifest) if manifest is not None else []
+    wanted = _wanted(repository, dataset, manifest) if manifest is not None else []
     root = (
         place_of(repository, dataset, manifest)
         if manifest is not None
@@ -161,12 +182,7 @@ def _plan_one(
     if manifest is not None and disk is not None and disk.is_directory != (manifest.kind == "directory"):
         root = dataset.path.on(repository.root).parent
     if not whole:
-        known = {entry.path for entry in wanted} | {entry.path for entry in current}
-        for prefix in prefixes:
-            if not any(inside(path, prefix) for path in known):
-                raise UnknownDatasetError(
-                    f"{show_path(bytes(dataset.path) + b'/' + prefix)} is not in {dataset}"
-                )
+        _check_named(dataset, prefixes, [*(entry.path for entry in wanted), *(row.path for row in current)])
         wanted = [entry for entry in wanted if any(inside(entry.path, prefix) for prefix in prefixes)]
         chosen = [row for row in current if any(inside(row.path, prefix) for prefix in prefixes)]
     else:
@@ -181,6 +197,21 @@ def _plan_one(
         if row.path not in touched and row.content is not None
     )
     return DatasetPlan(dataset, manifest, root, plan, disk, rows, whole)
+
+
+def _check_named(dataset: Dataset, prefixes: Sequence[bytes], paths: Sequence[bytes]) -> None:
+    for prefix in prefixes:
+        if not any(inside(path, prefix) for path in paths):
+            raise UnknownDatasetError(f"{show_path(bytes(dataset.path) + b'/' + prefix)} is not in {dataset}")
+
+
+def _wanted(repository: Repository, dataset: Dataset, manifest: Manifest) -> list[Entry]:
+    try:
+        return wanted_entries(repository, dataset, manifest)
+    except MissingChunkError as exc:
+        raise MissingChunkError(
+            f"the tree of {dataset} is not in the local store", hint="`datav pull` fetches it from a remote"
+        ) from exc
 
 
 def _root_of(repository: Repository, dataset: Dataset, disk: Disk | None) -> Path:
@@ -261,7 +292,7 @@ def _apply(
     if not dry_run:
         remove_all_leftovers(repository, [plan.dataset for plan in plans], [plan.disk for plan in plans])
     for plan in plans:
-        if plan.plan.is_empty:
+        if plan.plan.is_empty and not _lacks_directory(plan):
             unchanged += 1
             if not dry_run:
                 _remember(repository, plan, ())
@@ -276,8 +307,6 @@ def _apply_one(repository: Repository, plan: DatasetPlan, *, force: bool, dry_ru
     removed = len(work.remove) + len(work.clear)
     if dry_run:
         return CheckedOut(plan.dataset.path, written, removed, work.bytes_to_write, 0)
-    if plan.manifest is not None:
-        _require(repository, plan)
     repository.claim()
     applied = apply_checkout(
         work, plan.root, _StoreSource(repository), repository.executor, repository.progress, force=force
@@ -285,12 +314,20 @@ def _apply_one(repository: Repository, plan: DatasetPlan, *, force: bool, dry_ru
     _remember(repository, plan, applied.rows)
     if plan.manifest is None:
         _remove_empty(plan.dataset.path.on(repository.root))
+    elif _lacks_directory(plan):
+        # Nothing was written into it: all of the dataset is an empty directory.
+        make_directories(plan.dataset.path.on(repository.root))
     return CheckedOut(plan.dataset.path, written, removed, work.bytes_to_write, applied.bytes_reused)
 
 
+def _lacks_directory(plan: DatasetPlan) -> bool:
+    """Whether a directory is wanted and there is none, whatever shall lie in it."""
+    is_wanted = plan.is_whole and plan.manifest is not None and plan.manifest.kind == "directory"
+    return is_wanted and (plan.disk is None or not plan.disk.is_directory)
+
+
 def _require(repository: Repository, plan: DatasetPlan) -> None:
-    """Raise MissingChunkError before anything is touched when the store lacks the top of what will be
-    written."""
+    """Raise MissingChunkError when the store lacks the top of what will be written."""
     wanted = [action.entry for action in (*plan.plan.write, *plan.plan.link) if action.entry.size]
     present = repository.store.lookup.contains(b"".join([entry.id for entry in wanted]))
     missing = [entry for entry, found in zip(wanted, present, strict=True) if not found]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datav.errors import UsageError
-from datav.formats.entry import Content, Entry
+from datav.formats.entry import Content, Entry, Kind
 from datav.formats.manifest import Manifest
 from datav.progress import SILENT
 from datav.relpath import RelPath
@@ -38,6 +38,15 @@ class Disk:
     def is_unchanged(self) -> bool:
         """Whether nothing is different from what the stat cache remembers."""
         return len(self.entries) == len(self.cache) and None not in self.known
+
+    def is_known_to_be(self, manifest: Manifest) -> bool:
+        """Whether it is what `manifest` says, as far as can be told without reading anything."""
+        if not self.is_unchanged or self.cache.dataset != manifest.content:
+            return False
+        if self.is_directory:
+            return manifest.kind == "directory"
+        # Of a file the mode is not a part of the content.
+        return manifest.kind == "file" and (self.entries[0].kind == Kind.EXECUTABLE) == manifest.executable
 
     def unknown(self) -> list[Found]:
         return [entry for entry, content in zip(self.entries, self.known, strict=True) if content is None]

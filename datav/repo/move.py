@@ -31,6 +31,7 @@ from datav.repo.datasets import (
     remove_manifest,
 )
 from datav.repo.disk import look
+from datav.repo.leftovers import remove_all_leftovers
 from datav.repo.repository import Repository
 from datav.repo.specs import unknown_dataset
 from datav.storage.durable import fsync_directory, make_directories, remove_file, storage_error, write_atomic
@@ -81,6 +82,7 @@ def move(repository: Repository, source: str, target: str) -> Moved:
     edit_ignore_file(repository, plan.target, add=True)
     if plan.writes_manifest:
         assert plan.manifest is not None
+        repository.claim()
         write_atomic(plan.target.manifest_path.on(repository.root), plan.manifest)
     if plan.moves_data:
         _move_data(repository, plan)
@@ -90,6 +92,7 @@ def move(repository: Repository, source: str, target: str) -> Moved:
         _remove_old_manifest(repository, plan)
     edit_ignore_file(repository, plan.source, add=False)
     staged = stage_known(repository, [plan.target, plan.source])
+    remove_all_leftovers(repository, [plan.target, plan.source], [])
     return Moved(plan.source.path, plan.target.path, plan.moves_data, plan.resumes, staged)
 
 

@@ -6,15 +6,12 @@ the manifest is still in git's index, so the dataset is still known and the same
 
 import contextlib
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from datav.errors import DataLossError, FormatError, UsageError
+from datav.errors import UsageError
 from datav.formats.entry import Content
-from datav.formats.manifest import Manifest, parse_manifest
-from datav.git.manifestlog import iter_changes
 from datav.relpath import RelPath
 from datav.repo.checkout import DatasetPlan, refuse_loss
 from datav.repo.datasets import (
@@ -22,16 +19,18 @@ from datav.repo.datasets import (
     edit_ignore_file,
     find_targets,
     list_datasets,
-    read_manifest_bytes,
     remove_manifest,
 )
 from datav.repo.disk import current_entries, look, name_unknown
+from datav.repo.leftovers import remove_all_leftovers
 from datav.repo.move import stage_known
 from datav.repo.repository import Repository
+from datav.repo.uncommitted import refuse_uncommitted
 from datav.storage.durable import fsync_directory, remove_file
-from datav.workspace.apply import apply_checkout, remove_leftovers
+from datav.workspace.apply import apply_checkout
 from datav.workspace.plan import plan_checkout
-from datav.workspace.scan import LEFTOVER
+
+_HINT = "`git commit` keeps it; `--keep-data` leaves the files; `--force` throws them away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +80,10 @@ def remove(
     plans = [_plan(repository, dataset, keep_data=keep_data) for dataset in datasets]
     if not force:
         refuse_loss(repository, plans)
-        for dataset in datasets:
-            _refuse_uncommitted(repository, dataset, keep_data=keep_data)
+        lost = [dataset for dataset in datasets if not (keep_data and _is_on_disk(repository, dataset))]
+        refuse_uncommitted(repository, lost, hint=_HINT)
+    if not dry_run:
+        remove_all_leftovers(repository, datasets, [plan.disk for plan in plans])
     removed: list[RemovedDataset] = []
     begun: list[Dataset] = []
     try:
@@ -115,40 +116,8 @@ def _plan(repository: Repository, dataset: Dataset, *, keep_data: bool) -> Datas
     return DatasetPlan(dataset, None, root, plan_checkout(current_entries(disk), []), disk, (), True)
 
 
-def _refuse_uncommitted(repository: Repository, dataset: Dataset, *, keep_data: bool) -> None:
-    """Raise DataLossError when no commit has what the manifest names: nothing would find it again."""
-    if keep_data and os.path.lexists(dataset.path.on(repository.root)):
-        return
-    manifest = _parse(read_manifest_bytes(repository, dataset))
-    if manifest is not None and not _is_committed(repository, dataset, manifest.content):
-        raise DataLossError(
-            f"no commit has {repository.shown(dataset.path)} as it is now",
-            hint="`git commit` keeps it; `--keep-data` leaves the files; `--force` throws them away",
-        )
-
-
-def _parse(data: bytes | None) -> Manifest | None:
-    if data is None:
-        return None
-    try:
-        return parse_manifest(data, "to be removed")
-    except FormatError:
-        # What it is worth cannot be known; the data on disk has been looked at by itself.
-        return None
-
-
-def _is_committed(repository: Repository, dataset: Dataset, content: Content) -> bool:
-    seen: set[str] = set()
-    for commit in iter_changes(repository.git, dataset.manifest_path):
-        fresh = [
-            change.after for change in commit.changes if change.after is not None and change.after not in seen
-        ]
-        seen.update(fresh)
-        for _, data in repository.git.iter_blobs(fresh):
-            manifest = _parse(data)
-            if manifest is not None and manifest.content == content:
-                return True
-    return False
+def _is_on_disk(repository: Repository, dataset: Dataset) -> bool:
+    return os.path.lexists(dataset.path.on(repository.root))
 
 
 class _NoSource:
@@ -167,11 +136,9 @@ def _remove_one(repository: Repository, plan: DatasetPlan, *, force: bool) -> No
     remove_manifest(repository, dataset)
     if manifest.parent.is_dir():
         fsync_directory(manifest.parent)
+    repository.claim()
     apply_checkout(plan.plan, plan.root, _NoSource(), repository.executor, repository.progress, force=force)
     if plan.disk is not None and plan.disk.is_directory:
-        # Drafts of checkouts: the store has what they hold, and they must not keep a removal from its end.
-        drafts = [item.path for item in plan.disk.skipped if item.reason == LEFTOVER]
-        remove_leftovers(plan.disk.root, drafts, older_than_ns=time.time_ns())
         # Not empty: something lives in it that datav does not version, and stays.
         with contextlib.suppress(OSError):
             plan.disk.root.rmdir()
@@ -183,5 +150,5 @@ def _remove_one(repository: Repository, plan: DatasetPlan, *, force: bool) -> No
 def _describe(repository: Repository, plan: DatasetPlan, *, keep_data: bool, dry_run: bool) -> RemovedDataset:
     gone = plan.plan.overwrites
     size = sum(row.content.size for row in gone if row.content is not None)
-    kept = os.path.lexists(plan.dataset.path.on(repository.root)) and (keep_data or not dry_run)
+    kept = _is_on_disk(repository, plan.dataset) and (keep_data or not dry_run)
     return RemovedDataset(plan.dataset.path, len(gone), size, kept)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from datav.errors import IntegrityError, StorageError
+from datav.errors import FormatError, IntegrityError, StorageError, UsageError
 from datav.formats.manifest import Manifest, ManifestConflictError, parse_manifest
 from datav.git import Change
 from datav.relpath import RelPath
@@ -48,6 +48,8 @@ class DatasetStatus:
     """None: no remote was asked."""
     changes: FileChanges
     """Of a modified directory."""
+    error: str | None = None
+    """Why it was not compared: a manifest that is none (`conflicted`), a link in its place (`modified`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,18 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
     result = []
     for dataset in datasets:
         manifest_path = dataset.manifest_path
-        state, changes = _state_of(repository, dataset, is_unmerged=manifest_path in unmerged)
+        changes, error = FileChanges(), None
+        try:
+            state, changes = _state_of(repository, dataset, is_unmerged=manifest_path in unmerged)
+        except FormatError as exc:
+            state, error = "conflicted", str(exc)
+        except UsageError as exc:
+            state, error = "modified", str(exc)
         if state == "clean" and manifest_path not in in_index:
             state = "untracked"
-        result.append(DatasetStatus(dataset.path, state, staged.get(manifest_path, "none"), None, changes))
+        result.append(
+            DatasetStatus(dataset.path, state, staged.get(manifest_path, "none"), None, changes, error)
+        )
     return Status(tuple(result))
 
 
@@ -102,7 +112,7 @@ def _state_of(repository: Repository, dataset: Dataset, *, is_unmerged: bool) ->
         return "deleted" if has_content(repository, manifest) else "missing", FileChanges()
     if disk.is_directory != (manifest.kind == "directory"):
         return "modified", FileChanges()
-    if disk.is_unchanged and disk.cache.dataset == manifest.content:
+    if disk.is_known_to_be(manifest):
         return "clean", FileChanges()
     changes = compare_with_manifest(repository, dataset, manifest, disk)
     return ("clean", changes) if changes.is_empty else ("modified", changes)

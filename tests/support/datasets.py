@@ -10,7 +10,7 @@ command would.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from datav.repo.remove import Removed, remove
 from datav.repo.repository import Repository, init
 from datav.repo.status import DatasetStatus, status
 from datav.settings import ChunkSizes, Settings, encode_settings
+from tests.support.kills import run_killed
 from tests.support.repos import ScratchRepo
 
 TINY_CHUNKS = ChunkSizes(smallest=1024, target=4096, largest=16384)
@@ -67,6 +68,14 @@ class DatavRepo(ScratchRepo):
     def states(self, *names: str) -> dict[str, str]:
         """How each dataset stands, by path."""
         return {path: str(dataset.state) for path, dataset in self.statuses(*names).items()}
+
+    def run_killed(self, action: Callable[[], object], number: int) -> bool:
+        """`kills.run_killed`; that the process is gone afterwards shows by its leases."""
+        killed = run_killed(action, number)
+        for pattern in ("worktrees/*/locks/*", "store/locks/*"):
+            for path in (self.root / ".git/datav").glob(pattern):
+                path.unlink()
+        return killed
 
     def manifest(self, name: str) -> Manifest:
         """What the manifest of a dataset in the work tree says."""

@@ -16,7 +16,6 @@ from datav.errors import (
 from datav.git.ignorefile import list_block
 from datav.repo.listing import list_entries
 from tests.support.datasets import random_bytes
-from tests.support.kills import run_killed
 
 
 def entries(repo, name):
@@ -456,7 +455,7 @@ def test_an_add_killed_anywhere_can_be_run_again(repo):
     repo.write("a", b"1")
     repo.write("d/x", random_bytes(20_000))
     for number in count():
-        killed = run_killed(lambda: repo.add("a", "d"), number)
+        killed = repo.run_killed(lambda: repo.add("a", "d"), number)
 
         assert (repo.read("a"), repo.read("d/x")) == (b"1", random_bytes(20_000))
         assert set(repo.states().values()) <= {"clean", "untracked"}

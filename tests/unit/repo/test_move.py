@@ -13,7 +13,6 @@ from datav.relpath import RelPath
 from datav.repo.datasets import Dataset
 from datav.repo.disk import look
 from datav.workspace.statcache import TICK_NS
-from tests.support.kills import run_killed
 
 
 def ignored(repo, directory=""):
@@ -26,9 +25,9 @@ def staged(repo):
 
 
 def unstaged(repo):
-    """What the index does not say; but for temporary files, which a kill leaves behind."""
+    """What the index does not say."""
     lines = repo.git("status", "--porcelain").decode().splitlines()
-    return [line for line in lines if line[1] != " " and ".datav-tmp-" not in line]
+    return [line for line in lines if line[1] != " "]
 
 
 @pytest.fixture
@@ -207,7 +206,7 @@ def test_a_move_killed_anywhere_loses_nothing_and_can_be_finished(data, source, 
     data.path("sub").mkdir()
     before = data.read(source + content)
     for number in count():
-        killed = run_killed(lambda: data.move(source, target), number)
+        killed = data.run_killed(lambda: data.move(source, target), number)
 
         found = [name for name in (source, target) if data.exists(name + content)]
         assert [data.read(name + content) for name in found] == [before]
@@ -358,7 +357,7 @@ def test_a_manifest_in_conflict_can_be_removed(data):
 @pytest.mark.parametrize("name", ["a.csv", "d"])
 def test_a_removal_killed_anywhere_can_be_finished(data, name):
     for number in count():
-        if not run_killed(lambda: data.remove(name), number):
+        if not data.run_killed(lambda: data.remove(name), number):
             break
         if name in data.states():
             data.remove(name)
