@@ -87,6 +87,6 @@ def _summary(result: Added, elapsed_s: float) -> str:
         return f"{count(len(result.datasets), 'dataset')} looked at in {seconds(elapsed_s)}"
     parts = [f"read {size(result.bytes_read)}", f"{tally.new_chunks:,} of {count(tally.chunks, 'chunk')} new"]
     if tally.deltas:
-        parts.append(f"{tally.deltas:,} as deltas")
+        parts.append(f"{tally.deltas:,} as {'a delta' if tally.deltas == 1 else 'deltas'}")
     parts.append(f"store grew by {size(max(0, tally.stored_bytes))}")
     return ", ".join(parts) + f" in {seconds(elapsed_s)}"
