@@ -30,7 +30,7 @@ from datav.storage.durable import fsync_directory, remove_file
 from datav.workspace.apply import apply_checkout
 from datav.workspace.plan import plan_checkout
 
-_HINT = "`git commit` keeps it; `--keep-data` leaves the files; `--force` throws them away"
+_HINT = "`git commit` keeps it; `--keep` leaves the files; `--force` throws them away"
 
 
 @dataclass(frozen=True, slots=True)
