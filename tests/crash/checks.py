@@ -13,20 +13,18 @@ from typing import Any
 
 from datav.errors import DatavError
 from datav.formats.entry import Content, Kind
-from datav.formats.frame import NODE, parse_frame
 from datav.formats.manifest import Manifest
 from datav.formats.words import u64_array
 from datav.ids import ID_SIZE
 from datav.repo.datasets import list_datasets, manifests_at, read_manifest
 from datav.repo.repository import Repository
 from datav.repo.status import status
-from datav.store.contents import read_contents, records_of
+from datav.repo.verify import verify
+from datav.storage.durable import TEMPORARY_PREFIX
 from datav.store.trees import read_directory, read_file_shape
 
 Contents = dict[str, str]
 """Path -> kind and digest of what lies there."""
-
-_TEMPORARY = (".datav-tmp-", "tmp-")
 
 
 def take_snapshot(root: str) -> dict[str, Any]:
@@ -51,14 +49,10 @@ def read_versions(root: str, revisions: list[str]) -> dict[str, Contents]:
         return versions
 
 
-def find_problems(
-    root: str,
-    versions: dict[str, Contents],
-    before: Contents,
-    after: Contents,
-    may_be_torn: bool,
-) -> list[str]:
-    """Return what is wrong with a repository in which a command was interrupted; nothing, if all is well.
+def inspect(
+    root: str, versions: dict[str, Contents], before: Contents, after: Contents, may_be_torn: bool
+) -> dict[str, Any]:
+    """Return what is wrong with a repository in which a command was interrupted, and all that there is.
 
     Args:
         versions: what was acknowledged: the data of each commit.
@@ -75,7 +69,8 @@ def find_problems(
             continue
         if found != wanted:
             problems.append(f"commit {revision[:8]} is not what was stored: {_differences(wanted, found)}")
-    found = dict(_walk(Path(root)))
+    snapshot = take_snapshot(root)
+    found = snapshot["files"]
     for path in sorted(found.keys() | before.keys() | after.keys()):
         here, possible = found.get(path), {before.get(path), after.get(path)}
         if here in possible or _is_temporary(path) or (here or "").startswith(Kind.EMPTY_DIRECTORY.name):
@@ -86,57 +81,40 @@ def find_problems(
         if may_be_torn and is_data and before.get(path) != after.get(path):
             continue
         problems.append(f"{path} is neither as it was nor as it will be: {here} instead of {possible}")
-    problems += _find_lies(root)
-    return problems
+    problems += _find_lies(root, snapshot["states"], found)
+    return {"problems": problems, "snapshot": snapshot, "leftovers": find_leftovers(root)}
 
 
 def find_damage(root: str) -> Iterator[str]:
-    """Say what `datav verify` would not pass: packs, indexes, and all that manifests reach."""
+    """Say what `datav verify` does not pass, and which manifest on disk names what the store has not got."""
     with Repository.open(Path(root)) as repository:
-        store = repository.store
-        packs = store.layout.pack_names()
-        indexed = {pack for entry in store.lookup.indexes for pack in entry.index.packs}
-        for pack in indexed - packs.keys():
-            yield f"an index names pack {pack.short}, which is not there (O2)"
-        for pack in packs:
-            try:
-                contents = read_contents(store.layout, pack)
-                assert contents is not None
-                data = store.layout.pack(pack).read_bytes()
-                for _, place in records_of(pack, contents):
-                    parse_frame(data[place.offset : place.offset + place.length], f"pack {pack.short}")
-            except DatavError as exc:
-                yield f"{exc} (O1)"
-                continue
-            numbers = range(len(contents)) if pack in indexed else ()
-            for number in numbers:
-                try:
-                    store.reader.read_many([contents.id(number)], nodes=bool(contents.kinds[number] & NODE))
-                except DatavError as exc:
-                    yield f"pack {pack.short}: {exc}"
-        for dataset in list_datasets(repository):
-            try:
-                manifest = read_manifest(repository, dataset)
-                if manifest is not None:
-                    read_dataset(repository, str(dataset.path), manifest)
-            except DatavError as exc:
-                yield f"the manifest of {dataset} cannot be had: {exc} (O3)"
+        verified = verify(repository)
+        for damage in verified.store.damaged:
+            yield f"damage: {damage} (O1)"
+        for name, what in verified.store.broken_indexes:
+            yield f"index {name[:8]}: {what}"
+        for pack in verified.store.lost_packs:
+            yield f"an index names pack {pack[:8]}, which is not there (O2)"
+        for content in verified.missing:
+            yield f"{content.where[0]} is incomplete: {content.first} (O3)"
+        for identity in verified.absent:
+            yield f"{identity} is named, and is not stored (O3)"
+        for file in verified.unreadable:
+            yield f"{file.where} is no manifest: {file.what} (O8)"
 
 
-def _find_lies(root: str) -> Iterator[str]:
+def _find_lies(root: str, states: dict[str, list[str]], files: Contents) -> Iterator[str]:
     """Say what is called clean and is not: of that the stat cache is to blame (O4)."""
     with Repository.open(Path(root)) as repository:
-        for found in status(repository).datasets:
-            if found.state not in ("clean", "untracked"):
-                continue
-            (dataset,) = [each for each in list_datasets(repository) if each.path == found.path]
-            manifest = read_manifest(repository, dataset)
-            assert manifest is not None
-            wanted = read_dataset(repository, str(dataset.path), manifest)
+        for dataset in list_datasets(repository):
             name = str(dataset.path)
+            manifest = read_manifest(repository, dataset)
+            if states[name][0] not in ("clean", "untracked") or manifest is None:
+                continue
+            wanted = read_dataset(repository, name, manifest)
             here = {
                 path: what
-                for path, what in _walk(Path(root))
+                for path, what in files.items()
                 if (path == name or path.startswith(f"{name}/")) and not _is_temporary(path)
             }
             if here != wanted:
@@ -144,11 +122,12 @@ def _find_lies(root: str) -> Iterator[str]:
 
 
 def find_leftovers(root: str) -> list[str]:
-    """Temporary files that nobody will ever remove."""
-    private = Path(root, ".git", "datav")
+    """Temporary files that nobody will ever remove: not those that `gc` does when they are a day old."""
     found = [path for path, _ in _walk(Path(root)) if _is_temporary(path)]
-    for path in private.rglob("*"):
-        if path.name.startswith(_TEMPORARY) and path.parent.name != "tmp":
+    private = Path(root, ".git", "datav")
+    for path in private.rglob(f"{TEMPORARY_PREFIX}*"):
+        parts = path.relative_to(private).parts
+        if not {"tmp", "locks", "stat"} & set(parts):
             found.append(str(path.relative_to(root)))
     return found
 
@@ -199,7 +178,7 @@ def _describe(kind: int, data: bytes) -> str:
 
 
 def _is_temporary(path: str) -> bool:
-    return any(part.startswith(_TEMPORARY) for part in path.split("/"))
+    return any(part.startswith(TEMPORARY_PREFIX) for part in path.split("/"))
 
 
 def _differences(wanted: Contents, found: Contents) -> str:

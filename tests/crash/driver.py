@@ -1,7 +1,7 @@
 """A process that forks one child for each command, so that thousands of crashes cost a few minutes.
 
-`Driver` starts it and asks; `python -m tests.crash.driver` is it.  It has imported all of datav and has never started a
-thread, so a fork of it is a clean process a few milliseconds later.  Lines of JSON go both ways.
+`Driver` starts it and asks; `python -m tests.crash.driver` is it.  It has imported all of datav and has never
+started a thread, so a fork of it is a clean process a few milliseconds later.  Lines of JSON go both ways.
 """
 
 import contextlib
@@ -62,7 +62,8 @@ class Driver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait(_TIMEOUT_S)
@@ -75,7 +76,7 @@ class Driver:
         fault: Fault = NO_FAULT,
         tune: dict[str, int] | None = None,
     ) -> Outcome:
-        """Call `function` ("module:name") in a fork, in the directory `root`, storage calls below which are counted.
+        """Call `function` ("module:name") in a fork, in `root`; storage calls on what lies below are counted.
 
         Args:
             tune: constants ("module:NAME") that have another value there.
@@ -87,7 +88,8 @@ class Driver:
             "fault": asdict(fault),
             "tune": tune or {},
         }
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
@@ -114,6 +116,23 @@ def run_datav(*arguments: str) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     return status
+
+
+def run_function(name: str, *arguments: Any) -> int:
+    """Call `name` ("module:function") with the repository around here, as a command does."""
+    from datav.errors import DatavError
+    from datav.repo.repository import Repository
+
+    module, _, function = name.partition(":")
+    try:
+        with Repository.open(Path.cwd()) as repository:
+            options = arguments[-1] if arguments and isinstance(arguments[-1], dict) else {}
+            words = arguments[:-1] if options else arguments
+            getattr(importlib.import_module(module), function)(repository, *words, **options)
+    except DatavError as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return exc.exit_status
+    return 0
 
 
 def _serve() -> None:
@@ -148,7 +167,7 @@ def _answer(question: dict[str, Any], scratch: Path) -> dict[str, Any]:
     if child == 0:
         _run_child(question, scratch, counter)
     status = _wait(child)
-    # Power that goes takes git along; and a command that was killed must not have one at work behind its back.
+    # Power that goes takes git along, and a command that was killed must not have one at work behind us.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
     result = (scratch / "result").read_text()

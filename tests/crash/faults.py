@@ -1,8 +1,8 @@
 """Faults at the N-th storage call of this process.
 
-`install` wraps the functions of `os` that change files.  Calls on paths below one root are counted, over all threads
-and one at a time; at call number `at` the fault happens.  It is for a process that was forked to run one command and
-then ends (tests/crash/driver.py).  Linux only: it looks into /proc.
+`Injector.install` wraps the functions of `os` that change files.  Calls on paths below one root are counted,
+over all threads and one at a time; at call number `at` the fault happens.  It is for a process that was forked
+to run one command and then ends (tests/crash/driver.py).  Linux only: it looks into /proc.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ KILLS = ("kill", "kill-after", "torn")
 """Before the call, after it, and half-way through a write."""
 
 CUTS = ("power", "power-names", "power-data", "power-mixed")
-"""The power goes before the call: all that was not synced is lost; only names; only data; some of both, by chance."""
+"""The power goes before the call: lost is all that was not synced; only names; only data; some of both."""
 
 MODES = (*ONCE, *FROM_THEN_ON, "short", *KILLS, *CUTS)
 
@@ -48,7 +48,7 @@ class Fault:
     mode: str = "none"
     at: int = 0
     keep: str | None = None
-    """For a kill: keep what was not durable yet in this file, so that a later run can lose it with its own."""
+    """For a kill: note in this file what was not durable, so that a later run can lose it with its own."""
     inherit: str | None = None
     """Begin with what an earlier run kept there."""
 
@@ -100,8 +100,8 @@ class Injector:
         self._wrap("symlink", lambda _, path, *__, dir_fd=None, **___: _absolute(path, dir_fd))
         for name in ("rename", "replace", "link"):
             self._wrap(name, lambda _, path, *__, dst_dir_fd=None, **___: _absolute(path, dst_dir_fd))
-        for name in ("copy_file_range", "sendfile"):
-            self._wrap(name, lambda a, b, *_, **__: _path_of(a if name == "sendfile" else b))
+        self._wrap("copy_file_range", lambda _, target, *__, **___: _path_of(target))
+        self._wrap("sendfile", lambda target, *_, **__: _path_of(target))
 
     def end(self) -> None:
         """The command has ended: where the fault is to come after its last call, it comes now."""
@@ -130,20 +130,23 @@ class Injector:
         _REAL_WRITE(self._log, f"{number} {name} {path[len(self._inside) :]}\n".encode())
         if number == fault.at or (fault.at and number > fault.at and fault.mode in FROM_THEN_ON):
             args = self._strike(name, real, args, kwargs)
-        if self._journal is None:
-            result = real(*args, **kwargs)
-        else:
+        try:
+            if self._journal is None:
+                return real(*args, **kwargs)
             with self._journal.recording(name, path, args, kwargs) as note:
                 result = real(*args, **kwargs)
                 note(result)
-        if number == fault.at and fault.mode == "kill-after":
-            self._die()
-        return result
+                return result
+        finally:
+            if number == fault.at and fault.mode == "kill-after":
+                self._die()
 
     def _strike(self, name: str, real: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Let the fault happen; return the arguments of the call if it is to go on."""
         mode = self._fault.mode
         self._counter.report()
+        if mode == "kill-after":
+            return args
         if mode in ONCE:
             raise OSError(ONCE[mode], os.strerror(ONCE[mode]))
         if mode == "full" and name in _NEED_ROOM:
@@ -153,7 +156,9 @@ class Injector:
         if mode in ("short", "torn") and name in _WRITES:
             args = _half(name, args)
         if mode == "torn" and name in _WRITES:
-            real(*args, **kwargs)
+            # Past the page cache only whole blocks can be written; then this kill is one before the call.
+            with contextlib.suppress(OSError):
+                real(*args, **kwargs)
         if mode in ("kill", "torn"):
             self._die()
         if mode in CUTS:
@@ -203,9 +208,7 @@ def _path_argument(path: Any, *_: Any, dir_fd: int | None = None, **__: Any) -> 
     return _path_of(path) if isinstance(path, int) else _absolute(path, dir_fd)
 
 
-def _path_if_creating(
-    path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None
-) -> str | None:
+def _path_if_creating(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> str | None:
     return _absolute(path, dir_fd) if flags & _CREATING else None
 
 

@@ -2,9 +2,9 @@
 
 The model is that of POSIX, not of one file system:
 
-- the bytes of a file are durable when it is synced, its length too; room that was only reserved reads as zeros;
-- a name (of a new file or directory, of a link, after a rename or without a deleted one) is durable when the directory
-  that holds it is synced; a rename, when the directory that it leads to is;
+- the bytes of a file are durable when it is synced, and so is its length; what was reserved reads as zeros;
+- a name that is new, or gone, is durable when the directory that holds it is synced; a rename, when the one
+  that it leads to is;
 - `lose` undoes what is not durable, the newest first, or only part of it: names and data become durable
   independently of each other, names in one directory in their order.
 """
@@ -128,7 +128,7 @@ class Journal:
             else:
                 undone.append(name)
         for name in reversed(undone):
-            # With part of the names kept, what one change needs another may have taken: then there is no such state.
+            # With part of the names kept, one change may lack what another took: there is no such state.
             with contextlib.suppress(OSError):
                 _undo(name)
 

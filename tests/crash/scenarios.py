@@ -1,12 +1,13 @@
 """The commands that are interrupted, and what each finds before it begins.
 
-Everything is small and chunks are tiny, so that a command makes some hundred storage calls and still does all that it
-does with much: packs of several writes, trees with inner nodes, deltas, several packs and indexes.
+Everything is small and chunks are tiny, so that a command makes some hundred storage calls and still does all
+that it does with much: packs of several writes, trees with inner nodes, deltas, several packs and indexes.
 """
 
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from datav.repo.repository import init
 from datav.settings import ChunkSizes, Settings, encode_settings
@@ -28,12 +29,13 @@ class Scenario:
     """One command."""
 
     name: str
-    command: tuple[str, ...]
+    command: tuple[Any, ...]
+    """A command line; or the name of a function and its arguments, the repository left out."""
     prepare: Callable[[DatavRepo], None]
     """Fills an empty git repository; all commits that it makes are acknowledged."""
     tune: dict[str, int] = field(default_factory=dict)
     syncs: bool = True
-    """What it did is durable when it has said so.  A checkout only copies out what the store has: it is not."""
+    """What it did is durable when it says so.  A checkout is not: it copies out what the store has."""
     knows_files: bool = False
     """It begins with a stat cache that knows what lies on disk."""
 
@@ -123,17 +125,28 @@ def _deleted_on_disk(repo: DatavRepo) -> None:
 
 
 def _branch_deleted(repo: DatavRepo) -> None:
+    """One pack holds what only a branch had that is gone, one also what the rest needs, others stay."""
     _first_committed(repo)
     repo.git("checkout", "-q", "-b", "side")
     repo.write("table.csv", _table(700, 9000))
+    repo.add("table.csv")
+    repo.write("set/shared.bin", random_bytes(9_000, 21))
     repo.write("set/a.bin", random_bytes(15_000, 20) + random_bytes(20_000, 1)[15_000:])
-    repo.add("table.csv", "set")
+    repo.add("set")
     repo.commit("on the side")
     repo.checkout("main")
     write_second(repo)
+    repo.write("set/shared.bin", random_bytes(9_000, 21))
     repo.add("table.csv", "set")
     repo.commit("second")
     repo.git("branch", "-q", "-D", "side")
+    repo.git("reflog", "expire", "--expire=now", "--all")
+
+
+def _modified(repo: DatavRepo) -> None:
+    """What was added and then changed on disk exists nowhere else, and stays so."""
+    _first_committed(repo)
+    repo.write("set/a.bin", random_bytes(20_000, 30))
 
 
 def _nothing(repo: DatavRepo) -> None:
@@ -148,4 +161,8 @@ SCENARIOS = (
     Scenario("checkout-old", ("checkout", "first"), _second_committed, syncs=False),
     Scenario("checkout-new", ("checkout", "main"), _back_at_first, syncs=False, knows_files=True),
     Scenario("restore", ("restore", "table.csv", "set"), _deleted_on_disk, syncs=False, knows_files=True),
+    Scenario("gc", ("datav.repo.collect:collect", {"apply": True}), _branch_deleted, SMALL_PACKS),
+    Scenario("mv-file", ("datav.repo.move:move", "table.csv", "renamed.csv"), _first_committed),
+    Scenario("mv-directory", ("datav.repo.move:move", "set", "place"), _modified, knows_files=True),
+    Scenario("rm", ("datav.repo.remove:remove", ["table.csv", "set"]), _first_committed, syncs=False),
 )

@@ -3,8 +3,8 @@
     python -m tests.crash.sweep --all               every call of every scenario in every mode
     python -m tests.crash.sweep add-first --modes kill,power --at 17
 
-After each interruption: `find_problems` finds none, the same command runs to its end, everything is as if nothing had
-happened, and nothing temporary is left for ever.
+After each interruption: `inspect` finds no problem, the same command runs to its end, everything is as if
+nothing had happened, and nothing temporary is left for ever.
 """
 
 import argparse
@@ -21,8 +21,9 @@ from typing import Any
 
 import pytest
 
+from datav.storage.durable import TEMPORARY_PREFIX
 from tests.crash.driver import Driver, Outcome
-from tests.crash.faults import CUTS, KILLS, MODES, ONCE, Fault
+from tests.crash.faults import CUTS, KILLS, MODES, Fault
 from tests.crash.scenarios import SCENARIOS, Scenario
 from tests.support.datasets import DatavRepo
 from tests.support.repos import isolate_git
@@ -43,7 +44,7 @@ class Prepared:
     scenario: Scenario
     template: Path
     versions: dict[str, Any]
-    before: dict[str, Any]
+    before: dict[str, str]
     after: dict[str, Any]
     calls: tuple[str, ...]
 
@@ -57,11 +58,12 @@ def prepare(scenario: Scenario, directory: Path, driver: Driver) -> Prepared:
     versions = _ask(driver, "read_versions", repo.root, str(repo.root), revisions) if is_set_up else {}
     box = _copy(repo.root, directory / "undisturbed")
     before = _ask(driver, "take_snapshot", box, str(box)) if is_set_up else {"files": {}}
-    done = driver.datav(*scenario.command, root=box, tune=scenario.tune)
+    done = _call(driver, scenario, box, Fault())
     assert done.status == 0, f"{scenario.name} fails undisturbed: {done.output}"
     after = _ask(driver, "take_snapshot", box, str(box))
-    prepared = Prepared(scenario, repo.root, versions, before, after, done.calls)
-    assert _find_problems(driver, prepared, box, may_be_torn=False) == []
+    prepared = Prepared(scenario, repo.root, versions, before["files"], after, done.calls)
+    problems, _, _ = _inspect(driver, prepared, box)
+    assert problems == []
     shutil.rmtree(box.parent)
     return prepared
 
@@ -81,15 +83,14 @@ def interrupt(prepared: Prepared, driver: Driver, directory: Path, mode: str, at
         return _kill_then_cut(prepared, driver, box, at)
     first = _run(prepared, driver, box, Fault(mode, at))
     at_end = mode in CUTS and at == len(first.calls) + 1
-    if not first.happened or (at_end and "error" in first.output):
+    if not first.happened:
         return None
-    problems = _check_outcome(first, mode)
-    may_be_torn = mode in CUTS and not prepared.scenario.syncs
-    problems += _find_problems(driver, prepared, box, may_be_torn=may_be_torn)
-    if (at_end and prepared.scenario.syncs) or (mode not in CUTS and first.status == 0):
-        problems += [f"done, and yet: {what}" for what in _compare(prepared, _snapshot(driver, box))]
-    problems += _run_again(prepared, driver, box, may_be_torn=may_be_torn)
-    return problems
+    syncs = prepared.scenario.syncs
+    problems, differences, _ = _inspect(driver, prepared, box, may_be_torn=mode in CUTS and not syncs)
+    problems += _check_outcome(first, mode)
+    if (at_end and syncs) or (mode not in CUTS and first.status == 0):
+        problems += [f"done, and yet: {what}" for what in differences]
+    return problems + _run_again(prepared, driver, box, was_done=not differences)
 
 
 def _kill_then_cut(prepared: Prepared, driver: Driver, box: Path, at: int) -> list[str] | None:
@@ -97,32 +98,37 @@ def _kill_then_cut(prepared: Prepared, driver: Driver, box: Path, at: int) -> li
     first = _run(prepared, driver, box, Fault("kill", at, keep=kept))
     if not first.happened:
         return None
-    if _compare(prepared, _snapshot(driver, box)) == []:
+    _, differences, _ = _inspect(driver, prepared, box)
+    if not differences:
         return []  # It was done already, and some commands cannot be given twice.
     again = _run(prepared, driver, box, Fault("power", 10**9, inherit=kept))
     problems = [] if again.happened else [f"the second run did not end: {again.output}"]
-    problems += _find_problems(driver, prepared, box, may_be_torn=not prepared.scenario.syncs)
-    if prepared.scenario.syncs:
-        problems += [f"done at last, and yet: {what}" for what in _compare(prepared, _snapshot(driver, box))]
-    return problems
+    syncs = prepared.scenario.syncs
+    found, differences, _ = _inspect(driver, prepared, box, may_be_torn=not syncs)
+    return problems + found + [f"done at last, and yet: {what}" for what in differences if syncs]
+
+
+def _call(driver: Driver, scenario: Scenario, box: Path, fault: Fault) -> Outcome:
+    name, *_ = scenario.command
+    function = "tests.crash.driver:" + ("run_function" if ":" in name else "run_datav")
+    return driver.call(function, *scenario.command, root=box, fault=fault, tune=scenario.tune)
 
 
 def _run(prepared: Prepared, driver: Driver, box: Path, fault: Fault | None = None) -> Outcome:
-    scenario = prepared.scenario
-    return driver.datav(*scenario.command, root=box, fault=fault or Fault(), tune=scenario.tune)
+    return _call(driver, prepared.scenario, box, fault or Fault())
 
 
-def _run_again(prepared: Prepared, driver: Driver, box: Path, *, may_be_torn: bool) -> list[str]:
+def _run_again(prepared: Prepared, driver: Driver, box: Path, *, was_done: bool) -> list[str]:
     """Run the command once more, undisturbed, and say how what it leaves is not what it should be."""
     problems = []
-    was_done = _compare(prepared, _snapshot(driver, box)) == []
     again = _run(prepared, driver, box)
     if again.status != 0 and not was_done:
         problems.append(f"it cannot be run again: {again.output.strip()}")
-    problems += _find_problems(driver, prepared, box, may_be_torn=False)
-    problems += _compare(prepared, _snapshot(driver, box))
-    problems += [f"{path} is left" for path in _ask(driver, "find_leftovers", box, str(box))]
-    return problems
+    found, differences, leftovers = _inspect(driver, prepared, box)
+    if leftovers:
+        driver.datav("checkout", root=box)
+        leftovers = list(_ask(driver, "find_leftovers", box, str(box)))
+    return problems + found + differences + [f"{path} is left" for path in leftovers]
 
 
 def _check_outcome(outcome: Outcome, mode: str) -> list[str]:
@@ -135,17 +141,15 @@ def _check_outcome(outcome: Outcome, mode: str) -> list[str]:
     return []
 
 
-def _find_problems(driver: Driver, prepared: Prepared, box: Path, *, may_be_torn: bool) -> list[str]:
+def _inspect(
+    driver: Driver, prepared: Prepared, box: Path, *, may_be_torn: bool = False
+) -> tuple[list[str], list[str], list[str]]:
+    """Return what is wrong, what is different from an undisturbed run, and what temporary files are left."""
     if not (box / "datav.toml").exists() or not (box / ".git/datav/store/format").exists():
-        return []
-    before, after = prepared.before["files"], prepared.after["files"]
-    return list(_ask(driver, "find_problems", box, str(box), prepared.versions, before, after, may_be_torn))
-
-
-def _snapshot(driver: Driver, box: Path) -> dict[str, Any]:
-    if not (box / "datav.toml").exists():
-        return {}
-    return dict(_ask(driver, "take_snapshot", box, str(box)))
+        return [], ["it is not set up"], []
+    before, after = prepared.before, prepared.after
+    found = _ask(driver, "inspect", box, str(box), prepared.versions, before, after["files"], may_be_torn)
+    return found["problems"], _compare(prepared, found["snapshot"]), found["leftovers"]
 
 
 def _compare(prepared: Prepared, found: dict[str, Any]) -> list[str]:
@@ -154,8 +158,10 @@ def _compare(prepared: Prepared, found: dict[str, Any]) -> list[str]:
     for part, wanted in prepared.after.items():
         here = found.get(part)
         if isinstance(wanted, dict) and isinstance(here, dict):
-            here = {path: what for path, what in here.items() if "tmp-" not in path}
-            differing = [key for key in sorted(wanted.keys() | here.keys()) if wanted.get(key) != here.get(key)]
+            here = {path: what for path, what in here.items() if TEMPORARY_PREFIX not in path}
+            differing = [
+                key for key in sorted(wanted.keys() | here.keys()) if wanted.get(key) != here.get(key)
+            ]
             problems += [f"{part}: {key} is {here.get(key)}, not {wanted.get(key)}" for key in differing]
         elif here != wanted:
             problems.append(f"{part} is {here!r}, not {wanted!r}")
@@ -165,7 +171,7 @@ def _compare(prepared: Prepared, found: dict[str, Any]) -> list[str]:
 def _ask(driver: Driver, function: str, root: Path, *arguments: Any) -> Any:
     outcome = driver.call(f"tests.crash.checks:{function}", *arguments, root=root)
     if outcome.result is None:
-        return [f"{function} ended with {outcome.status}: {outcome.output.strip()}"]
+        raise AssertionError(f"{function} ended with {outcome.status}: {outcome.output.strip()}")
     return outcome.result
 
 
@@ -209,6 +215,8 @@ def sweep(
             mine = drivers.get()
             try:
                 return interrupt(prepared, mine, Path(scratch, f"box-{id(mine)}"), mode, number)
+            except AssertionError as exc:
+                return [str(exc)]
             finally:
                 drivers.put(mine)
 
