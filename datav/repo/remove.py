@@ -85,15 +85,13 @@ def remove(
     if not dry_run:
         remove_all_leftovers(repository, datasets, [plan.disk for plan in plans])
     removed: list[RemovedDataset] = []
-    begun: list[Dataset] = []
-    try:
-        for plan in plans:
-            if not dry_run:
-                begun.append(plan.dataset)
-                _remove_one(repository, plan, force=force)
-            removed.append(_describe(repository, plan, keep_data=keep_data, dry_run=dry_run))
-    finally:
-        staged = stage_known(repository, begun)
+    for plan in plans:
+        if not dry_run:
+            _remove_one(repository, plan, force=force)
+        removed.append(_describe(repository, plan, keep_data=keep_data, dry_run=dry_run))
+    # Only when all are gone: what git was told of is no dataset any more, and the command could not be
+    # given again to finish the rest.
+    staged = () if dry_run else stage_known(repository, datasets)
     return Removed(tuple(removed), staged, dry_run)
 
 

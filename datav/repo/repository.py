@@ -202,5 +202,8 @@ def init(here: Path, *, store: Path | None = None) -> Initialized:
     written = not settings.exists()
     if written:
         write_atomic(settings, encode_settings(Settings()).encode())
-        git.stage([RelPath(FILE_NAME.encode())])
+    name = RelPath(FILE_NAME.encode())
+    # It may be there from an `init` that was killed before it came to this.
+    if not git.find_tracked([name]):
+        git.stage([name])
     return Initialized(git.root, place, written)
