@@ -48,7 +48,7 @@ def run() -> None:
 
 def main(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
-    if arguments == ["--version"]:
+    if "--version" in arguments and {"--version", *_FLAGS}.issuperset(arguments):
         # Asked by scripts and prompts: not worth building all commands for.
         print(version_line())
         return 0

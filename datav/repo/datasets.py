@@ -154,12 +154,20 @@ def _targets_of(path: RelPath | None, known: dict[RelPath, Dataset], shown: str)
 
 def _expand(repository: Repository, name: str) -> list[RelPath | None]:
     """The paths that a name typed by the user stands for; a pattern that the shell left alone is expanded."""
-    if glob.has_magic(name) and not os.path.lexists(repository.here / name):
-        found = sorted(glob.glob(name, root_dir=repository.here, recursive=True))
-        if not found:
-            raise UnknownDatasetError(f"nothing matches {name}")
+    place = repository.here / name
+    if not glob.has_magic(name) or os.path.lexists(place) or _has_manifest(place):
+        return [repository.relative(name)]
+    found = sorted(glob.glob(name, root_dir=repository.here, recursive=True))
+    if found:
         return [repository.relative(text) for text in found]
-    return [repository.relative(name)]
+    if any(map(_has_manifest, place.parents)):
+        # It may well be the name of a file in a dataset that is not on disk.
+        return [repository.relative(name)]
+    raise UnknownDatasetError(f"nothing matches {name}")
+
+
+def _has_manifest(place: Path) -> bool:
+    return os.path.lexists(f"{place}{os.fsdecode(MANIFEST_SUFFIX)}")
 
 
 def expand_paths(repository: Repository, names: Sequence[str]) -> list[RelPath | None]:
