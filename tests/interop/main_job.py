@@ -45,6 +45,9 @@ MERGES = ("base.csv", "theirs.csv", "ours.csv")
 
 CAT_SAMPLE = 12
 DVC_CHECKOUTS = 12
+AFTER_GC = 10
+# Two hundred small packs have two hundred headers, footers and places in indexes: less than this share.
+GC_KEEPS = 0.98
 
 _ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -245,6 +248,9 @@ def do_datav(root: Path, steps: Sequence[Step], seed: int, outcome: Outcome) -> 
     check_cat(root, commits, seed, outcome)
     check_gc(root, outcome)
     outcome.store_bytes = size_of(root / ".git" / "datav" / "store")
+    for commit in shuffled(commits, seed + 2)[:AFTER_GC]:
+        datav(root, "checkout", "-q", commit.rev)
+        compare(root, commit, list(commits[-1].state), outcome)
 
 
 def check_out_all(
@@ -286,18 +292,16 @@ def check_cat(root: Path, commits: Sequence[Commit], seed: int, outcome: Outcome
 
 
 def check_gc(root: Path, outcome: Outcome) -> None:
-    """Everything is committed, so there is nothing to free; and doing it changes nothing."""
+    """Everything is committed, so only the room between is freed: many small packs become a few."""
     before = size_of(root / ".git" / "datav" / "store")
-    said = json.loads(datav(root, "gc", "--json"))
     began = time.perf_counter()
     done = json.loads(datav(root, "gc", "--apply", "--json"))
     taken = time.perf_counter() - began
     after = size_of(root / ".git" / "datav" / "store")
-    outcome.say(
-        f"datav    gc --apply          {taken:8.1f} s  freed {done['bytes_freed']} bytes, {before} to {after}"
-    )
-    if said["bytes_freed"] or done["bytes_freed"] > 0:
-        outcome.mismatches.append(f"gc frees {said['bytes_freed']}, freed {done['bytes_freed']} bytes")
+    packs = f"{done['packs_deleted']} packs deleted, {done['packs_rewritten']} rewritten"
+    outcome.say(f"datav    gc --apply          {taken:8.1f} s  {before} to {after} bytes, {packs}")
+    if done["packs_deleted"] or after < before * GC_KEEPS:
+        outcome.mismatches.append(f"gc: {packs}; the store went from {before} to {after} bytes")
     if not json.loads(datav(root, "verify", "--json"))["ok"]:
         outcome.mismatches.append("verify finds something after gc")
 
