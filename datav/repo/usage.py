@@ -235,7 +235,7 @@ def _dataset_usage(part: _Parts, lengths: dict[bytes, int], shared: set[bytes]) 
 def measure_store(repository: Repository) -> StoreUsage:
     """Return what the local store takes on disk."""
     layout = repository.store.layout
-    packs = layout.pack_names()
+    packs = layout.pack_sizes()
     indexes = _file_sizes(layout.index)
     temporary = _file_sizes(layout.temporary)
     return StoreUsage(

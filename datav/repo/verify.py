@@ -112,7 +112,7 @@ def _find_absent(layout: Layout, lookup: Lookup, contents: Iterable[Content]) ->
 
 def _ids_without_index(layout: Layout, lookup: Lookup) -> Iterable[bytes]:
     """Yield the ids in packs that no index covers: known once, or being written."""
-    for pack in sorted(layout.pack_names().keys() - lookup.packs()):
+    for pack in sorted(layout.list_packs() - lookup.packs()):
         try:
             contents = read_contents(layout, pack)
         except FormatError:

@@ -13,6 +13,7 @@ import contextlib
 import errno
 import mmap
 import os
+import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -95,9 +96,10 @@ def _is_cached(fd: int, size: int) -> bool:
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
     byte = bytearray(1)
     found = 0
-    for number in range(_SAMPLES):
+    for _ in range(_SAMPLES):
         try:
-            found += os.preadv(fd, [byte], size * number // _SAMPLES, _RWF_NOWAIT)
+            # Somewhere else each time: what one sample reads, the next one finds.
+            found += os.preadv(fd, [byte], secrets.randbelow(max(1, size)), _RWF_NOWAIT)
         except OSError:  # EAGAIN: not there.  Anything else shows when it is read.
             continue
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
@@ -109,7 +111,7 @@ def read_at(cached: int, uncached: int | None, buffer: memoryview, offset: int) 
 
     Args:
         cached: a descriptor of the file.
-        uncached: another one, from open_uncached.  Used for whole blocks if `buffer` and `offset` are aligned.
+        uncached: another one, from open_uncached, for whole blocks if `buffer` and `offset` are aligned.
     """
     done = 0
     if uncached is not None and offset % ALIGNMENT == 0:

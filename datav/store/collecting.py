@@ -94,7 +94,7 @@ class StoreView:
         """Look again, and make the positions anew."""
         self.lookup.adopt([])
         self.lookup.refresh()
-        self.sizes = self.layout.pack_names()
+        self.sizes = self.layout.pack_sizes()
         self.indexed = self.lookup.packs() & self.sizes.keys()
         self.unreadable = {}
         adopted: dict[PackId, PackContents] = {}

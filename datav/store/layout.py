@@ -1,6 +1,7 @@
 """Where things lie in a store's directory, and how one begins (docs/formats/store.md)."""
 
 import contextlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,16 +43,19 @@ class Layout:
     def pack(self, pack: PackId) -> Path:
         return self.packs / f"{pack.hex()}.pack"
 
-    def pack_names(self) -> dict[PackId, int]:
-        """Every pack in the store and its size in bytes.
-        Files that are not named like packs are not ours."""
-        result = {}
+    def list_packs(self) -> set[PackId]:
+        """Every pack in the store.  Files that are not named like packs are not ours."""
         with translating("list", self.packs):
-            for path in self.packs.iterdir():
-                name = path.name.removesuffix(".pack")
-                if name != path.name and _PACK_NAME.fullmatch(name):
-                    with contextlib.suppress(FileNotFoundError):
-                        result[PackId(bytes.fromhex(name))] = path.stat().st_size
+            names = os.listdir(self.packs)
+        bare = (name.removesuffix(".pack") for name in names if name.endswith(".pack"))
+        return {PackId(bytes.fromhex(name)) for name in bare if _PACK_NAME.fullmatch(name)}
+
+    def pack_sizes(self) -> dict[PackId, int]:
+        """Every pack in the store and its size in bytes."""
+        result = {}
+        for pack in self.list_packs():
+            with translating("look at", self.packs), contextlib.suppress(FileNotFoundError):
+                result[pack] = self.pack(pack).stat().st_size
         return result
 
 

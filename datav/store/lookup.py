@@ -72,7 +72,7 @@ class Lookup:
             names = sorted(path for path in self._layout.index.iterdir() if path.suffix == ".idx")
         except OSError as exc:
             raise StorageError(f"cannot list {self._layout.index}: {exc.strerror}") from exc
-        packs = self._layout.pack_names().keys() if names else set()
+        packs = self._layout.list_packs() if names else set()
         known = {entry.path: entry for entry in self._open}
         found = []
         self.broken = {}
@@ -99,6 +99,11 @@ class Lookup:
         adopted = [OpenIndex(Path(index.where), index, frozenset()) for index in indexes]
         self._open = (*self._open[: len(self._open) - len(self._adopted)], *adopted)
         self._adopted = adopted
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether an index names a pack that is not there."""
+        return any(entry.lost for entry in self._open)
 
     def contains(self, ids: Buffer) -> bytearray:
         """Return one byte for each of the ids packed in `ids`: 1 when it is stored, in a pack that exists."""

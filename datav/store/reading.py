@@ -32,6 +32,7 @@ MAX_GAP = 128 * 1024
 MAX_RUN = 4 * 2**20
 MAX_FRAME = HEADER_SIZE + MAX_NODE + PAYLOAD_SLACK
 CACHED_BASES = 24 * 2**20
+BASES_AT_ONCE = 64
 # Two by the rules (F2); more where a lost base was stored again as a delta.  Bounds what a hostile store
 # costs.
 MAX_DELTA_DEPTH = 8
@@ -110,10 +111,18 @@ class Reader:
 
         Raises as read_many does.
         """
-        bases = self._contents_of_bases(frames, nodes=nodes)
-        for identity, frame in zip(ids, frames, strict=True):
-            prefix = b"".join([bases[base] for base in frame.bases])
-            yield self._decode(identity, frame, prefix, nodes=nodes)
+        first = 0
+        while first < len(frames):
+            # So many at a time that their bases fit into memory, whatever a store claims.
+            end, wanted = first, set[bytes]()
+            while end < len(frames) and len(wanted) <= BASES_AT_ONCE:
+                wanted.update(frames[end].bases)
+                end += 1
+            bases = self._contents_of_bases(frames[first:end], nodes=nodes)
+            for identity, frame in zip(ids[first:end], frames[first:end], strict=True):
+                prefix = b"".join([bases[base] for base in frame.bases])
+                yield self._decode(identity, frame, prefix, nodes=nodes)
+            first = end
 
     def read_roots(self, ids: Sequence[bytes], *, nodes: bool) -> dict[bytes, list[tuple[bytes, Buffer]]]:
         """Return for each of `ids` what a delta against it needs: (id, content) of itself or, of a delta,
@@ -261,7 +270,7 @@ class Reader:
         if actual != identity:
             raise IntegrityError(
                 f"{'tree node' if nodes else 'chunk'} {typed.short} is damaged: it hashes to {actual.short}",
-                hint="run `datav verify` to see all damage; adding the same data again heals it",
+                hint="run `datav verify` to see all damage",
             )
         return content
 

@@ -98,7 +98,7 @@ def verify_store(
     Cost: reads all packs once; bases of deltas once more where they lie in other packs.
     """
     lookup = Lookup(layout, checked=True)
-    sizes = layout.pack_names()
+    sizes = layout.pack_sizes()
     positions = Positions(lookup.indexes)
     covered = lookup.packs()
     packs = sorted(sizes.keys() & covered)
@@ -111,7 +111,7 @@ def verify_store(
     if any(report.is_gone for report in reports):
         # A collector has replaced it; if not, it counts as lost.
         lookup.refresh()
-    lost = lookup.packs() - layout.pack_names().keys()
+    lost = lookup.packs() - layout.list_packs()
     return VerifiedStore(
         chunks=sum(report.chunks for report in reports),
         nodes=sum(report.nodes for report in reports),

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from blake3 import blake3
@@ -139,7 +140,7 @@ class StoreWriter:
             StorageError: the store cannot be written.
         """
         ids = hash_pieces(data, ends)
-        known = self._lookup.contains(ids)
+        known = self._stored(ids, nodes=False)
         bases = choose(ids, known) if choose is not None and not all(known) else None
         fresh = self._claim(ids, known)
         with self._lock:
@@ -164,7 +165,7 @@ class StoreWriter:
         """
         ids = [blake3(node, derive_key_context=NODE_CONTEXT).digest() for node in nodes]
         packed = b"".join(ids)
-        fresh = self._claim(packed, self._lookup.contains(packed))
+        fresh = self._claim(packed, self._stored(packed, nodes=True))
         if fresh:
             candidates = [list(old[:MAX_BASES]) for old in bases]
             held = self._read_bases(candidates, fresh, nodes=True)
@@ -224,6 +225,17 @@ class StoreWriter:
                 future.result()
             with contextlib.suppress(OSError):
                 sealed.temporary.unlink(missing_ok=True)
+
+    def _stored(self, ids: bytes, *, nodes: bool) -> bytearray:
+        """Whether each of `ids` is stored and can be read; a delta whose base went with a lost pack cannot."""
+        found = self._lookup.contains(ids)
+        if not self._lookup.has_lost or not any(found):
+            return found
+        numbers = [number for number, is_found in enumerate(found) if is_found]
+        wanted = [ids[ID_SIZE * number : ID_SIZE * (number + 1)] for number in numbers]
+        for number, frame in zip(numbers, self._reader.read_frames(wanted, nodes=nodes), strict=True):
+            found[number] = all(self._lookup.contains(b"".join(frame.bases)))
+        return found
 
     def _claim(self, ids: bytes, known: Sequence[int]) -> list[int]:
         """Return the numbers of those that are new and that no other call has taken to write."""
@@ -318,10 +330,10 @@ def _encode(
     node: int,
 ) -> NewFrame:
     """Choose the smallest frame for `content` that is quick to find (F4)."""
-    roots = dict(root for prefix in prefixes for root in prefix)
+    roots = dict(islice(dict(root for prefix in prefixes for root in prefix).items(), MAX_BASES))
     delta = None
     limit = MAX_NODE_BASES if node else MAX_CHUNK_BASES
-    fits = 0 < len(roots) <= MAX_BASES and sum(map(len, roots.values())) <= limit
+    fits = bool(roots) and sum(map(len, roots.values())) <= limit
     if fits and (luck is None or luck.worth_trying()):
         delta = codec.encode_delta(roots, content)
         if len(delta) <= SMALL_DELTA and 32 * len(delta) <= len(content):

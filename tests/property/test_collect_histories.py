@@ -59,7 +59,10 @@ class History:
         self.known[tree.manifest("d").content.id] = files
 
     def do_commit(self, tree: DatavRepo) -> None:
-        tree.commit("change", add=self.rng.random() < 0.7)
+        if self.rng.random() < 0.7:
+            # Not the data itself: after a stash no .gitignore may keep it out.
+            tree.git("add", "-A", "--", ":(glob)*.datav", ":(glob).gitignore", check=False)
+        tree.commit("change", add=False)
 
     def do_amend(self, tree: DatavRepo) -> None:
         tree.git("commit", "-q", "--amend", "--allow-empty", "-m", "amended")

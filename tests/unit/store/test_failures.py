@@ -117,7 +117,7 @@ def test_an_exception_in_the_command_leaves_nothing(store):
         command()
 
     assert leftovers(store) == []
-    assert len(Store(store.layout.root).layout.pack_names()) == 1
+    assert len(Store(store.layout.root).layout.pack_sizes()) == 1
 
 
 def test_a_file_that_changes_while_it_is_read_leaves_nothing_running(store, monkeypatch):

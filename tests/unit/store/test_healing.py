@@ -47,3 +47,16 @@ def test_the_same_file_stored_again_heals_a_lost_pack(tmp_path):
 
         assert read_back(store, old) == OLD
         assert read_back(store, new) == NEW
+
+
+def test_a_delta_whose_base_is_lost_does_not_count_as_stored(tmp_path):
+    store = new_store(tmp_path / "s")
+    old = ingest_large(store, Bytes(OLD)).content
+    (first,) = pack_paths(store)
+    ingest_large(store, Bytes(NEW), old=old)
+    first.unlink()
+    store = Store(store.layout.root)
+
+    new = ingest_large(store, Bytes(NEW)).content
+
+    assert read_back(store, new) == NEW

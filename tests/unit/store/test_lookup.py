@@ -89,7 +89,7 @@ def test_a_file_that_is_not_ours_among_the_packs_is_no_error(store, name):
     store = Store(store.layout.root)
 
     assert read_all(store, ids) == PIECES
-    assert store.layout.pack_names().keys() == store.lookup.packs()
+    assert store.layout.list_packs() == store.lookup.packs()
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"DATAVIX\n" + bytes(56), b"DATAVIX\n\1" + b"\xff" * 55])
