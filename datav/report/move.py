@@ -47,5 +47,7 @@ def remove_text(result: Removed, style: Style) -> str:
 
 
 def _details(item: RemovedDataset) -> str:
+    if item.kept and not item.files:
+        return "files are still on disk"
     text = f"{count(item.files, 'file')}, {size(item.bytes)}"
     return f"{text}; files are still on disk" if item.kept else text
