@@ -261,17 +261,24 @@ class StreamWriter:
         """Append `parts`; they are not needed any more when this returns."""
         if self._staging is None:
             self._staging = allocate(STAGING_SIZE)
+        staging, filled = self._staging, self._filled
         for part in parts:
-            at, size = 0, len(part)
-            while at < size:
-                count = min(size - at, STAGING_SIZE - self._filled)
-                self._staging[self._filled : self._filled + count] = (
-                    part if count == size else memoryview(part)[at : at + count]
-                )
-                self._filled += count
-                at += count
-                if self._filled == STAGING_SIZE:
-                    self._flush()
+            end = filled + len(part)
+            if end < STAGING_SIZE:
+                staging[filled:end] = part
+                filled = end
+                continue
+            rest = memoryview(part)
+            while len(rest) >= STAGING_SIZE - filled:
+                head = rest[: STAGING_SIZE - filled]
+                staging[filled:] = head
+                rest = rest[len(head) :]
+                self._filled = STAGING_SIZE
+                self._flush()
+                filled = 0
+            staging[: len(rest)] = rest
+            filled = len(rest)
+        self._filled = filled
 
     def finish(self) -> None:
         """Hand everything to the system.  The descriptor stays open; nothing is synced."""

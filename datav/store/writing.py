@@ -227,7 +227,7 @@ class StoreWriter:
                 sealed.temporary.unlink(missing_ok=True)
 
     def _stored(self, ids: bytes, *, nodes: bool) -> bytearray:
-        """Whether each of `ids` is stored and can be read; a delta whose base went with a lost pack cannot."""
+        """Whether each of `ids` can be read from the store: not a delta whose base went with a lost pack."""
         found = self._lookup.contains(ids)
         if not self._lookup.has_lost or not any(found):
             return found
@@ -330,11 +330,9 @@ def _encode(
     node: int,
 ) -> NewFrame:
     """Choose the smallest frame for `content` that is quick to find (F4)."""
-    roots = dict(islice(dict(root for prefix in prefixes for root in prefix).items(), MAX_BASES))
     delta = None
-    limit = MAX_NODE_BASES if node else MAX_CHUNK_BASES
-    fits = bool(roots) and sum(map(len, roots.values())) <= limit
-    if fits and (luck is None or luck.worth_trying()):
+    roots = _roots_of(prefixes, node) if prefixes else {}
+    if roots and (luck is None or luck.worth_trying()):
         delta = codec.encode_delta(roots, content)
         if len(delta) <= SMALL_DELTA and 32 * len(delta) <= len(content):
             if luck is not None:
@@ -349,6 +347,14 @@ def _encode(
     if paid and delta is not None:
         return _frame(identity, DELTA | node, content, delta, tuple(roots))
     return _frame(identity, (RAW if alone is content else ZSTD) | node, content, alone, ())
+
+
+def _roots_of(prefixes: Sequence[Sequence[tuple[bytes, Buffer]]], node: int) -> dict[bytes, Buffer]:
+    """The first few contents, none twice, that a delta may rest on; none when a reader would refuse them."""
+    unique = dict(root for prefix in prefixes for root in prefix)
+    roots = dict(islice(unique.items(), MAX_BASES))
+    limit = MAX_NODE_BASES if node else MAX_CHUNK_BASES
+    return roots if sum(map(len, roots.values())) <= limit else {}
 
 
 def _frame(
