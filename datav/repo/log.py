@@ -1,5 +1,6 @@
 """log: how datasets changed from commit to commit, as their manifests tell it; no data is read."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,6 +84,9 @@ def log(
         UnknownRevisionError: git does not know `rev`.
         UnknownDatasetError: no commit, and nothing on disk, has a dataset called `name`.
     """
+    if limit is not None:
+        # More than that cannot be counted, nor be there.
+        limit = min(limit, sys.maxsize)
     path = _dataset_path(repository, name) if name is not None else None
     commits = _commits(repository, path, rev, limit)
     if path is not None and not commits and not _is_known(repository, path):
