@@ -97,15 +97,15 @@ def process_environment(changes: dict[str, str] | None = None) -> dict[str, str]
     return {**os.environ, "PYTHONPATH": path, **(changes or {})}
 
 
-def assert_is_error(text: str) -> None:
-    """`error:`, perhaps `caused by:`, perhaps `hint:`; no traceback."""
+def assert_is_error(text: str, *, ends_as_typed: bool = False) -> None:
+    """`error:`, perhaps `caused by:`, perhaps `hint:`; no traceback, and no full stop of ours at the end."""
     lines = text.splitlines()
     assert 1 <= len(lines) <= 3, text
     labels = [line.partition(": ")[0] for line in lines]
     assert labels in (["error"], ["error", "hint"], ["error", "caused by"], ["error", "caused by", "hint"])
     message = lines[0].removeprefix("error: ")
     assert message
-    assert not message.endswith("."), text
+    assert ends_as_typed or not message.endswith("."), text
 
 
 @pytest.fixture

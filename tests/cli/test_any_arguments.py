@@ -104,7 +104,7 @@ def test_no_arguments_find_a_bug(tmp_path_factory, data, command, arguments):
     assert "Traceback" not in done.err
     complaint = [line for line in done.err.splitlines() if not line.startswith("warning: ")]
     if done.status == 2:
-        assert_is_error("\n".join(complaint))
+        assert_is_error("\n".join(complaint), ends_as_typed=True)
     else:
         assert complaint == []
 

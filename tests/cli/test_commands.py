@@ -411,3 +411,7 @@ def test_json_is_one_document_on_one_line(data):
 
         assert done.out.count("\n") == 1
         assert json.loads(done.out)["format"] == 1
+
+
+def test_log_takes_any_limit(shared_data):
+    assert len(shared_data.ok("log", "-n", str(10**30), "--json").json["commits"]) == 2
