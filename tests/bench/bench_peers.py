@@ -1,8 +1,8 @@
 """datav beside other data-versioning tools, on the shared workloads, in one run.
 
-The harness (workloads, peers, measuring) lives outside of this repository, in a directory given by DATAV_BENCH
-(default: ../shared/bench beside the repository).  This script adds datav as one more peer and passes everything
-else on:
+The harness (workloads, peers, measuring) lives outside of this repository, in a directory given by
+DATAV_BENCH (default: ../shared/bench beside the repository).  This script adds datav as one more peer and
+passes everything else on:
 
     python tests/bench/bench_peers.py run --kinds store --workloads W1 --peers datav dvc borg --out out.jsonl
     python tests/bench/bench_peers.py table out.jsonl --base datav
@@ -11,6 +11,7 @@ else on:
 """
 
 import os
+import runpy
 import sys
 from pathlib import Path
 
@@ -42,5 +43,4 @@ if __name__ == "__main__":
     sys.path.insert(0, str(BENCH))
     add_datav()
     sys.argv[0] = str(BENCH / "run.py")
-    source = (BENCH / "run.py").read_text()
-    exec(compile(source, str(BENCH / "run.py"), "exec"), {"__name__": "__main__", "__file__": str(BENCH / "run.py")})
+    runpy.run_path(str(BENCH / "run.py"), run_name="__main__")

@@ -2,7 +2,8 @@
 
     python tests/bench/bench_startup.py [--runs 11] [--dvc PATH_OF_DVC]
 
-Each command is a process of its own, in a small repository, warm; the commands take turns, and medians are printed.
+Each command is a process of its own, in a small repository, warm; the commands take turns, and medians are
+printed.
 """
 
 import argparse
