@@ -38,6 +38,9 @@ _VARYING = (
     (re.compile(r'"seconds": [\d.]+'), '"seconds": TIME'),
     (re.compile(r'("ratio": |, )[\d.]+(?=,?$| times the store)', re.MULTILINE), r"\1RATIO"),
     (re.compile(r'("\w*(?:stored|shared|bytes_\w+|pack_bytes|index_bytes)": |"bytes": )\d+'), r"\1BYTES"),
+    # Each thread that writes has a pack of its own.
+    (re.compile(r"\b\d+ packs?, \d+ index(es)?"), "PACKS"),
+    (re.compile(r'("pack(?:s|s_kept)": )\d+'), r"\1PACKS"),
     (re.compile(r"pack b3:[0-9a-f]{12}"), "PACK"),
     (re.compile(r"datav \d+\.\S+ \(core: .*\)"), "VERSION"),
     (re.compile(r"  +"), "  "),
