@@ -157,6 +157,8 @@ def rewrite(page: Path) -> None:
         session = Session.start(Path(scratch).resolve())
         printed = [(step, session.run(step.command)) for step in find_steps(text)]
     for step, output in reversed(printed):
+        if "Traceback (most recent call last)" in output:
+            raise AssertionError(f"{page}: $ {step.command}\n{output}")
         if not is_same(step.output, output):
             text = text[: step.start] + output + text[step.end :]
     page.write_text(text, "utf-8")
