@@ -11,7 +11,6 @@ from datav.formats.manifest import Manifest
 from datav.progress import SILENT
 from datav.relpath import RelPath
 from datav.repo.datasets import Dataset
-from datav.repo.intake import name_contents
 from datav.repo.repository import Repository
 from datav.store.trees import read_directory
 from datav.workspace.ignore import read_ignore_rules
@@ -84,6 +83,9 @@ def name_unknown(repository: Repository, disk: Disk) -> list[Row]:
     unknown = disk.unknown()
     if not unknown:
         return []
+    # Only here: a command that finds everything known needs none of what reading takes.
+    from datav.repo.intake import name_contents
+
     rows = name_contents(repository, disk.root, unknown)
     contents = {row.path: row.content for row in rows}
     disk.known = [

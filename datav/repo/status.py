@@ -11,9 +11,9 @@ from datav.git import Change
 from datav.relpath import RelPath
 from datav.repo.datasets import Dataset, find_targets, list_datasets, read_manifest_bytes
 from datav.repo.disk import Disk, look, wanted_entries
-from datav.repo.intake import name_contents
 from datav.repo.repository import Repository
 from datav.storage.durable import make_directories
+from datav.workspace.scan import Found
 from datav.workspace.statcache import SETTLED, Row, write_stat_cache
 
 State = Literal["clean", "modified", "deleted", "missing", "conflicted", "untracked"]
@@ -151,7 +151,7 @@ def compare_with_manifest(
             modified.append(found.path)
         elif content is None:
             unsure.append(found)
-    rows = name_contents(repository, disk.root, unsure) if unsure else []
+    rows = _name(repository, disk, unsure)
     modified += [row.path for row in rows if row.content != wanted_by_path[row.path].content]
     present = {found.path for found in disk.entries}
     removed = [path for path in wanted_by_path if path not in present]
@@ -159,6 +159,15 @@ def compare_with_manifest(
     if changes.is_empty:
         _remember(repository, dataset, manifest, disk, {row.path: row for row in rows})
     return changes
+
+
+def _name(repository: Repository, disk: Disk, unsure: Sequence[Found]) -> list[Row]:
+    if not unsure:
+        return []
+    # Only here: a status that finds everything clean needs none of what reading takes.
+    from datav.repo.intake import name_contents
+
+    return name_contents(repository, disk.root, unsure)
 
 
 def _remember(

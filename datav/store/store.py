@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datav.store.layout import Layout, open_store
 from datav.store.lookup import Lookup
 from datav.store.reading import Reader
-from datav.store.writing import StoreWriter, open_writer
+
+if TYPE_CHECKING:
+    from datav.store.writing import StoreWriter
 
 
 class Store:
@@ -24,7 +27,10 @@ class Store:
         self.reader = Reader(self.layout, self.lookup)
 
     @contextmanager
-    def writing(self, executor: Executor) -> Iterator[StoreWriter]:
+    def writing(self, executor: Executor) -> "Iterator[StoreWriter]":
         """Yield a writer; what it wrote is durable and known when the block ends well."""
+        # Most commands only read.
+        from datav.store.writing import open_writer
+
         with open_writer(self.layout, self.lookup, self.reader, executor) as writer:
             yield writer

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from datav.errors import FormatError
 from datav.formats.entry import EMPTY_CONTENT, Content, Entry
@@ -29,7 +30,9 @@ from datav.formats.words import u64_array
 from datav.ids import ID_SIZE, ChunkId, NodeId
 from datav.store.deltas import MAX_OLD_CHUNKS, OldChunks
 from datav.store.reading import Reader
-from datav.store.writing import Sink
+
+if TYPE_CHECKING:
+    from datav.store.writing import Sink
 
 # Nodes are read and written so many at a time: some ten MiB.
 BATCH = 256
@@ -105,7 +108,7 @@ def _read_file_nodes(
 
 
 def write_file_tree(
-    writer: Sink, chunk_ids: bytes, chunk_sizes: Sequence[int], old: FileShape | None = None
+    writer: "Sink", chunk_ids: bytes, chunk_sizes: Sequence[int], old: FileShape | None = None
 ) -> Content:
     """Store the tree over these chunks and return what names the file."""
     total = sum(chunk_sizes)
@@ -238,7 +241,7 @@ def check_order(entries: Sequence[Entry]) -> None:
 
 
 def write_directory_tree(
-    writer: Sink, entries: Sequence[Entry], old: DirectoryShape | None = None
+    writer: "Sink", entries: Sequence[Entry], old: DirectoryShape | None = None
 ) -> Content:
     """Store the tree over `entries`, which are in order, and return what names the directory."""
     check_order(entries)
@@ -285,7 +288,7 @@ def _entries_node(entries: Sequence[Entry], paths: list[bytes]) -> DirectoryNode
 
 
 def _put_directory_nodes(
-    writer: Sink, nodes: Sequence[DirectoryNode], old: DirectoryShape | None
+    writer: "Sink", nodes: Sequence[DirectoryNode], old: DirectoryShape | None
 ) -> list[bytes]:
     ids: list[bytes] = []
     for first in range(0, len(nodes), BATCH):
