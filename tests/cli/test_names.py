@@ -137,6 +137,13 @@ def test_names_are_relative_to_where_the_user_is(cli):
     assert cli.ok("cat", str(cli.repo.path("a/b/c.csv").resolve()), here="a").out == "id\n"
 
 
+@pytest.mark.parametrize("spec", ["C:\\data\\a.csv", "c:/data/a.csv"])
+def test_a_drive_is_no_revision(shared_data, spec):
+    done = shared_data.fails("cat", spec)
+
+    assert "revision" not in done.err
+
+
 def test_a_pattern_that_the_shell_left_alone_is_expanded(cli):
     for name in ("a.csv", "b.csv", "c.txt"):
         cli.repo.write(name, b"id\n")

@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import pty
 import subprocess
 import sys
 
@@ -73,6 +72,8 @@ def test_lifting(arguments, lifted):
 
 def on_a_terminal(cli, *arguments, environment=None):
     """What a command writes to standard output when that is a terminal."""
+    import pty  # Windows has none.
+
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "datav", *arguments],
