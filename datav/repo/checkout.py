@@ -26,12 +26,14 @@ from datav.repo.datasets import (
 )
 from datav.repo.disk import Disk, current_entries, inside, look, name_unknown, place_of, wanted_entries
 from datav.repo.leftovers import remove_all_leftovers
+from datav.repo.marks import Marks, leave_mark
 from datav.repo.repository import Repository
 from datav.repo.uncommitted import refuse_uncommitted
 from datav.storage.durable import make_directories, remove_file
 from datav.store.trees import read_file_shape
 from datav.workspace.apply import apply_checkout
 from datav.workspace.plan import CheckoutPlan, Current, plan_checkout
+from datav.workspace.scan import mtime_of
 from datav.workspace.statcache import SETTLED, Row, write_stat_cache
 
 _SHOWN = 10
@@ -237,10 +239,13 @@ def _on_one_level(
 def refuse_loss(repository: Repository, plans: Sequence[DatasetPlan]) -> None:
     """Raise DataLossError when a plan overwrites or removes what is not in the store."""
     lost: list[str] = []
+    marks = Marks(repository)
     for plan in plans:
         relative = os.path.relpath(plan.root, repository.here)
         for row in plan.plan.overwrites:
-            if row.content is None or not is_stored(repository, row):
+            if row.content is None or not (
+                is_stored(repository, row) or _is_torn(repository, marks, plan, row)
+            ):
                 name = os.path.join(relative, os.fsdecode(row.path))
                 lost.append(show_path(os.fsencode(os.path.normpath(name))))
     if not lost:
@@ -251,6 +256,13 @@ def refuse_loss(repository: Repository, plans: Sequence[DatasetPlan]) -> None:
         f"{', '.join(lost[:_SHOWN])}{more} {what} stored nowhere",
         hint="`datav add` keeps them; `--force` throws them away",
     )
+
+
+def _is_torn(repository: Repository, marks: Marks, plan: DatasetPlan, row: Current) -> bool:
+    """Whether a power cut left that of what a checkout wrote: it is nobody's work."""
+    above = os.fsencode(os.path.relpath(plan.root, repository.root))
+    path = row.path if above == b"." else above + b"/" + row.path
+    return row.content is not None and marks.is_torn(plan.dataset, path, mtime_of(row.stamp), row.content)
 
 
 def is_stored(repository: Repository, row: Current) -> bool:
@@ -288,20 +300,26 @@ class _StoreSource:
 def _apply(
     repository: Repository, rev: str | None, plans: Sequence[DatasetPlan], *, force: bool, dry_run: bool
 ) -> Checkout:
-    results, unchanged = [], 0
+    results, unchanged, mtime_ns = [], 0, None
     if not dry_run:
         remove_all_leftovers(repository, [plan.dataset for plan in plans], [plan.disk for plan in plans])
+        written = {
+            plan.dataset: plan.manifest for plan in plans if plan.manifest is not None and plan.plan.write
+        }
+        mtime_ns = leave_mark(repository, written) if written else None
     for plan in plans:
         if plan.plan.is_empty and not _lacks_directory(plan):
             unchanged += 1
             if not dry_run:
                 _remember(repository, plan, ())
             continue
-        results.append(_apply_one(repository, plan, force=force, dry_run=dry_run))
+        results.append(_apply_one(repository, plan, force=force, dry_run=dry_run, mtime_ns=mtime_ns))
     return Checkout(rev, tuple(results), unchanged, dry_run)
 
 
-def _apply_one(repository: Repository, plan: DatasetPlan, *, force: bool, dry_run: bool) -> CheckedOut:
+def _apply_one(
+    repository: Repository, plan: DatasetPlan, *, force: bool, dry_run: bool, mtime_ns: int | None
+) -> CheckedOut:
     work = plan.plan
     written = len(work.write) + len(work.link) + len(work.set_mode)
     removed = len(work.remove) + len(work.clear)
@@ -309,7 +327,13 @@ def _apply_one(repository: Repository, plan: DatasetPlan, *, force: bool, dry_ru
         return CheckedOut(plan.dataset.path, written, removed, work.bytes_to_write, 0)
     repository.claim()
     applied = apply_checkout(
-        work, plan.root, _StoreSource(repository), repository.executor, repository.progress, force=force
+        work,
+        plan.root,
+        _StoreSource(repository),
+        repository.executor,
+        repository.progress,
+        force=force,
+        mtime_ns=mtime_ns,
     )
     _remember(repository, plan, applied.rows)
     if plan.manifest is None:

@@ -13,9 +13,10 @@ from functools import partial
 from datav.errors import DataLossError, UsageError
 from datav.formats.entry import Content
 from datav.ids import NodeId, PackId
+from datav.repo.leftovers import remove_private_leftovers
 from datav.repo.repository import Repository, store_path
 from datav.repo.roots import Root, Roots, find_roots
-from datav.storage.durable import remove_file
+from datav.storage.durable import TEMPORARY_PREFIX, remove_file
 from datav.storage.leases import collector_lease
 from datav.store.collecting import CollectionPlan, StoreView, mark_bases, mark_packs, plan_collection
 from datav.store.layout import create_store
@@ -104,6 +105,7 @@ def collect(repository: Repository, *, apply: bool = False, is_only_user: bool =
             before_deleting=partial(_forget_collected, repository, marking.seen),
         )
         remove_leftovers(layout, time.time())
+        remove_private_leftovers(repository, time.time())
     # This process may go on: what it believes to be stored must be true.
     repository.store.lookup.refresh()
     return _report(marking, plan, result)
@@ -170,6 +172,8 @@ def _refuse_shared_store(repository: Repository, is_only_user: bool) -> None:
 def _forget_collected(repository: Repository, needed: set[Content]) -> None:
     """Remove the stat caches that call stored what may go now (O4)."""
     for path in (repository.private / "worktrees").glob("*/stat/*"):
+        if path.name.startswith(TEMPORARY_PREFIX):
+            continue  # Somebody's who is writing one just now; if not, it goes when it is old.
         dataset = StatCache.load(path).dataset
         if dataset is None or dataset not in needed:
             remove_file(path)

@@ -4,6 +4,7 @@ Whoever is about to make one says so first (`Repository.claim`).  So what was se
 to be at work is nobody's.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,9 @@ from datav.repo.disk import Disk
 from datav.repo.repository import Repository
 from datav.workspace.apply import remove_leftovers
 from datav.workspace.scan import LEFTOVER, TEMPORARY_PREFIX
+
+# Nobody takes so long to write a small file.
+_OLD_S = 24 * 3600.0
 
 
 def remove_all_leftovers(
@@ -34,6 +38,15 @@ def remove_all_leftovers(
         return 0
     now = time.time_ns()
     return sum(remove_leftovers(root, paths, older_than_ns=now) for root, paths in found)
+
+
+def remove_private_leftovers(repository: Repository, now: float) -> None:
+    """Delete temporary files, over a day old, where work trees keep their stat caches and the like."""
+    for path in (repository.private / "worktrees").glob(f"*/*/{os.fsdecode(TEMPORARY_PREFIX)}*"):
+        # Gone meanwhile, or not ours to remove: it is only a leftover.
+        with contextlib.suppress(OSError):
+            if now - path.stat().st_mtime > _OLD_S:
+                path.unlink()
 
 
 def _list_temporary(directory: Path) -> list[bytes]:

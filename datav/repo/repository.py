@@ -106,6 +106,8 @@ class Repository:
         with contextlib.suppress(StorageError):
             make_directories(self._users)
             self._lease = user_lease(self._users)
+            # Removes the leases of those who were killed.
+            find_other_user(self._users, self._lease)
 
     def is_shared(self) -> bool:
         """Whether another command may have temporary files in this work tree."""

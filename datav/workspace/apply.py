@@ -4,8 +4,9 @@ Every file is written under a temporary name beside its place, complete and chec
 before, what it replaces is looked at again (ordering O7).  Killed at any instruction, each path holds its old
 content or its new one, and running the checkout again finishes the work.
 
-Nothing is synced to disk: the data is in the store, which is.  After a power cut a file may be empty or old;
-its stamp is then not the one remembered, and a checkout brings it back.
+Nothing is synced to disk: the data is in the store, which is.  After a power cut a file may be old, or have
+only a part of its bytes; its stamp is then not the one remembered, and a checkout brings it back
+(`datav.repo.marks`).
 """
 
 import contextlib
@@ -59,6 +60,7 @@ def apply_checkout(
     progress: Progress,
     *,
     force: bool = False,
+    mtime_ns: int | None = None,
 ) -> Applied:
     """Do what `plan` says below `root`.
 
@@ -70,6 +72,7 @@ def apply_checkout(
         executor: of threads.  Must not be the one that runs the caller.
         progress: told of bytes.
         force: overwrite files that have changed since the plan was made.
+        mtime_ns: what the files that are written get; see `datav.workspace.drafts`.
 
     Raises:
         DataLossError: a file is not what it was when the plan was made, or something untracked is in the
@@ -90,7 +93,9 @@ def apply_checkout(
     if folds_case:
         check_collisions(entry.path for entry in plan.wanted)
     check_unchanged(plan, root, force=force, folds_case=folds_case)
-    job = _Job(os.fsencode(root), source, executor, progress, force=force)
+    job = _Job(
+        os.fsencode(root), source, executor, progress, Drafts(force=force, mtime_ns=mtime_ns), force=force
+    )
     # Where case does not count, `A` must be gone before `a` is written.  Elsewhere what is not wanted goes
     # last, so that a checkout that fails for want of a chunk leaves as much as possible where it was.
     removed = job.remove([*plan.clear, *plan.remove] if folds_case else plan.clear)
@@ -128,7 +133,14 @@ class _Job:
     """One checkout under way: what all its parts need to know."""
 
     def __init__(
-        self, root: bytes, source: ContentSource, executor: Executor, progress: Progress, *, force: bool
+        self,
+        root: bytes,
+        source: ContentSource,
+        executor: Executor,
+        progress: Progress,
+        drafts: Drafts,
+        *,
+        force: bool,
     ) -> None:
         self.root = root
         self.source = source
@@ -136,7 +148,7 @@ class _Job:
         self.progress = progress
         self.force = force
         self.buffers = Buffers()
-        self.drafts = Drafts(force=force)
+        self.drafts = drafts
 
     def remove(self, rows: Sequence[Current]) -> int:
         """Delete what the plan says, then the directories that this leaves empty; return how many files."""

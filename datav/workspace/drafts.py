@@ -31,13 +31,24 @@ _AGE_NS = 50_000_000
 _IS_WINDOWS = os.name == "nt"
 
 
+def draft_mtime_ns() -> int:
+    """Return the mtime for the files of a checkout that begins now."""
+    # Whole microseconds: there are file systems that keep no more.
+    return (time.time_ns() - _AGE_NS) // 1000 * 1000
+
+
 class Drafts:
     """The temporary files of one checkout.  Its methods may be called from any thread."""
 
-    def __init__(self, *, force: bool) -> None:
-        """`force`: overwrite what is not what was planned against."""
+    def __init__(self, *, force: bool, mtime_ns: int | None = None) -> None:
+        """Take one checkout's.
+
+        Args:
+            force: overwrite what is not what was planned against.
+            mtime_ns: what all files get; from `draft_mtime_ns`.
+        """
         self._force = force
-        self._mtime_ns = time.time_ns() - _AGE_NS
+        self._mtime_ns = draft_mtime_ns() if mtime_ns is None else mtime_ns
         self._run = secrets.token_hex(6).encode()
         self._numbers = itertools.count()
 

@@ -94,6 +94,11 @@ def stamp_of(status: os.stat_result) -> bytes:
     )
 
 
+def mtime_of(stamp: bytes) -> int:
+    """Return the mtime in a stamp, in ns."""
+    return int(STAMP.unpack(stamp)[1])
+
+
 def found_of(path: bytes, status: os.stat_result) -> Found | None:
     """Return the entry for what `status` describes; None if it is not a file or a symbolic link."""
     kind = _kind_of(status.st_mode)
