@@ -122,14 +122,8 @@ def _find_lies(root: str, states: dict[str, list[str]], files: Contents) -> Iter
 
 
 def find_leftovers(root: str) -> list[str]:
-    """Temporary files that nobody will ever remove: not those that `gc` does when they are a day old."""
-    found = [path for path, _ in _walk(Path(root)) if _is_temporary(path)]
-    private = Path(root, ".git", "datav")
-    for path in private.rglob(f"{TEMPORARY_PREFIX}*"):
-        parts = path.relative_to(private).parts
-        if not {"tmp", "locks", "stat"} & set(parts):
-            found.append(str(path.relative_to(root)))
-    return found
+    """Temporary files among the user's.  Those in our own directories go with `gc` when they are old."""
+    return [path for path, _ in _walk(Path(root)) if _is_temporary(path)]
 
 
 def read_dataset(repository: Repository, name: str, manifest: Manifest) -> Contents:

@@ -1,8 +1,8 @@
 """Faults at the N-th storage call of this process.
 
 `Injector.install` wraps the functions of `os` that change files.  Calls on paths below one root are counted,
-over all threads and one at a time; at call number `at` the fault happens.  It is for a process that was forked
-to run one command and then ends (tests/crash/driver.py).  Linux only: it looks into /proc.
+over all threads and one at a time; at call number `at` the fault happens.  It is for a process that was
+forked to run one command and then ends (tests/crash/driver.py).  Linux only: it looks into /proc.
 """
 
 import contextlib

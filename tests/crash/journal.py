@@ -23,7 +23,7 @@ _DATA = ("write", "writev", "pwrite", "pwritev", "ftruncate", "posix_fallocate")
 
 # As they were before anybody wrapped them.
 _open, _link, _unlink, _rename, _mkdir, _write = os.open, os.link, os.unlink, os.rename, os.mkdir, os.write
-_ftruncate, _pwrite, _rmtree = os.ftruncate, os.pwrite, shutil.rmtree
+_ftruncate, _pwrite, _utime, _rmtree = os.ftruncate, os.pwrite, os.utime, shutil.rmtree
 
 Inode = tuple[int, int]
 
@@ -113,8 +113,12 @@ class Journal:
             if mode == "power-mixed":
                 now = _read(f"/proc/self/fd/{self._keepers[inode]}")
                 durable = chance.choice([durable, now, now[: len(now) // 2]])
-            _ftruncate(self._keepers[inode], 0)
-            _pwrite(self._keepers[inode], durable, 0)
+            keeper = self._keepers[inode]
+            status = os.fstat(keeper)
+            _ftruncate(keeper, 0)
+            _pwrite(keeper, durable, 0)
+            # Times are names' fellows: journals of file systems keep them.
+            _utime(keeper, ns=(status.st_atime_ns, status.st_mtime_ns))
         if mode == "power-data":
             return
         if mode == "power-mixed":
