@@ -20,7 +20,9 @@ def checkout(
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done.")] = False,
 ) -> None:
     """Make the data on disk what the manifests say, of a revision or of the work tree."""
-    _check_out(rev, paths or [], force=force, dry_run=dry_run)
+    from datav.cli.main import NO_REVISION
+
+    _check_out(None if rev == NO_REVISION else rev, paths or [], force=force, dry_run=dry_run)
 
 
 def restore(

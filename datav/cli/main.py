@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
         _invoke(["--help"])
         return 2
     try:
-        return _invoke(lift_global_options(arguments))
+        return _invoke(mark_no_revision(lift_global_options(arguments)))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -91,6 +91,21 @@ def lift_global_options(arguments: list[str]) -> list[str]:
             rest.append(word)
         at += 1
     return lifted + rest
+
+
+# Nobody can type it: an argument holds no NUL.
+NO_REVISION = "\0none"
+
+
+def mark_no_revision(arguments: list[str]) -> list[str]:
+    """Put a word for no revision into `checkout -- PATH...`: else the first PATH would be taken for one."""
+    if "checkout" not in arguments or "--" not in arguments:
+        return arguments
+    at = arguments.index("--")
+    before = arguments[arguments.index("checkout") + 1 : at]
+    if arguments.index("checkout") < at and all(word.startswith("-") for word in before):
+        return [*arguments[:at], "--", NO_REVISION, *arguments[at + 1 :]]
+    return arguments
 
 
 def _invoke(arguments: list[str]) -> int:

@@ -1,5 +1,6 @@
 """datav verify"""
 
+import secrets
 from typing import Annotated
 
 import typer
@@ -22,7 +23,7 @@ def verify(
 
     output = terminal()
     with opened(output) as repository:
-        result = verify_all(repository, sample=sample)
+        result = verify_all(repository, sample=sample, seed=secrets.randbits(32))
     output.show(verify_text(result, output.style, output.elapsed_s), verify_json(result, output.elapsed_s))
     if not result.ok:
         raise typer.Exit(1)

@@ -245,7 +245,8 @@ def _decode(data: bytes, where: str) -> str:
         raise FormatError(f"manifest {where}: is not UTF-8 (byte {exc.start})") from exc
     if _has_conflict(text):
         raise ManifestConflictError(
-            f"manifest {where}: has git conflict markers", hint="run `datav resolve` on the dataset"
+            f"manifest {where}: has git conflict markers",
+            hint="take a side with `git checkout --ours` or `--theirs`, then `git add` it",
         )
     return text
 

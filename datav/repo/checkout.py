@@ -212,7 +212,8 @@ def _wanted(repository: Repository, dataset: Dataset, manifest: Manifest) -> lis
         return wanted_entries(repository, dataset, manifest)
     except MissingChunkError as exc:
         raise MissingChunkError(
-            f"the tree of {dataset} is not in the local store", hint="`datav pull` fetches it from a remote"
+            f"the tree of {dataset} is not in the local store",
+            hint="`datav add` it where it still is; `datav verify` tells what else is missing",
         ) from exc
 
 
@@ -358,7 +359,7 @@ def _require(repository: Repository, plan: DatasetPlan) -> None:
     if missing:
         raise MissingChunkError(
             f"{len(missing)} of {len(wanted)} files of {plan.dataset} are not in the local store",
-            hint="`datav pull` fetches them from a remote",
+            hint="`datav add` them where they still are; `datav verify` tells what else is missing",
         )
 
 

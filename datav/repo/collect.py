@@ -156,7 +156,7 @@ def _refuse_unwalked(root: Root, marked: Marked) -> None:
         name = NodeId(root.content.id).short
         raise DataLossError(
             f"what {root.where} needs is not known, because {name} cannot be read: {marked.unwalked[0].what}",
-            hint="`datav pull` or `datav repair` may bring it back; until then nothing is collected",
+            hint="add the same data again where it still is; until then nothing is collected",
         )
 
 

@@ -190,7 +190,7 @@ def _read_tree(repository: Repository, located: Located, *, recursive: bool) -> 
 def not_here(located: Located) -> MissingChunkError:
     """The error for data that git knows of and the local store has not got."""
     return MissingChunkError(
-        f"the data of {located.shown} is not in the local store", hint="`datav pull` fetches it from a remote"
+        f"the data of {located.shown} is not in the local store", hint="`datav verify` tells what is missing"
     )
 
 

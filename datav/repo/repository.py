@@ -170,6 +170,16 @@ def store_path(private: Path) -> Path:
     return Path(chosen) if chosen else private / "store"
 
 
+def _refuse_other_repository(store: Path, private: Path) -> None:
+    """Raise UsageError for a store that is another repository's own: its `gc` would not know of this one."""
+    owner = store.resolve().parent
+    if owner.name == "datav" and (owner.parent / "HEAD").exists() and owner != private.resolve():
+        raise UsageError(
+            f"the store at {store} is the private one of another repository",
+            hint="choose a directory that belongs to neither",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Initialized:
     """What `init` did."""
@@ -193,7 +203,8 @@ def init(here: Path, *, store: Path | None = None) -> Initialized:
     private = git.common_dir / "datav"
     make_directories(private)
     if store is not None:
-        chosen = (here / store).absolute()
+        chosen = Path(os.path.abspath(here / store))
+        _refuse_other_repository(chosen, private)
         present = store_path(private)
         if (present / "format").exists() and present != chosen:
             raise UsageError(f"this repository has its store at {present} already")

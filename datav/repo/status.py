@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from datav.errors import FormatError, IntegrityError, StorageError, UsageError
 from datav.formats.manifest import Manifest, ManifestConflictError, parse_manifest
@@ -48,6 +48,8 @@ class DatasetStatus:
     """None: no remote was asked."""
     changes: FileChanges
     """Of a modified directory."""
+    is_stored: bool = False
+    """Of a modified dataset: it is as it was when it was stored; the manifest is another version's."""
     error: str | None = None
     """Why it was not compared: a manifest that is none (`conflicted`), a link in its place (`modified`)."""
 
@@ -78,17 +80,25 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
     result = []
     for dataset in datasets:
         manifest_path = dataset.manifest_path
-        changes, error = FileChanges(), None
+        error = None
         try:
-            state, changes = _state_of(repository, dataset, is_unmerged=manifest_path in unmerged)
+            found = _state_of(repository, dataset, is_unmerged=manifest_path in unmerged)
         except FormatError as exc:
-            state, error = "conflicted", str(exc)
+            found, error = _Found("conflicted"), str(exc)
         except UsageError as exc:
-            state, error = "modified", str(exc)
-        if state == "clean" and manifest_path not in in_index:
-            state = "untracked"
+            found, error = _Found("modified"), str(exc)
+        if found.state == "clean" and manifest_path not in in_index:
+            found = _Found("untracked")
         result.append(
-            DatasetStatus(dataset.path, state, staged.get(manifest_path, "none"), None, changes, error)
+            DatasetStatus(
+                path=dataset.path,
+                state=found.state,
+                staged=staged.get(manifest_path, "none"),
+                pushed=None,
+                changes=found.changes,
+                is_stored=found.is_stored,
+                error=error,
+            )
         )
     return Status(tuple(result))
 
@@ -97,25 +107,36 @@ def _path(dataset: Dataset) -> bytes:
     return dataset.path
 
 
-def _state_of(repository: Repository, dataset: Dataset, *, is_unmerged: bool) -> tuple[State, FileChanges]:
+class _Found(NamedTuple):
+    """How a dataset on disk stands to its manifest."""
+
+    state: State
+    changes: FileChanges = FileChanges()
+    is_stored: bool = False
+
+
+def _state_of(repository: Repository, dataset: Dataset, *, is_unmerged: bool) -> _Found:
     data = read_manifest_bytes(repository, dataset)
     if data is None:
-        return "deleted", FileChanges()
+        return _Found("deleted")
     try:
         manifest = parse_manifest(data, str(dataset.manifest_path))
     except ManifestConflictError:
-        return "conflicted", FileChanges()
+        return _Found("conflicted")
     if is_unmerged:
-        return "conflicted", FileChanges()
+        return _Found("conflicted")
     disk = look(repository, dataset)
     if disk is None:
-        return "deleted" if has_content(repository, manifest) else "missing", FileChanges()
+        return _Found("deleted" if has_content(repository, manifest) else "missing")
     if disk.is_directory != (manifest.kind == "directory"):
-        return "modified", FileChanges()
+        return _Found("modified")
     if disk.is_known_to_be(manifest):
-        return "clean", FileChanges()
+        return _Found("clean")
     changes = compare_with_manifest(repository, dataset, manifest, disk)
-    return ("clean", changes) if changes.is_empty else ("modified", changes)
+    if changes.is_empty:
+        return _Found("clean")
+    is_stored = disk.is_unchanged and disk.cache.dataset is not None
+    return _Found("modified", changes, is_stored)
 
 
 def has_content(repository: Repository, manifest: Manifest) -> bool:

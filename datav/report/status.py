@@ -1,5 +1,6 @@
 """status: text and JSON."""
 
+from collections.abc import Callable
 from typing import Any
 
 from datav.relpath import show_path
@@ -14,6 +15,7 @@ _NEXT = {
     "conflicted": "`git checkout --ours` or `--theirs` its manifest, `git add` that, then `datav checkout`",
     "untracked": "`git add` its manifest",
 }
+_OTHER_VERSION = "git moved and the data did not: `datav checkout` brings what the manifest says"
 
 
 def status_json(result: Status) -> dict[str, Any]:
@@ -25,6 +27,8 @@ def status_json(result: Status) -> dict[str, Any]:
                 "state": dataset.state,
                 "staged": dataset.staged,
                 "pushed": dataset.pushed,
+                "stored": dataset.is_stored if dataset.state == "modified" else None,
+                "error": dataset.error,
                 "files": {
                     "added": len(dataset.changes.added),
                     "removed": len(dataset.changes.removed),
@@ -51,8 +55,10 @@ def status_text(result: Status, style: Style, *, verbose: bool) -> str:
     if lines:
         lines.append("")
     lines.append(_summary(result))
-    states = dict.fromkeys(dataset.state for dataset in result.datasets)
+    states = dict.fromkeys(dataset.state for dataset in result.datasets if not dataset.is_stored)
     lines += [style.faint(f"  {state}: {_NEXT[state]}") for state in states if state in _NEXT]
+    if any(dataset.is_stored for dataset in result.datasets):
+        lines.append(style.faint(f"  another version: {_OTHER_VERSION}"))
     return "\n".join(lines)
 
 
@@ -62,13 +68,17 @@ def _shown(result: Status) -> list[DatasetStatus]:
 
 def _row(dataset: DatasetStatus) -> tuple[str, ...]:
     details = []
+    if dataset.error is not None:
+        details.append(dataset.error)
+    if dataset.is_stored:
+        details.append("another version, stored")
     changes = dataset.changes
     for paths, what in (
         (changes.modified, "modified"),
         (changes.added, "added"),
         (changes.removed, "removed"),
     ):
-        if paths and paths != (_name_of(dataset),):
+        if paths and paths != (_name_of(dataset),) and not dataset.is_stored:
             details.append(f"{count(len(paths), 'file')} {what}")
     if dataset.staged != "none":
         details.append(f"staged: {dataset.staged}")
@@ -80,7 +90,7 @@ def _name_of(dataset: DatasetStatus) -> bytes:
     return bytes(dataset.path).rpartition(b"/")[2]
 
 
-def _paint(dataset: DatasetStatus, style: Style):  # type: ignore[no-untyped-def]
+def _paint(dataset: DatasetStatus, style: Style) -> Callable[[str], str]:
     if dataset.state == "clean":
         return style.good
     return style.bad if dataset.state in ("missing", "conflicted", "deleted") else style.warn

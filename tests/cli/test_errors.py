@@ -252,7 +252,7 @@ def test_data_that_is_not_in_the_store_is_said_to_be_fetched(data):
 
     done = data.fails("checkout")
 
-    assert "hint: `datav pull`" in done.err
+    assert "hint: `datav add` them" in done.err
 
 
 def test_a_directory_that_cannot_be_read_is_named(data):

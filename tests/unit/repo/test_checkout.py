@@ -333,7 +333,7 @@ def test_data_that_is_not_in_the_store_leaves_everything_as_it_is(versions, rev)
     with pytest.raises(MissingChunkError) as error:
         versions.checkout(rev, force=True)
 
-    assert "datav pull" in error.value.hint
+    assert "datav verify" in error.value.hint
     assert tree(versions, "d") == TWO
     assert versions.git("symbolic-ref", "--short", "HEAD") == b"main\n"
 

@@ -158,7 +158,7 @@ def test_a_tree_that_is_not_in_the_store_is_told_apart_from_damage(images):
     with pytest.raises(MissingChunkError) as error:
         entries(images, "images")
 
-    assert "datav pull" in error.value.hint
+    assert "datav verify" in error.value.hint
 
 
 def test_large_directories_are_listed_like_small_ones(repo):

@@ -108,4 +108,4 @@ def test_data_that_is_not_here_is_told_apart_from_damage(repo):
     with pytest.raises(MissingChunkError) as error:
         read(repo, "a.bin")
 
-    assert "datav pull" in error.value.hint
+    assert "datav verify" in error.value.hint
