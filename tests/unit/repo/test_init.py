@@ -1,0 +1,38 @@
+"""init: where the store may lie."""
+
+import pytest
+
+from datav.errors import UsageError
+from datav.repo.repository import init
+from tests.support.repos import ScratchRepo
+
+
+def test_a_store_may_lie_in_a_directory_of_its_own(tmp_path):
+    repo = ScratchRepo.init(tmp_path / "work")
+
+    done = init(repo.root, store=tmp_path / "x" / ".." / "depot")
+
+    assert done.store == tmp_path / "depot"
+    assert (tmp_path / "depot" / "format").exists()
+
+
+def test_the_private_store_of_another_repository_is_refused(tmp_path):
+    other = ScratchRepo.init(tmp_path / "other")
+    init(other.root)
+    repo = ScratchRepo.init(tmp_path / "work")
+
+    with pytest.raises(UsageError) as error:
+        init(repo.root, store=other.root / ".git" / "datav" / "store")
+
+    assert "another repository" in str(error.value)
+    assert not (repo.root / "datav.toml").exists()
+
+
+def test_init_again_changes_nothing(tmp_path):
+    repo = ScratchRepo.init(tmp_path / "work")
+    first = init(repo.root)
+
+    again = init(repo.root)
+
+    assert again.store == first.store
+    assert (first.settings_written, again.settings_written) == (True, False)
