@@ -265,17 +265,13 @@ def _add_directory(
     before: bytes | None,
     old: Manifest | None,
 ) -> _Pending:
-    old_entries, shape = _old_directory(repository, old)
     unknown = disk.unknown()
-    olds = {}
-    if unknown and old_entries:
-        wanted = {entry.path for entry in unknown}
-        olds = {entry.path: entry.content for entry in old_entries if entry.path in wanted}
+    olds, shape = _old_directory(repository, old, unknown)
     repository.progress.start("adding", sum(entry.size for entry in unknown), "bytes")
     intake = take_in(repository, disk.root, unknown, writer, olds=olds)
-    fresh = {row.path: row for row in intake.rows}
+    fresh = iter(intake.rows)
     rows = [
-        fresh[entry.path] if content is None else Row(entry.path, entry.stamp, content, SETTLED)
+        next(fresh) if content is None else Row(entry.path, entry.stamp, content, SETTLED)
         for entry, content in zip(disk.entries, disk.known, strict=True)
     ]
     entries = [
@@ -289,14 +285,19 @@ def _add_directory(
     return _Pending(dataset, manifest, before, disk, rows, size, len(unknown), None)
 
 
-def _old_directory(repository: Repository, old: Manifest | None) -> tuple[list[Entry], DirectoryShape | None]:
-    """The version before, to share with; nothing when it is not in this store (a fresh clone)."""
+def _old_directory(
+    repository: Repository, old: Manifest | None, unknown: Sequence[Found]
+) -> tuple[dict[bytes, Content], DirectoryShape | None]:
+    """The version before, to share with: the contents of what is to be read, and the tree;
+    nothing when it is not in this store (a fresh clone)."""
     if old is None or old.kind != "directory":
-        return [], None
+        return {}, None
     try:
-        return read_directory(repository.store.reader, old.content)
+        entries, shape = read_directory(repository.store.reader, old.content)
     except MissingChunkError:
-        return [], None
+        return {}, None
+    wanted = {entry.path for entry in unknown}
+    return {entry.path: entry.content for entry in entries if entry.path in wanted}, shape
 
 
 def _add_file(

@@ -16,7 +16,7 @@ from datav.store.trees import read_directory
 from datav.workspace.ignore import read_ignore_rules
 from datav.workspace.plan import Current
 from datav.workspace.scan import Found, Skipped, scan_file, scan_tree
-from datav.workspace.statcache import Row, StatCache
+from datav.workspace.statcache import Remembered, Row, StatCache
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Disk:
     is_directory: bool
     entries: list[Found]
     skipped: list[Skipped]
-    cache: StatCache
+    cache: Remembered
     known: list[Content | None]
     """For each entry its content, where the stat cache knows it."""
     looked_at_ns: int
@@ -36,7 +36,7 @@ class Disk:
     @property
     def is_unchanged(self) -> bool:
         """Whether nothing is different from what the stat cache remembers."""
-        return len(self.entries) == len(self.cache) and None not in self.known
+        return len(self.entries) == self.cache.rows and None not in self.known
 
     def is_known_to_be(self, manifest: Manifest) -> bool:
         """Whether it is what `manifest` says, as far as can be told without reading anything."""
@@ -73,9 +73,9 @@ def look(repository: Repository, dataset: Dataset) -> Disk | None:
         rules = read_ignore_rules(repository.root, bytes(dataset.path))
         scan = scan_tree(path, rules, SILENT)
         known = cache.lookup(scan.entries)
-        return Disk(path, True, scan.entries, scan.skipped, cache, known, scan.looked_at_ns)
+        return Disk(path, True, scan.entries, scan.skipped, cache.remembered, known, scan.looked_at_ns)
     found = scan_file(path)
-    return Disk(path.parent, False, [found], [], cache, cache.lookup([found]), 0)
+    return Disk(path.parent, False, [found], [], cache.remembered, cache.lookup([found]), 0)
 
 
 def name_unknown(repository: Repository, disk: Disk) -> list[Row]:

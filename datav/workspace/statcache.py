@@ -37,6 +37,8 @@ _NO_DEPTH = 2**32 - 1
 _STAMPS = struct.Struct(f"{STAMP.size}s")
 _END: tuple[bytes | None, tuple[bytes], tuple[bytes, int, int]] = (None, (NO_STAMP,), (b"", 0, 0))
 _FIXED_SIZE = _START.size + _HEADER.size
+# Rows that are encoded at a time.
+_PART = 2**15
 
 # The kernel stamps files with a clock that it reads at each tick, 10 ms apart at most on what we run on.
 TICK_NS = 20_000_000
@@ -57,6 +59,13 @@ class Row(NamedTuple):
     content: Content
     looked_at_ns: int
     """A clock reading, not later than the `stat` that gave the stamp of what was read; or SETTLED."""
+
+
+class Remembered(NamedTuple):
+    """What is left to know of a stat cache when its rows have been looked up."""
+
+    dataset: Content | None
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,10 @@ class StatCache:
     def __len__(self) -> int:
         return len(self.paths)
 
+    @property
+    def remembered(self) -> Remembered:
+        return Remembered(self.dataset, len(self))
+
     def lookup(self, entries: Sequence[Found]) -> list[Content | None]:
         """Return for each of `entries`, which are in order, its content; None where it must be read.
 
@@ -146,12 +159,24 @@ def write_stat_cache(path: Path, dataset: Content | None, rows: Iterable[Row]) -
     """
     rows = list(rows)
     pack = _CONTENT.pack
-    stamps = b"".join([NO_STAMP if is_racy(row[1], row[3]) else row[1] for row in rows])
-    contents = b"".join([pack(*content) for _, _, content, _ in rows])
     paths = b"\0".join([row[0] for row in rows])
+    contents_at = _FIXED_SIZE + len(rows) * STAMP.size
+    paths_at = contents_at + len(rows) * _CONTENT.size
+    data = bytearray(paths_at + len(paths))
     dataset_id, depth, size = dataset or (bytes(32), _NO_DEPTH, 0)
-    body = b"".join([_HEADER.pack(len(rows), len(paths), dataset_id, depth, size), stamps, contents, paths])
-    write_atomic(path, _START.pack(_MAGIC, _VERSION, 0, xxh3_64_intdigest(body)) + body, sync=False)
+    _HEADER.pack_into(data, _START.size, len(rows), len(paths), dataset_id, depth, size)
+    # In parts, because the pieces of a million rows take more memory than the file.
+    for first in range(0, len(rows), _PART):
+        part = rows[first : first + _PART]
+        stamps = b"".join([NO_STAMP if is_racy(row[1], row[3]) else row[1] for row in part])
+        contents = b"".join([pack(*content) for _, _, content, _ in part])
+        at = _FIXED_SIZE + first * STAMP.size
+        data[at : at + len(stamps)] = stamps
+        at = contents_at + first * _CONTENT.size
+        data[at : at + len(contents)] = contents
+    data[paths_at:] = paths
+    _START.pack_into(data, 0, _MAGIC, _VERSION, 0, xxh3_64_intdigest(memoryview(data)[_START.size :]))
+    write_atomic(path, data, sync=False)
 
 
 def is_racy(stamp: bytes, looked_at_ns: int) -> bool:
