@@ -8,7 +8,7 @@ from pathlib import Path
 
 from datav.errors import FormatError, StorageError
 from datav.ids import PackId
-from datav.storage.durable import make_directories, translating, write_atomic
+from datav.storage.durable import fsync_directory, make_directories, translating, write_atomic
 
 _PACK_NAME = re.compile("[0-9a-f]{64}")
 FORMAT_LINE = b"datav store 1\n"
@@ -66,6 +66,9 @@ def create_store(root: Path) -> Layout:
         return open_store(root)
     for directory in (layout.packs, layout.index, layout.temporary, layout.locks):
         make_directories(directory)
+    # Those that were there may be from a process that was killed before it synced their names.
+    for directory in (root.parent.parent, root.parent, root):
+        fsync_directory(directory)
     write_atomic(layout.format_file, FORMAT_LINE, temporary=layout.temporary)
     return layout
 
