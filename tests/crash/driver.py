@@ -118,23 +118,6 @@ def run_datav(*arguments: str) -> int:
     return status
 
 
-def run_function(name: str, *arguments: Any) -> int:
-    """Call `name` ("module:function") with the repository around here, as a command does."""
-    from datav.errors import DatavError
-    from datav.repo.repository import Repository
-
-    module, _, function = name.partition(":")
-    try:
-        with Repository.open(Path.cwd()) as repository:
-            options = arguments[-1] if arguments and isinstance(arguments[-1], dict) else {}
-            words = arguments[:-1] if options else arguments
-            getattr(importlib.import_module(module), function)(repository, *words, **options)
-    except DatavError as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return exc.exit_status
-    return 0
-
-
 def _serve() -> None:
     _warm_up()
     answers = os.fdopen(os.dup(1), "w")

@@ -51,6 +51,8 @@ class Fault:
     """For a kill: note in this file what was not durable, so that a later run can lose it with its own."""
     inherit: str | None = None
     """Begin with what an earlier run kept there."""
+    is_deaf: bool = False
+    """Syncs do nothing and say that they did: what a sweep must notice."""
 
 
 class Counter:
@@ -130,6 +132,8 @@ class Injector:
         _REAL_WRITE(self._log, f"{number} {name} {path[len(self._inside) :]}\n".encode())
         if number == fault.at or (fault.at and number > fault.at and fault.mode in FROM_THEN_ON):
             args = self._strike(name, real, args, kwargs)
+        if fault.is_deaf and name in ("fsync", "fdatasync"):
+            return None
         try:
             if self._journal is None:
                 return real(*args, **kwargs)

@@ -7,7 +7,6 @@ that it does with much: packs of several writes, trees with inner nodes, deltas,
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from datav.repo.repository import init
 from datav.settings import ChunkSizes, Settings, encode_settings
@@ -29,8 +28,7 @@ class Scenario:
     """One command."""
 
     name: str
-    command: tuple[Any, ...]
-    """A command line; or the name of a function and its arguments, the repository left out."""
+    command: tuple[str, ...]
     prepare: Callable[[DatavRepo], None]
     """Fills an empty git repository; all commits that it makes are acknowledged."""
     tune: dict[str, int] = field(default_factory=dict)
@@ -161,8 +159,8 @@ SCENARIOS = (
     Scenario("checkout-old", ("checkout", "first"), _second_committed, syncs=False),
     Scenario("checkout-new", ("checkout", "main"), _back_at_first, syncs=False, knows_files=True),
     Scenario("restore", ("restore", "table.csv", "set"), _deleted_on_disk, syncs=False, knows_files=True),
-    Scenario("gc", ("datav.repo.collect:collect", {"apply": True}), _branch_deleted, SMALL_PACKS),
-    Scenario("mv-file", ("datav.repo.move:move", "table.csv", "renamed.csv"), _first_committed),
-    Scenario("mv-directory", ("datav.repo.move:move", "set", "place"), _modified, knows_files=True),
-    Scenario("rm", ("datav.repo.remove:remove", ["table.csv", "set"]), _first_committed, syncs=False),
+    Scenario("gc", ("gc", "--apply"), _branch_deleted, SMALL_PACKS),
+    Scenario("mv-file", ("mv", "table.csv", "renamed.csv"), _first_committed),
+    Scenario("mv-directory", ("mv", "set", "place"), _modified, knows_files=True),
+    Scenario("rm", ("rm", "table.csv", "set"), _first_committed, syncs=False),
 )

@@ -33,6 +33,9 @@ RERUN_CUT = "kill-power"
 
 ALL_MODES = (*MODES, RERUN_CUT)
 
+# So that all crash tests together take a few minutes; the rest is what the command line is for.
+_CALLS_IN_TESTS = 3
+
 # The clock of the file system moves on, so that what was just copied has a stamp that can be believed.
 _TICK_S = 0.03
 
@@ -58,7 +61,7 @@ def prepare(scenario: Scenario, directory: Path, driver: Driver) -> Prepared:
     versions = _ask(driver, "read_versions", repo.root, str(repo.root), revisions) if is_set_up else {}
     box = _copy(repo.root, directory / "undisturbed")
     before = _ask(driver, "take_snapshot", box, str(box)) if is_set_up else {"files": {}}
-    done = _call(driver, scenario, box, Fault())
+    done = driver.datav(*scenario.command, root=box, tune=scenario.tune)
     assert done.status == 0, f"{scenario.name} fails undisturbed: {done.output}"
     after = _ask(driver, "take_snapshot", box, str(box))
     prepared = Prepared(scenario, repo.root, versions, before["files"], after, done.calls)
@@ -68,7 +71,9 @@ def prepare(scenario: Scenario, directory: Path, driver: Driver) -> Prepared:
     return prepared
 
 
-def interrupt(prepared: Prepared, driver: Driver, directory: Path, mode: str, at: int) -> list[str] | None:
+def interrupt(
+    prepared: Prepared, driver: Driver, directory: Path, mode: str, at: int, *, is_deaf: bool = False
+) -> list[str] | None:
     """Run the command in a fresh copy with a fault at call `at`; return what is wrong afterwards.
 
     Returns:
@@ -81,7 +86,7 @@ def interrupt(prepared: Prepared, driver: Driver, directory: Path, mode: str, at
         driver.datav("status", root=box)
     if mode == RERUN_CUT:
         return _kill_then_cut(prepared, driver, box, at)
-    first = _run(prepared, driver, box, Fault(mode, at))
+    first = _run(prepared, driver, box, Fault(mode, at, is_deaf=is_deaf))
     at_end = mode in CUTS and at == len(first.calls) + 1
     if not first.happened:
         return None
@@ -108,14 +113,9 @@ def _kill_then_cut(prepared: Prepared, driver: Driver, box: Path, at: int) -> li
     return problems + found + [f"done at last, and yet: {what}" for what in differences if syncs]
 
 
-def _call(driver: Driver, scenario: Scenario, box: Path, fault: Fault) -> Outcome:
-    name, *_ = scenario.command
-    function = "tests.crash.driver:" + ("run_function" if ":" in name else "run_datav")
-    return driver.call(function, *scenario.command, root=box, fault=fault, tune=scenario.tune)
-
-
 def _run(prepared: Prepared, driver: Driver, box: Path, fault: Fault | None = None) -> Outcome:
-    return _call(driver, prepared.scenario, box, fault or Fault())
+    scenario = prepared.scenario
+    return driver.datav(*scenario.command, root=box, fault=fault or Fault(), tune=scenario.tune)
 
 
 def _run_again(prepared: Prepared, driver: Driver, box: Path, *, was_done: bool) -> list[str]:
@@ -182,11 +182,13 @@ def _copy(template: Path, directory: Path) -> Path:
 
 
 def points(calls: int, mode: str, limit: int | None) -> list[int]:
-    """The call numbers to interrupt at: all, or `limit` of them evenly spread, first and last included."""
+    """The call numbers to interrupt at: all, or some `limit`, evenly spread and other ones for each mode."""
     last = calls + 1 if mode in CUTS else calls
     if limit is None or limit >= last:
         return list(range(1, last + 1))
-    return sorted({1 + round(number * (last - 1) / max(1, limit - 1)) for number in range(limit)})
+    stride = -(-last // limit)
+    first = 1 + 7 * ALL_MODES.index(mode) % stride
+    return sorted({*range(first, last + 1, stride), *([last] if mode in CUTS else [])})
 
 
 @dataclass(slots=True)
@@ -200,10 +202,31 @@ class Tally:
     failures: list[str]
 
 
+def find_failures(
+    name: str, *, modes: Sequence[str] = ALL_MODES, limit: int = _CALLS_IN_TESTS, is_deaf: bool = False
+) -> list[str]:
+    """Sweep over a few calls in each mode, as the tests do; return what failed."""
+    (scenario,) = [scenario for scenario in SCENARIOS if scenario.name == name]
+    tallies = sweep(scenario, modes, limit, 1, is_deaf=is_deaf)
+    assert sum(tally.points for tally in tallies) >= len(modes)
+    return [failure for tally in tallies for failure in tally.failures]
+
+
 def sweep(
-    scenario: Scenario, modes: Sequence[str], limit: int | None, workers: int, at: Iterable[int] | None = None
+    scenario: Scenario,
+    modes: Sequence[str],
+    limit: int | None,
+    workers: int,
+    *,
+    at: Iterable[int] | None = None,
+    is_deaf: bool = False,
 ) -> list[Tally]:
-    """Interrupt a scenario's command in every mode at up to `limit` calls each."""
+    """Interrupt a scenario's command in every mode at up to `limit` calls each.
+
+    Args:
+        at: at these calls instead.
+        is_deaf: syncs do nothing.
+    """
     with tempfile.TemporaryDirectory(prefix="datav-sweep-") as scratch:
         drivers: SimpleQueue[Driver] = SimpleQueue()
         for _ in range(workers):
@@ -215,7 +238,8 @@ def sweep(
         def one(mode: str, number: int) -> list[str] | None:
             mine = drivers.get()
             try:
-                return interrupt(prepared, mine, Path(scratch, f"box-{id(mine)}"), mode, number)
+                box = Path(scratch, f"box-{id(mine)}")
+                return interrupt(prepared, mine, box, mode, number, is_deaf=is_deaf)
             except AssertionError as exc:
                 return [str(exc)]
             finally:
@@ -260,7 +284,7 @@ def main(arguments: Sequence[str]) -> int:
                 with Driver() as driver:
                     print("\n".join(prepare(scenario, Path(home, scenario.name), driver).calls))
                 continue
-            for tally in sweep(scenario, chosen.modes.split(","), chosen.limit, chosen.workers, chosen.at):
+            for tally in sweep(scenario, chosen.modes.split(","), chosen.limit, chosen.workers, at=chosen.at):
                 failures += len(tally.failures)
                 row = (tally.scenario, tally.calls, tally.mode, tally.points, len(tally.failures))
                 print("{:14} {:5} calls  {:12} {:5} points {:4} failures".format(*row), flush=True)

@@ -1,0 +1,11 @@
+"""mv and rm, interrupted at a selection of their storage calls (O9)."""
+
+import pytest
+
+from tests.crash.sweep import find_failures
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["mv-file", "mv-directory", "rm"])
+def test_an_interrupted_command_loses_nothing_and_can_be_given_again(scenario):
+    assert find_failures(scenario) == []
