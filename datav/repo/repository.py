@@ -24,7 +24,7 @@ from datav.settings import (
     parse_private_settings,
     parse_settings,
 )
-from datav.storage.durable import make_directories, write_atomic
+from datav.storage.durable import fsync_directory, make_directories, write_atomic
 from datav.storage.leases import Lease, find_other_user, user_lease
 from datav.store.layout import create_store
 from datav.store.store import Store
@@ -216,7 +216,9 @@ def init(here: Path, *, store: Path | None = None) -> Initialized:
     if written:
         write_atomic(settings, encode_settings(Settings()).encode())
     name = RelPath(FILE_NAME.encode())
-    # It may be there from an `init` that was killed before it came to this.
+    # What is there may be from an `init` that was killed before it came to this.
+    for directory in (place, git.root):
+        fsync_directory(directory)
     if not git.find_tracked([name]):
         git.stage([name])
     return Initialized(git.root, place, written)
