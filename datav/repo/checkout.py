@@ -174,6 +174,8 @@ def _plan_one(
         return DatasetPlan(dataset, manifest, disk.root, CheckoutPlan(), disk, (), True)
     fresh = name_unknown(repository, disk) if disk is not None else []
     current = current_entries(disk)
+    if disk is not None:
+        disk = disk.without_entries()
     wanted = _wanted(repository, dataset, manifest) if manifest is not None else []
     root = (
         place_of(repository, dataset, manifest)

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datav.errors import UsageError
@@ -46,6 +46,10 @@ class Disk:
             return manifest.kind == "directory"
         # Of a file the mode is not a part of the content.
         return manifest.kind == "file" and (self.entries[0].kind == Kind.EXECUTABLE) == manifest.executable
+
+    def without_entries(self) -> "Disk":
+        """The rest, for when the entries have been made into something else: of a million they are large."""
+        return replace(self, entries=[], known=[])
 
     def unknown(self) -> list[Found]:
         return [entry for entry, content in zip(self.entries, self.known, strict=True) if content is None]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from datav.errors import FormatError, IntegrityError, StorageError, UsageError
+from datav.formats.entry import Content
 from datav.formats.manifest import Manifest, ManifestConflictError, parse_manifest
 from datav.git import Change
 from datav.relpath import RelPath
@@ -158,24 +159,32 @@ def compare_with_manifest(
         # Without the tree (not fetched, or damaged) all that can be said is whether it is the same as last
         # time.
         return FileChanges(modified=(bytes(dataset.path),))
-    wanted_by_path = {entry.path: entry for entry in wanted}
-    added, modified, unsure = [], [], []
+    added, removed, modified = [], [], []
+    unsure: dict[Found, Content] = {}
+    rest = iter(wanted)
+    entry = next(rest, None)
+    # Both are in order of paths.
     for found, content in zip(disk.entries, disk.known, strict=True):
-        entry = wanted_by_path.get(found.path)
-        if entry is None:
+        while entry is not None and entry.path < found.path:
+            removed.append(entry.path)
+            entry = next(rest, None)
+        if entry is None or entry.path != found.path:
             added.append(found.path)
-        elif (
+            continue
+        if (
             entry.kind != found.kind
             or (content or entry.content) != entry.content
             or found.size != entry.size
         ):
             modified.append(found.path)
         elif content is None:
-            unsure.append(found)
-    rows = _name(repository, disk, unsure)
-    modified += [row.path for row in rows if row.content != wanted_by_path[row.path].content]
-    present = {found.path for found in disk.entries}
-    removed = [path for path in wanted_by_path if path not in present]
+            unsure[found] = entry.content
+        entry = next(rest, None)
+    if entry is not None:
+        removed += [entry.path, *(entry.path for entry in rest)]
+    rows = _name(repository, disk, list(unsure))
+    wanted_contents = zip(rows, unsure.values(), strict=True)
+    modified += [row.path for row, content in wanted_contents if row.content != content]
     changes = FileChanges(tuple(added), tuple(removed), tuple(sorted(modified)))
     if changes.is_empty:
         _remember(repository, dataset, manifest, disk, {row.path: row for row in rows})
