@@ -91,7 +91,7 @@ def apply_checkout(
         raise storage_error(exc, "create", root) from exc
     folds_case = folds_case_at(root)
     if folds_case:
-        check_collisions(entry.path for entry in plan.wanted)
+        check_collisions(plan.wanted)
     check_unchanged(plan, root, force=force, folds_case=folds_case)
     job = _Job(
         os.fsencode(root), source, executor, progress, Drafts(force=force, mtime_ns=mtime_ns), force=force

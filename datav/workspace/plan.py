@@ -50,8 +50,8 @@ class CheckoutPlan:
     """Files whose content is right and whose executable bit is not."""
     remove: Sequence[Current] = field(default=())
     """Files, links and empty directories that are not wanted."""
-    wanted: Sequence[Entry] = field(default=(), repr=False)
-    """All that was asked for, changed or not: whether names collide depends on all of them."""
+    wanted: Sequence[bytes] = field(default=(), repr=False)
+    """The paths of all that was asked for, changed or not: whether names collide depends on all of them."""
 
     @property
     def is_empty(self) -> bool:
@@ -101,7 +101,7 @@ def plan_checkout(current: Sequence[Current], wanted: Iterable[Entry]) -> Checko
         link=[change for change in changes if change.entry.kind == Kind.SYMLINK],
         set_mode=[change for change in changes if _is_mode_only(change)],
         remove=[row for row in gone if row.path not in cleared],
-        wanted=wanted,
+        wanted=[entry.path for entry in wanted],
     )
 
 
