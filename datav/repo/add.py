@@ -98,12 +98,13 @@ def add(repository: Repository, names: Sequence[str], *, dry_run: bool = False, 
         writer = stack.enter_context(repository.store.writing(repository.executor))
         pending = [_add_one(repository, dataset, writer) for dataset in datasets]
         writer.finish()
-        for item in pending:
-            read += item.bytes_read
-            added.append(_conclude(repository, item, touched))
+        with repository.editing():
+            for item in pending:
+                read += item.bytes_read
+                added.append(_conclude(repository, item, touched))
+            staged = _stage(repository, datasets, touched) if stage else ()
         tally = writer.tally
     _finish_others(repository, datasets, pending)
-    staged = _stage(repository, datasets, touched) if stage else ()
     return Added(tuple(added), read, tally, staged, False)
 
 

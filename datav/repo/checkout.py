@@ -115,7 +115,8 @@ def checkout(
     if rev is not None and names:
         _take_manifests(repository, rev, plans, force=force, dry_run=dry_run)
     elif rev is not None and not dry_run:
-        repository.git.checkout(rev)
+        with repository.editing():
+            repository.git.checkout(rev)
     return _apply(repository, rev, plans, force=force, dry_run=dry_run)
 
 
@@ -128,7 +129,8 @@ def _take_manifests(
         changed = [plan.dataset for plan in plans if plan.is_whole and _differs(repository, plan)]
         refuse_uncommitted(repository, changed, hint="`git commit` keeps it; `--force` throws it away")
     if not dry_run:
-        repository.git.checkout_paths(rev, [dataset.manifest_path for dataset in whole])
+        with repository.editing():
+            repository.git.checkout_paths(rev, [dataset.manifest_path for dataset in whole])
 
 
 def _differs(repository: Repository, plan: DatasetPlan) -> bool:

@@ -79,13 +79,17 @@ def write_manifest(
     data = encode_manifest(manifest)
     if data == before:
         return False
-    if read_manifest_bytes(repository, dataset) != before:
-        raise UsageError(
-            f"{dataset.manifest_path} was changed by somebody else meanwhile",
-            hint="look at it, then run the command again: what was stored is reused",
-        )
-    repository.claim()
-    write_atomic(dataset.manifest_path.on(repository.root), data)
+    with repository.editing():
+        present = read_manifest_bytes(repository, dataset)
+        if present == data:  # Another command added the very same.
+            return True
+        if present != before:
+            raise UsageError(
+                f"{dataset.manifest_path} was changed by somebody else meanwhile",
+                hint="look at it, then run the command again: what was stored is reused",
+            )
+        repository.claim()
+        write_atomic(dataset.manifest_path.on(repository.root), data)
     return True
 
 
@@ -189,14 +193,15 @@ def edit_ignore_file(repository: Repository, dataset: Dataset, *, add: bool) -> 
     name = dataset.path.rpartition(b"/")[2]
     relative = ignore_file_of(dataset)
     path = Path(relative.on(repository.root))
-    with translating("read", path):
-        before = path.read_bytes() if path.exists() else b""
-    after = (add_to_block if add else remove_from_block)(before, [name])
-    if after == before:
-        return None
-    if after:
-        repository.claim()
-        write_atomic(path, after)
-    else:
-        remove_file(path)
+    with repository.editing():
+        with translating("read", path):
+            before = path.read_bytes() if path.exists() else b""
+        after = (add_to_block if add else remove_from_block)(before, [name])
+        if after == before:
+            return None
+        if after:
+            repository.claim()
+            write_atomic(path, after)
+        else:
+            remove_file(path)
     return relative

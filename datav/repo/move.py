@@ -78,7 +78,12 @@ def move(repository: Repository, source: str, target: str) -> Moved:
         UsageError: something is at the target, or it cannot be one; nothing was done.
         StorageError: the system refuses; running it again finishes what was begun.
     """
-    plan = plan_move(repository, source, target)
+    with repository.editing():
+        return _move(repository, plan_move(repository, source, target))
+
+
+def _move(repository: Repository, plan: "MovePlan") -> Moved:
+    """Carry out a plan, in the order above."""
     edit_ignore_file(repository, plan.target, add=True)
     if plan.writes_manifest:
         assert plan.manifest is not None
@@ -273,9 +278,12 @@ def _remove_old_manifest(repository: Repository, plan: MovePlan) -> None:
 def stage_known(repository: Repository, datasets: Sequence[Dataset]) -> tuple[RelPath, ...]:
     """Tell git of manifests and ignore files, there or gone, whoever wrote them; return which."""
     paths = [path for dataset in datasets for path in (dataset.manifest_path, ignore_file_of(dataset))]
-    tracked = repository.git.find_tracked(paths)
-    known = [
-        path for path in dict.fromkeys(paths) if path in tracked or os.path.lexists(path.on(repository.root))
-    ]
-    repository.git.stage(known)
+    with repository.editing():
+        tracked = repository.git.find_tracked(paths)
+        known = [
+            path
+            for path in dict.fromkeys(paths)
+            if path in tracked or os.path.lexists(path.on(repository.root))
+        ]
+        repository.git.stage(known)
     return tuple(known)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +26,7 @@ from datav.settings import (
     parse_settings,
 )
 from datav.storage.durable import fsync_directory, make_directories, write_atomic
-from datav.storage.leases import Lease, find_other_user, user_lease
+from datav.storage.leases import Lease, exclusive_lease, find_other_user, user_lease
 from datav.store.layout import create_store
 from datav.store.store import Store
 
@@ -51,6 +52,7 @@ class Repository:
         """The directory that paths of the user are relative to."""
         self._executor: ThreadPoolExecutor | None = None
         self._lease: Lease | None = None
+        self._is_editing = False
 
     @classmethod
     def open(cls, here: Path, progress: Progress = SILENT) -> Self:
@@ -103,17 +105,37 @@ class Repository:
             self._lease.renew()
             return
         # Where nothing can be noted, nothing can be cleaned up either, and the files come to no harm.
-        with contextlib.suppress(StorageError):
+        with contextlib.suppress(StorageError, OSError):
             make_directories(self._users)
             self._lease = user_lease(self._users)
             # Removes the leases of those who were killed.
             find_other_user(self._users, self._lease)
 
+    @contextlib.contextmanager
+    def editing(self) -> Iterator[None]:
+        """Keep other commands from changing manifests, ignore files and git's index meanwhile; may be nested.
+
+        Short: what takes long is done before.
+
+        Raises:
+            BusyError: another command has been at it for a minute.
+        """
+        if self._is_editing:
+            yield
+            return
+        make_directories(self._users)
+        with exclusive_lease(self._users / "edit"):
+            self._is_editing = True
+            try:
+                yield
+            finally:
+                self._is_editing = False
+
     def is_shared(self) -> bool:
         """Whether another command may have temporary files in this work tree."""
         try:
             return find_other_user(self._users, self._lease) is not None
-        except StorageError:
+        except (StorageError, OSError):
             return True
 
     @cached_property

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datav.errors import BusyError, StorageError
-from datav.storage.durable import storage_error, translating, write_atomic
+from datav.storage.durable import TEMPORARY_PREFIX, storage_error, translating, write_atomic
 
 # Long, because a laptop may sleep and a sync may stall; a dead process on this host is noticed at once
 # anyway.
@@ -123,6 +123,37 @@ def writer_lease(directory: Path, *, wait_s: float = 60.0) -> Iterator[Lease]:
         lease.release()
 
 
+@contextlib.contextmanager
+def exclusive_lease(path: Path, *, wait_s: float = 60.0) -> Iterator[Lease]:
+    """Hold the lease `path`, which one process at a time can; wait for others to give it up.
+
+    Raises:
+        BusyError: another process still holds it after `wait_s` seconds.
+    """
+    claim = path.with_name(f"{path.name}-{secrets.token_hex(8)}")
+    lease = Lease(claim)
+    try:
+        end = time.monotonic() + wait_s
+        while not _is_claimed(claim, path):
+            if time.monotonic() > end:
+                raise BusyError(f"{_live_holder(path)} is changing this work tree", hint="wait for it to end")
+            time.sleep(0.01)
+        lease = _moved(lease, claim, path)
+        yield lease
+    finally:
+        lease.release()
+
+
+def _is_claimed(claim: Path, path: Path) -> bool:
+    if _live_holder(path) is not None:
+        return False
+    try:
+        _claim_exclusively(claim, path)
+    except BusyError:
+        return False
+    return True
+
+
 def user_lease(directory: Path) -> Lease:
     """Say that this process makes temporary files in the place that `directory` is kept for, until released.
 
@@ -132,16 +163,19 @@ def user_lease(directory: Path) -> Lease:
 
 
 def find_other_user(directory: Path, own: Lease | None) -> Holder | None:
-    """Return one who holds a `user_lease` and lives, other than `own`.
+    """Return one who holds a `user_lease` and lives, other than `own`; remove the leases of the dead.
 
     Raises:
         StorageError: a lease cannot be read, so nobody knows.
     """
-    for path in directory.glob(f"{_USER_PREFIX}*"):
-        holder = _live_holder(path) if own is None or path != own.path else None
-        if holder is not None:
-            return holder
-    return None
+    found = None
+    for path in directory.iterdir():
+        if path.name.startswith(TEMPORARY_PREFIX) or (own is not None and path == own.path):
+            continue
+        holder = _live_holder(path)
+        if holder is not None and path.name.startswith(_USER_PREFIX):
+            found = holder
+    return found
 
 
 @contextlib.contextmanager
