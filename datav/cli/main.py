@@ -200,7 +200,7 @@ def build(arguments: list[str]) -> Any:
             print(version_line())
             raise typer.Exit
         here = Path.cwd() if directory is None else Path.cwd() / directory
-        if not here.is_dir():
+        if not os.path.isdir(here):
             raise UsageError(f"there is no directory {directory}")
         choose_terminal(Terminal(here, as_json, quiet, verbose, not no_color))
 
