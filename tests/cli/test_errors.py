@@ -48,6 +48,9 @@ BROKEN = {
     "no value": ("log", "--rev"),
     "no directory": ("-C",),
     "not a directory": ("-C", "nowhere", "status"),
+    "a directory that no system could have": ("-C", "x" * 300, "status"),
+    "a path that no system could have": ("cat", "x/" * 3000),
+    "a revision that nobody could have": ("checkout", "x" * 5000),
     "a file is no directory": ("-C", "a.csv", "status"),
     "another store": ("init", "--store", "elsewhere"),
     "only options": ("--json",),
@@ -252,7 +255,7 @@ def test_data_that_is_not_in_the_store_is_said_to_be_fetched(data):
 
     done = data.fails("checkout")
 
-    assert "hint: `datav add` them" in done.err
+    assert "hint: `datav add` " in done.err
 
 
 def test_a_directory_that_cannot_be_read_is_named(data):
