@@ -1,5 +1,6 @@
 """datav demo"""
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,7 @@ def demo(
     import tempfile
 
     from datav.errors import UsageError
+    from datav.storage.durable import make_directories
 
     output = terminal()
     if directory is None:
@@ -26,8 +28,9 @@ def demo(
         print("\nThat repository is gone again; `datav demo DIR` makes one that stays.")
         return
     place = output.here / directory
-    if place.exists():
+    if os.path.lexists(place):
         raise UsageError(f"{directory} exists already", hint="name a directory that does not exist")
+    make_directories(place)
     _play(place, color=output.color)
     print(f"\nLook around in {directory}.")
 
