@@ -44,7 +44,8 @@ def storage_error(exc: OSError, action: str, path: Path | str) -> StorageError:
 
 def make_directories(path: Path) -> None:
     """Create `path` and its parents, durably; fine when it exists."""
-    if path.is_dir():
+    # Unlike `Path.is_dir`, this says no to a name that is too long.
+    if os.path.isdir(path):
         return
     make_directories(path.parent)
     with translating("create", path):
