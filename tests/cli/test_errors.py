@@ -52,6 +52,8 @@ BROKEN = {
     "a path that no system could have": ("cat", "x/" * 3000),
     "a revision that nobody could have": ("checkout", "x" * 5000),
     "a file is no directory": ("-C", "a.csv", "status"),
+    "a demo that cannot be": ("demo", "x" * 300),
+    "a store that cannot be": ("init", "--store", "x" * 300),
     "another store": ("init", "--store", "elsewhere"),
     "only options": ("--json",),
 }
