@@ -14,12 +14,11 @@ from datav.errors import DataLossError, UsageError
 from datav.formats.entry import Content
 from datav.ids import NodeId, PackId
 from datav.repo.leftovers import remove_private_leftovers
-from datav.repo.repository import Repository, store_path
+from datav.repo.repository import Repository, local_layout, store_path
 from datav.repo.roots import Root, Roots, find_roots
 from datav.storage.durable import TEMPORARY_PREFIX, remove_file
 from datav.storage.leases import collector_lease
 from datav.store.collecting import CollectionPlan, StoreView, mark_bases, mark_packs, plan_collection
-from datav.store.layout import create_store
 from datav.store.marking import Marked, Marks, Reason, mark_contents
 from datav.store.sweeping import CollectionResult, apply_collection, remove_leftovers
 from datav.workspace.statcache import StatCache
@@ -83,7 +82,7 @@ def collect(repository: Repository, *, apply: bool = False, is_only_user: bool =
         IntegrityError: something that would be the last copy is damaged; nothing is deleted.
     """
     _refuse_shared_store(repository, is_only_user)
-    layout = create_store(store_path(repository.private))
+    layout = local_layout(repository.private)
     view = StoreView(layout)
     marking = _Marking(view, Marks(view.positions), set(), set())
     repository.progress.start("marking", None, "nodes")

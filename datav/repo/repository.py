@@ -27,7 +27,7 @@ from datav.settings import (
 )
 from datav.storage.durable import fsync_directory, make_directories, write_atomic
 from datav.storage.leases import Lease, exclusive_lease, find_other_user, user_lease
-from datav.store.layout import create_store
+from datav.store.layout import Layout, create_store, open_store
 from datav.store.store import Store
 
 # More than there are cores: most wait for the disk.
@@ -141,9 +141,7 @@ class Repository:
     @cached_property
     def store(self) -> Store:
         """The local store; a clone's first command makes it."""
-        path = store_path(self.private)
-        create_store(path)
-        return Store(path)
+        return Store(local_layout(self.private).root)
 
     @cached_property
     def chunker(self) -> ChunkerParams:
@@ -190,6 +188,23 @@ def store_path(private: Path) -> Path:
         raise UsageError(f"cannot read {private / 'config.toml'}: {exc}") from exc
     chosen = parse_private_settings(text).store
     return Path(chosen) if chosen else private / "store"
+
+
+def local_layout(private: Path) -> Layout:
+    """Return where the local store lies; made if it is missing, but for one that was put somewhere else.
+
+    Raises:
+        StorageError: that is not there.
+    """
+    path = store_path(private)
+    if path == private / "store":
+        return create_store(path)
+    if not Layout(path).format_file.exists():
+        # A new one in its place would hide that a disk is not mounted.
+        raise StorageError(
+            f"there is no store at {path}", hint="is its disk mounted? `datav init` makes a new, empty one"
+        )
+    return open_store(path)
 
 
 def _refuse_other_repository(store: Path, private: Path) -> None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datav.errors import FormatError
 from datav.formats.entry import Content
 from datav.ids import NodeId
-from datav.repo.repository import Repository, store_path
+from datav.repo.repository import Repository, local_layout
 from datav.repo.roots import Root, Unreadable, find_roots
 from datav.store.completeness import Completeness
 from datav.store.contents import read_contents
-from datav.store.layout import Layout, create_store
+from datav.store.layout import Layout
 from datav.store.lookup import Lookup
 from datav.store.positions import Positions, split_ids
 from datav.store.reading import Reader
@@ -66,7 +66,7 @@ def verify(repository: Repository, *, sample: float | None = None, seed: int = 0
         GitError: git could not read all of its history.
         StorageError: a disk fails.
     """
-    layout = create_store(store_path(repository.private))
+    layout = local_layout(repository.private)
     # The manifests first: what they name was stored before them, however much is stored meanwhile.
     roots = find_roots(repository.git)
     store = verify_store(layout, repository.executor, sample=sample, seed=seed, progress=repository.progress)
