@@ -105,7 +105,7 @@ class Repository:
             self._lease.renew()
             return
         # Where nothing can be noted, nothing can be cleaned up either, and the files come to no harm.
-        with contextlib.suppress(StorageError, OSError):
+        with contextlib.suppress(StorageError):
             make_directories(self._users)
             self._lease = user_lease(self._users)
             # Removes the leases of those who were killed.
@@ -135,7 +135,7 @@ class Repository:
         """Whether another command may have temporary files in this work tree."""
         try:
             return find_other_user(self._users, self._lease) is not None
-        except (StorageError, OSError):
+        except StorageError:
             return True
 
     @cached_property

@@ -169,7 +169,13 @@ def find_other_user(directory: Path, own: Lease | None) -> Holder | None:
         StorageError: a lease cannot be read, so nobody knows.
     """
     found = None
-    for path in directory.iterdir():
+    try:
+        paths = list(directory.iterdir())
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise storage_error(exc, "list", directory) from exc
+    for path in paths:
         if path.name.startswith(TEMPORARY_PREFIX) or (own is not None and path == own.path):
             continue
         holder = _live_holder(path)
