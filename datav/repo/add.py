@@ -283,7 +283,7 @@ def _add_directory(
     meta = old.meta if old is not None else ""
     manifest = Manifest("directory", content, len(entries), meta=meta)
     size = sum(row.content.size for row in intake.rows)
-    return _Pending(dataset, manifest, before, disk, rows, size, len(unknown), None)
+    return _Pending(dataset, manifest, before, disk.without_entries(), rows, size, len(unknown), None)
 
 
 def _old_directory(

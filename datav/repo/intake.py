@@ -78,6 +78,8 @@ def take_in(
         assert read is not None, "a batch has contents before it was read"
         for entry, content in zip(read.entries, contents, strict=True):
             rows[entry.path] = Row(entry.path, entry.stamp, content, read.looked_at_ns)
+        # All batches stay listed until the last is read, and of a million files that is much.
+        batch.read = None
     for entry in entries:
         if entry.kind == Kind.EMPTY_DIRECTORY:
             rows[entry.path] = Row(entry.path, entry.stamp, EMPTY_CONTENT, 2**63 - 1)
