@@ -133,19 +133,24 @@ def main() -> int:
         run(repository, "init", "init", "-q")
         total = make_files(repository / "data", options.files)
         print(f"{options.files:,} files, {total:,} bytes, in {FOLDERS:,} directories\n", flush=True)
-        measured = measure(repository, options.files)
+        return judge(measure(repository, options.files))
     finally:
         if not options.keep:
             shutil.rmtree(repository, ignore_errors=True)
+
+
+def judge(measured: list[Measured]) -> int:
+    """Print what was measured, and what of it is too much; return the exit status."""
     print_table(measured)
     by_name = {item.what: item for item in measured}
     growth = by_name["add, one file changed"].store - by_name["add, nothing changed"].store
     too_much = [item.what for item in measured if item.memory > MAX_MEMORY]
-    print(f"\none changed file of {options.files:,} costs {growth:,} bytes")
+    print(f"\none changed file costs the store {growth:,} bytes")
     if growth >= MAX_GROWTH:
         print(f"that is more than {MAX_GROWTH:,}")
     for what in too_much:
         print(f"more than {MAX_MEMORY / 1e6:.0f} MB of memory: {what}")
+    sys.stdout.flush()
     return 1 if growth >= MAX_GROWTH or too_much else 0
 
 
