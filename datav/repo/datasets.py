@@ -11,7 +11,7 @@ from datav.formats.manifest import Manifest, encode_manifest, parse_manifest
 from datav.git import MANIFEST_SUFFIX
 from datav.relpath import RelPath
 from datav.repo.repository import Repository
-from datav.storage.durable import remove_file, translating, write_atomic
+from datav.storage.durable import fsync_directory, remove_file, translating, write_atomic
 
 _BANNER_PREFIX = b"# Tracked by datav"
 
@@ -204,4 +204,5 @@ def edit_ignore_file(repository: Repository, dataset: Dataset, *, add: bool) -> 
             write_atomic(path, after)
         else:
             remove_file(path)
+            fsync_directory(path.parent)
     return relative
