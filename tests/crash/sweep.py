@@ -87,15 +87,16 @@ def interrupt(
     if mode == RERUN_CUT:
         return _kill_then_cut(prepared, driver, box, at)
     first = _run(prepared, driver, box, Fault(mode, at, is_deaf=is_deaf))
-    at_end = mode in CUTS and at == len(first.calls) + 1
     if not first.happened:
         return None
     syncs = prepared.scenario.syncs
-    problems, differences, _ = _inspect(driver, prepared, box, may_be_torn=mode in CUTS and not syncs)
+    unsynced = mode in CUTS and not syncs
+    problems, differences, _ = _inspect(driver, prepared, box, unsynced=unsynced)
     problems += _check_outcome(first, mode)
-    if (at_end and syncs) or (mode not in CUTS and first.status == 0):
+    was_at_end = mode in CUTS and at == len(first.calls) + 1
+    if (was_at_end and syncs) or (mode not in CUTS and first.status == 0):
         problems += [f"done, and yet: {what}" for what in differences]
-    return problems + _run_again(prepared, driver, box, was_done=not differences)
+    return problems + _run_again(prepared, driver, box, was_done=not differences, unsynced=unsynced)
 
 
 def _kill_then_cut(prepared: Prepared, driver: Driver, box: Path, at: int) -> list[str] | None:
@@ -109,7 +110,7 @@ def _kill_then_cut(prepared: Prepared, driver: Driver, box: Path, at: int) -> li
     again = _run(prepared, driver, box, Fault("power", 10**9, inherit=kept))
     problems = [] if again.happened else [f"the second run did not end: {again.output}"]
     syncs = prepared.scenario.syncs
-    found, differences, _ = _inspect(driver, prepared, box, may_be_torn=not syncs)
+    found, differences, _ = _inspect(driver, prepared, box, unsynced=not syncs)
     return problems + found + [f"done at last, and yet: {what}" for what in differences if syncs]
 
 
@@ -118,13 +119,14 @@ def _run(prepared: Prepared, driver: Driver, box: Path, fault: Fault | None = No
     return driver.datav(*scenario.command, root=box, fault=fault or Fault(), tune=scenario.tune)
 
 
-def _run_again(prepared: Prepared, driver: Driver, box: Path, *, was_done: bool) -> list[str]:
+def _run_again(prepared: Prepared, driver: Driver, box: Path, *, was_done: bool, unsynced: bool) -> list[str]:
     """Run the command once more, undisturbed, and say how what it leaves is not what it should be."""
     problems = []
     again = _run(prepared, driver, box)
     if again.status != 0 and not was_done:
         problems.append(f"it cannot be run again: {again.output.strip()}")
-    found, differences, leftovers = _inspect(driver, prepared, box)
+    # A command that had forgotten what it deleted cannot delete it again.
+    found, differences, leftovers = _inspect(driver, prepared, box, may_be_back=was_done and unsynced)
     if leftovers:
         driver.datav("checkout", root=box)
         leftovers = list(_ask(driver, "find_leftovers", box, str(box)))
@@ -142,18 +144,27 @@ def _check_outcome(outcome: Outcome, mode: str) -> list[str]:
 
 
 def _inspect(
-    driver: Driver, prepared: Prepared, box: Path, *, may_be_torn: bool = False
+    driver: Driver, prepared: Prepared, box: Path, *, unsynced: bool = False, may_be_back: bool = False
 ) -> tuple[list[str], list[str], list[str]]:
-    """Return what is wrong, what is different from an undisturbed run, and what temporary files are left."""
+    """Return what is wrong, what is different from an undisturbed run, and what temporary files are left.
+
+    Args:
+        unsynced: the power went, and the command does not sync what it does to the user's files.
+    """
     if not (box / "datav.toml").exists() or not (box / ".git/datav/store/format").exists():
         return [], ["it is not set up"], []
     before, after = prepared.before, prepared.after
-    found = _ask(driver, "inspect", box, str(box), prepared.versions, before, after["files"], may_be_torn)
-    return found["problems"], _compare(prepared, found["snapshot"]), found["leftovers"]
+    found = _ask(driver, "inspect", box, str(box), prepared.versions, before, after["files"], unsynced)
+    differences = _compare(prepared, found["snapshot"], may_be_back=unsynced or may_be_back)
+    return found["problems"], differences, found["leftovers"]
 
 
-def _compare(prepared: Prepared, found: dict[str, Any]) -> list[str]:
-    """Say how a repository differs from one in which the command ran undisturbed."""
+def _compare(prepared: Prepared, found: dict[str, Any], *, may_be_back: bool = False) -> list[str]:
+    """Say how a repository differs from one in which the command ran undisturbed.
+
+    Args:
+        may_be_back: what was deleted may be there again; nobody synced that it was.
+    """
     problems = []
     for part, wanted in prepared.after.items():
         here = found[part]
@@ -163,6 +174,13 @@ def _compare(prepared: Prepared, found: dict[str, Any]) -> list[str]:
         for key in sorted(wanted.keys() | here.keys()):
             # A directory that could not be removed is no harm, and what is temporary is looked at by itself.
             if key not in wanted and ("EMPTY_DIRECTORY" in here[key] or TEMPORARY_PREFIX in key):
+                continue
+            if (
+                may_be_back
+                and part == "files"
+                and key not in wanted
+                and here[key] == prepared.before.get(key)
+            ):
                 continue
             if wanted.get(key) != here.get(key):
                 problems.append(f"{part}: {key} is {here.get(key)}, not {wanted.get(key)}")
