@@ -1,46 +1,34 @@
 """add: what lies on disk into the store, a manifest in its place into git."""
 
-import os
-import stat
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from datav.errors import MissingChunkError, UnknownDatasetError, UsageError
+from datav.errors import MissingChunkError, UsageError
 from datav.formats.entry import Content, Entry, Kind
-from datav.formats.manifest import Manifest, TableInfo, keep_users_part, parse_manifest
-from datav.git import MANIFEST_SUFFIX
+from datav.formats.manifest import Manifest, keep_users_part, parse_manifest
 from datav.relpath import RelPath
+from datav.repo.choosing import plan_add
 from datav.repo.datasets import (
     Dataset,
     edit_ignore_file,
-    expand_paths,
-    find_targets,
     ignore_file_of,
-    list_datasets,
     read_manifest_bytes,
     write_manifest,
 )
+from datav.repo.describing import counter_for, describe_file, dialect_of
 from datav.repo.disk import Disk, look
-from datav.repo.intake import Intake, take_in
+from datav.repo.intake import take_in
 from datav.repo.leftovers import remove_all_leftovers
 from datav.repo.repository import Repository
 from datav.storage.durable import fsync_directory, make_directories
 from datav.store.trees import DirectoryShape, read_directory, write_directory_tree
 from datav.store.writing import StoreWriter, Tally
-from datav.tables.counting import count_records_slow
-from datav.tables.describe import describe
-from datav.tables.dialect import HEAD_SIZE, TextDialect, needs_exact_count, text_dialect
-from datav.tables.rowcount import BlockCount, RecordCounter, join_counts
-from datav.tables.source import NotATable
-from datav.workspace.reading import StableFile
 from datav.workspace.scan import Found, Skipped
 from datav.workspace.statcache import SETTLED, Row, write_stat_cache
 
 State = Literal["added", "modified", "unchanged"]
-_BLOCK = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,65 +116,6 @@ def _stage(
     staged = dict.fromkeys([*touched, *(dataset.manifest_path for dataset in fresh), *ignore_files])
     repository.git.stage(dict.fromkeys([*staged, *manifests]))
     return tuple(staged)
-
-
-def plan_add(repository: Repository, names: Sequence[str]) -> list[Dataset]:
-    """Return the datasets that `names` mean: known ones, and paths that are to become one.
-
-    Raises:
-        UsageError: nothing lies there, or git tracks it, or it cannot be a dataset.
-    """
-    known = list_datasets(repository)
-    chosen: dict[Dataset, None] = {}
-    for path in expand_paths(repository, names):
-        shown = repository.shown(path) if path is not None else "."
-        try:
-            targets = find_targets(repository, [shown], known)
-        except UnknownDatasetError:
-            targets = []
-        for target in targets:
-            chosen[target.dataset] = None
-        if not targets:
-            if path is None:
-                raise UsageError(
-                    "the whole repository cannot be a dataset", hint="name a file or a directory in it"
-                )
-            chosen[_new_dataset(repository, path, shown)] = None
-    _refuse_ignored(repository, [dataset for dataset in chosen if dataset not in known])
-    return list(chosen)
-
-
-def _new_dataset(repository: Repository, path: RelPath, shown: str) -> Dataset:
-    try:
-        status = os.lstat(path.on(repository.root))
-    except OSError as exc:
-        raise UsageError(
-            f"there is no {shown}", hint="is the name right? it is relative to where you are"
-        ) from exc
-    if path.endswith(MANIFEST_SUFFIX):
-        raise UsageError(f"{shown} is named like a manifest", hint="add the data, not its manifest")
-    if stat.S_ISDIR(status.st_mode):
-        tracked = repository.git.list_tracked_under(path)
-    else:
-        tracked = list(repository.git.find_tracked([path]))
-    if tracked:
-        many = f" and {len(tracked) - 1} more" if len(tracked) > 1 else ""
-        raise UsageError(
-            f"git tracks {tracked[0]}{many} already", hint=f"`git rm -r --cached {shown}` leaves it to datav"
-        )
-    return Dataset(path)
-
-
-def _refuse_ignored(repository: Repository, datasets: Sequence[Dataset]) -> None:
-    """Raise UsageError when git would not take a manifest: then nobody would ever see it."""
-    if not datasets:
-        return
-    ignored = repository.git.find_ignored(dataset.manifest_path for dataset in datasets)
-    if ignored:
-        raise UsageError(
-            f"git ignores {repository.shown(min(ignored))}, which is to stand for the data",
-            hint="change the pattern in .gitignore: `datav add` writes one for the data itself",
-        )
 
 
 def _preview(repository: Repository, datasets: Sequence[Dataset]) -> Added:
@@ -311,15 +240,15 @@ def _add_file(
 ) -> _Pending:
     (entry,) = disk.entries
     path = dataset.path.on(repository.root)
-    dialect = _dialect_of(path, entry)
-    counter = RecordCounter(dialect) if dialect is not None and not needs_exact_count(dialect) else None
+    dialect = dialect_of(path)
+    counter = counter_for(dialect)
     olds = {}
     if old is not None and old.kind == "file" and _is_stored(repository, old.content):
         olds[entry.path] = old.content
     repository.progress.start("adding", entry.size, "bytes")
     intake = take_in(repository, disk.root, [entry], writer, olds=olds, observer=counter or _ignore)
     (row,) = intake.rows
-    table, note = _describe(path, row, dialect, intake)
+    table, note = describe_file(path, row, dialect, intake.observed)
     manifest = Manifest("file", row.content, 1, entry.kind == Kind.EXECUTABLE, table)
     if old is not None:
         manifest = keep_users_part(manifest, old)
@@ -332,54 +261,6 @@ def _ignore(data: memoryview, lead: int) -> None:
 
 def _is_stored(repository: Repository, content: Content) -> bool:
     return content.size == 0 or bool(repository.store.lookup.contains(content.id)[0])
-
-
-class _OpenFile:
-    """A file as the tables want to read it."""
-
-    def __init__(self, file: StableFile) -> None:
-        self._file = file
-        self.size = file.size
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        wanted = max(0, min(size, self.size - offset))
-        buffer = memoryview(bytearray(wanted))
-        self._file.read_into(buffer, offset)
-        return bytes(buffer)
-
-
-def _dialect_of(path: Path, entry: Found) -> TextDialect | None:
-    with StableFile(path) as file:
-        return text_dialect(path.name, _OpenFile(file).read_at(0, HEAD_SIZE))
-
-
-def _describe(
-    path: Path, row: Row, dialect: TextDialect | None, intake: Intake
-) -> tuple[TableInfo | None, str | None]:
-    """Return what the manifest says of the table in a file, or why there is none."""
-    with StableFile(path) as file:
-        if file.stamp != row.stamp:
-            return None, "it changed while it was added"
-        records = _count_records(file, dialect, intake) if dialect is not None else None
-        found = describe(path.name, _OpenFile(file), records)
-    if isinstance(found, NotATable):
-        return None, found.reason
-    return found, None
-
-
-def _count_records(file: StableFile, dialect: TextDialect, intake: Intake) -> int:
-    if needs_exact_count(dialect):
-        return count_records_slow(_blocks(file), dialect)
-    records, is_certain = join_counts([count for count in intake.observed if isinstance(count, BlockCount)])
-    if is_certain:
-        return records
-    return count_records_slow(_blocks(file), dialect)
-
-
-def _blocks(file: StableFile):  # type: ignore[no-untyped-def]
-    source = _OpenFile(file)
-    for offset in range(0, file.size, _BLOCK):
-        yield source.read_at(offset, _BLOCK)
 
 
 def _conclude(repository: Repository, item: _Pending, touched: list[RelPath]) -> AddedDataset:

@@ -469,3 +469,15 @@ def test_an_add_killed_anywhere_can_be_run_again(repo):
             repo.path(name).unlink(missing_ok=True)
         shutil.rmtree(repo.path(".git/datav"), ignore_errors=True)
     assert number > 10
+
+
+def test_what_is_not_on_disk_does_not_stop_what_is_below_a_directory(repo):
+    repo.write("a.csv", b"x\n1\n")
+    repo.write("b.csv", b"x\n2\n")
+    repo.add("a.csv", "b.csv")
+    repo.path("a.csv").unlink()
+    repo.write("b.csv", b"x\n3\n")
+
+    done = repo.add(".")
+
+    assert [(item.path, item.state) for item in done.datasets] == [(b"b.csv", "modified")]

@@ -1,0 +1,69 @@
+"""What the manifest says of the table in a file: found while the file is read, and in its footer."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from datav.formats.manifest import TableInfo
+from datav.tables.counting import count_records_slow
+from datav.tables.describe import describe
+from datav.tables.dialect import HEAD_SIZE, TextDialect, needs_exact_count, text_dialect
+from datav.tables.rowcount import BlockCount, RecordCounter, join_counts
+from datav.tables.source import NotATable
+from datav.workspace.reading import StableFile
+from datav.workspace.statcache import Row
+
+_BLOCK = 4 * 2**20
+
+
+def counter_for(dialect: TextDialect | None) -> RecordCounter | None:
+    """What counts the records of a file while it is chunked; None where that cannot be done."""
+    return RecordCounter(dialect) if dialect is not None and not needs_exact_count(dialect) else None
+
+
+class _OpenFile:
+    """A file as the tables want to read it."""
+
+    def __init__(self, file: StableFile) -> None:
+        self._file = file
+        self.size = file.size
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        wanted = max(0, min(size, self.size - offset))
+        buffer = memoryview(bytearray(wanted))
+        self._file.read_into(buffer, offset)
+        return bytes(buffer)
+
+
+def dialect_of(path: Path) -> TextDialect | None:
+    """How the text table in a file is written, from its first MiB; None if it is none."""
+    with StableFile(path) as file:
+        return text_dialect(path.name, _OpenFile(file).read_at(0, HEAD_SIZE))
+
+
+def describe_file(
+    path: Path, row: Row, dialect: TextDialect | None, observed: Sequence[object]
+) -> tuple[TableInfo | None, str | None]:
+    """Return what the manifest says of the table in a file, or why there is none."""
+    with StableFile(path) as file:
+        if file.stamp != row.stamp:
+            return None, "it changed while it was added"
+        records = _count_records(file, dialect, observed) if dialect is not None else None
+        found = describe(path.name, _OpenFile(file), records)
+    if isinstance(found, NotATable):
+        return None, found.reason
+    return found, None
+
+
+def _count_records(file: StableFile, dialect: TextDialect, observed: Sequence[object]) -> int:
+    if needs_exact_count(dialect):
+        return count_records_slow(_blocks(file), dialect)
+    records, is_certain = join_counts([count for count in observed if isinstance(count, BlockCount)])
+    if is_certain:
+        return records
+    return count_records_slow(_blocks(file), dialect)
+
+
+def _blocks(file: StableFile) -> Iterator[bytes]:
+    source = _OpenFile(file)
+    for offset in range(0, file.size, _BLOCK):
+        yield source.read_at(offset, _BLOCK)
