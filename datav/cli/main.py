@@ -132,9 +132,7 @@ def _invoke(arguments: list[str]) -> int:
         return exc.exit_code
     except wrong_call as exc:
         message = str(exc.format_message()) if hasattr(exc, "format_message") else str(exc)
-        _complain(
-            message[:1].lower() + message[1:].rstrip("."), "`datav COMMAND --help` tells how it is called"
-        )
+        _complain(message[:1].lower() + message[1:].rstrip("."), _help_on(arguments))
         return 2
     except DatavError as exc:
         if isinstance(exc, OutputError):
@@ -153,6 +151,17 @@ def _invoke(arguments: list[str]) -> int:
         _complain("this is a bug in datav", "please report it with the lines above")
         return 70
     return 0
+
+
+def _help_on(arguments: list[str]) -> str:
+    """The hint for a call that cannot be understood: the help on its command, if it names one."""
+    from datav.cli.commands import COMMANDS
+
+    words = [word for before, word in pairwise(["", *arguments]) if before != "-C"]
+    command = next((word for word in words if not word.startswith("-")), None)
+    if command in COMMANDS:
+        return f"`datav {command} --help` tells how it is called"
+    return "`datav --help` lists the commands"
 
 
 def _abandon_output() -> None:

@@ -1,8 +1,9 @@
 """Where to cut, how many rows, which ids, what not to compress.
 
 Pure functions over buffers.  `reference` defines them in Python; `_native` is the same in C, ten to a
-thousand times as fast, and is used where it could be built.  Every function takes any contiguous
-buffer of bytes, keeps none, and raises only ValueError, TypeError or MemoryError.
+thousand times as fast, and is used where it could be built.  (What it has for files is for
+`datav.storage.files`.)  Every function takes any contiguous buffer of bytes, keeps none, and raises only
+ValueError, TypeError or MemoryError.
 """
 
 from datav.core.constants import ABSENT, LEAD, finish_rows
@@ -10,7 +11,7 @@ from datav.core.cutter import Cutter
 from datav.core.params import ChunkerParams
 
 # The signatures that this package was written for; ABI in _native.c.
-_ABI = 1
+_ABI = 2
 
 try:
     from datav.core import _native as _fast

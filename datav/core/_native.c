@@ -1,6 +1,6 @@
-/* datav.core._native: where to cut, how many rows, which ids, what not to compress.
+/* datav.core._native: many small files at once, where to cut, how many rows, which ids, what not to compress.
  *
- * The definition of every function here is its slow twin in reference.py; both give the same
+ * The definition of every function here is its slow twin in reference.py, or in storage/files.py; both give the same
  * bytes for every input, and the tests run over both.  The format that the chunker implements is
  * docs/formats/chunking.md.
  *
@@ -13,14 +13,20 @@
  *   5. ids                lookup in a sorted array with a fan-out table
  *   6. incompressible     a guess from a sample
  *   7. tree nodes
- *   8. variants           which kernels this processor can run
- *   9. the binding        Python in, Python out; the only part that knows Python
+ *   8. files              small ones, many in one call; not on Windows
+ *   9. variants           which kernels this processor can run
+ *  10. the binding        Python in, Python out; the only part that knows Python
  *
- * Parts 1 to 8 never touch Python and run with the interpreter lock released.  Nothing keeps a
+ * Parts 1 to 9 never touch Python and run with the interpreter lock released.  Nothing keeps a
  * pointer into a caller's buffer.  Another thread may write into that buffer while we read it:
  * then the answer is arbitrary, but no byte outside the buffers is ever read or written, because
  * no index is derived twice from the same bytes.
  */
+
+/* Before any header: what POSIX has beyond C. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
 
 /* tests/fuzz/fuzz_native.c includes this file without its binding, to run where no Python is. */
 #ifndef DATAV_NATIVE_WITHOUT_PYTHON
@@ -34,9 +40,16 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifndef _WIN32
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
 
 /* Raise this when a signature or a meaning changes; datav/core/__init__.py checks it. */
-#define ABI 1
+#define ABI 2
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "datav.core._native is written for little-endian machines; reference.py serves elsewhere"
@@ -848,7 +861,126 @@ static void split_entries(const uint8_t *hashes, uint32_t n, uint64_t limit, uin
     }
 }
 
-/* ---------------------------------------------------------------- 8. variants */
+/* ---------------------------------------------------------------- 8. files */
+
+#ifndef _WIN32
+#define HAVE_FILES 1
+
+/* So many are open at once, and asked of the disk together, where the system can be asked. */
+#ifdef POSIX_FADV_WILLNEED
+#define FILES_AHEAD 32
+#else
+#define FILES_AHEAD 1
+#endif
+#define STAMP_SIZE 36
+
+/* Several threads read at once, and others need descriptors too: a 32nd of what the process may have. */
+static size_t files_ahead(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / 32 >= FILES_AHEAD)
+        return FILES_AHEAD;
+    return limit.rlim_cur < 64 ? 1 : (size_t)(limit.rlim_cur / 32);
+}
+
+static int open_ahead(int directory, const char *name)
+{
+    int file = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+#ifdef POSIX_FADV_WILLNEED
+    if (file >= 0)
+        (void)posix_fadvise(file, 0, 0, POSIX_FADV_WILLNEED);
+#endif
+    return file;
+}
+
+static int read_whole(int file, uint8_t *to, size_t size)
+{
+    size_t done = 0;
+    while (done < size) {
+        ssize_t got = pread(file, to + done, size - done, (off_t)done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return 0;
+        done += (size_t)got;
+    }
+    return 1;
+}
+
+static void put_stamp(const struct stat *status, uint8_t *to)
+{
+#ifdef __APPLE__
+    const struct timespec modified = status->st_mtimespec, changed = status->st_ctimespec;
+#else
+    const struct timespec modified = status->st_mtim, changed = status->st_ctim;
+#endif
+    const uint64_t words[4] = {
+        (uint64_t)status->st_size,
+        (uint64_t)modified.tv_sec * 1000000000u + (uint64_t)modified.tv_nsec,
+        (uint64_t)changed.tv_sec * 1000000000u + (uint64_t)changed.tv_nsec,
+        (uint64_t)status->st_ino,
+    };
+    const uint32_t mode = status->st_mode & 0177777;
+    memcpy(to, words, sizeof words);
+    memcpy(to + sizeof words, &mode, sizeof mode);
+}
+
+static int stamp_of(int file, uint8_t *to)
+{
+    struct stat status;
+    if (fstat(file, &status) != 0)
+        return 0;
+    put_stamp(&status, to);
+    return 1;
+}
+
+/* What lstat says of names in `directory`, zeros for those that are gone, into `stamps`; stops before the
+ * first that the system refuses.  Returns how many it was. */
+static size_t stat_files(int directory, const char *const *names, size_t count, uint8_t *stamps)
+{
+    for (size_t k = 0; k < count; k++) {
+        struct stat status;
+        if (fstatat(directory, names[k], &status, AT_SYMLINK_NOFOLLOW) == 0)
+            put_stamp(&status, stamps + STAMP_SIZE * k);
+        else if (errno == ENOENT)
+            memset(stamps + STAMP_SIZE * k, 0, STAMP_SIZE);
+        else
+            return k;
+    }
+    return count;
+}
+
+/* Reads files back to back into `arena`, as long as each is what its stamp of `wanted` says, also after it was
+ * read.  Returns how many were read. */
+static size_t read_files(int directory, const char *const *names, const uint8_t *wanted, size_t count, uint8_t *arena,
+                         size_t room)
+{
+    const size_t ahead = files_ahead();
+    size_t done = 0;
+    for (size_t first = 0; first == done && first < count; first += ahead) {
+        int files[FILES_AHEAD];
+        const size_t group = count - first < ahead ? count - first : ahead;
+        for (size_t k = 0; k < group; k++)
+            files[k] = open_ahead(directory, names[first + k]);
+        for (size_t k = 0; k < group; k++) {
+            const uint8_t *stamp = wanted + STAMP_SIZE * (first + k);
+            const uint64_t size = load64(stamp);
+            uint8_t found[STAMP_SIZE];
+            if (done == first + k && files[k] >= 0 && size <= room && read_whole(files[k], arena, (size_t)size) &&
+                stamp_of(files[k], found) && memcmp(found, stamp, STAMP_SIZE) == 0) {
+                arena += size;
+                room -= (size_t)size;
+                done++;
+            }
+            if (files[k] >= 0)
+                close(files[k]);
+        }
+    }
+    return done;
+}
+#endif
+
+/* ---------------------------------------------------------------- 9. variants */
 
 typedef struct {
     const char *name;
@@ -899,7 +1031,7 @@ static int can_run(const variant_t *variant)
     return 1;
 }
 
-/* ---------------------------------------------------------------- 9. the binding */
+/* ---------------------------------------------------------------- 10. the binding */
 
 #ifndef DATAV_NATIVE_WITHOUT_PYTHON
 
@@ -1279,6 +1411,94 @@ static PyObject *py_split_entries(PyObject *self, PyObject *args)
     return result;
 }
 
+#ifdef HAVE_FILES
+/* Pointers to the names in a tuple of bytes; NULL with an error set. */
+static const char **names_in(PyObject *tuple)
+{
+    const Py_ssize_t count = PyTuple_Size(tuple);
+    const char **names = malloc(((size_t)count + 1) * sizeof *names);
+    if (names == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    for (Py_ssize_t k = 0; k < count; k++) {
+        char *name;
+        /* Without a length asked for, a name with a zero byte in it is refused. */
+        if (PyBytes_AsStringAndSize(PyTuple_GetItem(tuple, k), &name, NULL) < 0) {
+            free(names);
+            return NULL;
+        }
+        names[k] = name;
+    }
+    return names;
+}
+
+static int open_directory(const char *path)
+{
+    return open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+}
+
+static PyObject *py_read_files(PyObject *self, PyObject *args)
+{
+    (void)self;
+    const char *path, **names = NULL;
+    PyObject *listed, *result = NULL;
+    Py_buffer stamps, arena;
+    if (!PyArg_ParseTuple(args, "yOO&w*:read_files", &path, &listed, to_buffer, &stamps, &arena))
+        return NULL;
+    /* A tuple of our own: nobody takes a name out of it while the lock is released. */
+    PyObject *tuple = PySequence_Tuple(listed);
+    const Py_ssize_t count = tuple != NULL ? PyTuple_Size(tuple) : 0;
+    if (tuple != NULL && stamps.len != STAMP_SIZE * count)
+        bad("there are not as many stamps as names");
+    else if (tuple != NULL && (names = names_in(tuple)) != NULL) {
+        size_t done = 0;
+        PyThreadState *saved = PyEval_SaveThread();
+        const int directory = open_directory(path);
+        if (directory >= 0) {
+            done = read_files(directory, names, stamps.buf, (size_t)count, arena.buf, (size_t)arena.len);
+            close(directory);
+        }
+        PyEval_RestoreThread(saved);
+        result = PyLong_FromSize_t(done);
+    }
+    free(names);
+    Py_XDECREF(tuple);
+    PyBuffer_Release(&stamps);
+    PyBuffer_Release(&arena);
+    return result;
+}
+
+static PyObject *py_stat_files(PyObject *self, PyObject *args)
+{
+    (void)self;
+    const char *path, **names = NULL;
+    PyObject *listed, *result = NULL;
+    if (!PyArg_ParseTuple(args, "yO:stat_files", &path, &listed))
+        return NULL;
+    PyObject *tuple = PySequence_Tuple(listed);
+    const size_t count = tuple != NULL ? (size_t)PyTuple_Size(tuple) : 0;
+    uint8_t *stamps = malloc(STAMP_SIZE * count + 1);
+    if (stamps == NULL)
+        PyErr_NoMemory();
+    else if (tuple != NULL && (names = names_in(tuple)) != NULL) {
+        size_t done = 0;
+        PyThreadState *saved = PyEval_SaveThread();
+        const int directory = open_directory(path);
+        if (directory >= 0) {
+            done = stat_files(directory, names, count, stamps);
+            close(directory);
+        }
+        PyEval_RestoreThread(saved);
+        result = PyBytes_FromStringAndSize((const char *)stamps, (Py_ssize_t)(STAMP_SIZE * done));
+    }
+    free(stamps);
+    free(names);
+    Py_XDECREF(tuple);
+    return result;
+}
+#endif
+
 static PyObject *py_variant(PyObject *self, PyObject *args)
 {
     (void)self;
@@ -1332,6 +1552,10 @@ static PyMethodDef METHODS[] = {
     {"is_incompressible", py_is_incompressible, METH_VARARGS, "Whether compression is not worth a try."},
     {"incompressible_flags", py_incompressible_flags, METH_VARARGS, "The same for many chunks."},
     {"split_entries", py_split_entries, METH_VARARGS, "Where a list of entries is split into nodes."},
+#ifdef HAVE_FILES
+    {"read_files", py_read_files, METH_VARARGS, "Many small files, back to back."},
+    {"stat_files", py_stat_files, METH_VARARGS, "What lstat says of many files in one directory."},
+#endif
     {"variant", py_variant, METH_NOARGS, "The instruction set in use."},
     {"variants", py_variants, METH_NOARGS, "The instruction sets that this processor can run, best first."},
     {"use", py_use, METH_VARARGS, "Choose an instruction set; for tests and benchmarks."},

@@ -1,8 +1,9 @@
-"""Types of the C extension; meaning, errors and cost are told in reference.py."""
+"""Types of the C extension; meaning, errors and cost are told in reference.py and storage/files.py."""
 
+from collections.abc import Iterable
 from typing import SupportsIndex
 
-from _typeshed import ReadableBuffer
+from _typeshed import ReadableBuffer, WriteableBuffer
 
 ABI: int
 
@@ -45,6 +46,14 @@ def incompressible_flags(data: ReadableBuffer, ends: ReadableBuffer, /) -> bytes
 def split_entries(
     hashes: ReadableBuffer, limit: SupportsIndex, smallest: SupportsIndex, largest: SupportsIndex, /
 ) -> bytes: ...
+def read_files(
+    directory: bytes, names: Iterable[bytes], stamps: ReadableBuffer, arena: WriteableBuffer, /
+) -> int:
+    """Not on Windows."""
+
+def stat_files(directory: bytes, names: Iterable[bytes], /) -> bytes:
+    """Not on Windows."""
+
 def variant() -> str:
     """The instruction set in use."""
 

@@ -7,6 +7,7 @@ is known only when they hash to the id, which is the caller's to check (`datav.s
 """
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import zstandard
@@ -35,6 +36,10 @@ PAYLOAD_SLACK = 160
 LEVEL = 1
 # 2^17 slots of 4 bytes hold every third position of the largest prefix that is common, and stay in the cache.
 MAX_DELTA_HASH_LOG = 17
+
+
+# Its other backend, for PyPy, lacks the call for many.
+_HAS_BATCHES = zstandard.backend == "cext"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,14 @@ class Codec:
 
     def compress(self, content: Buffer) -> bytes:
         return self._compressor.compress(content)
+
+    def compress_many(self, contents: Sequence[Buffer]) -> Sequence[Buffer]:
+        """`compress` for each, with other threads at work meanwhile."""
+        if len(contents) < 2 or not _HAS_BATCHES or any(len(content) == 0 for content in contents):
+            # The call below refuses what is empty.
+            return [self.compress(content) for content in contents]
+        done = self._compressor.multi_compress_to_buffer(list(contents), threads=0)
+        return [done[number].tobytes() for number in range(len(contents))]
 
     def encode_delta(self, bases: dict[bytes, Buffer], content: Buffer) -> bytes:
         """Return the payload of a delta frame for `content` against `bases` (id -> content, in order)."""

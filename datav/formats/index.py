@@ -5,7 +5,7 @@ Pure: an index is a buffer, usually a memory-mapped one, and is never read whole
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -62,10 +62,11 @@ class Index:
             raise FormatError(f"index {self.where} places an entry in a pack that it does not list")
         return Place(self.packs[number], offset, length)
 
-    def records(self) -> list[tuple[bytes, Place]]:
+    def records(self) -> Iterator[tuple[bytes, Place]]:
         """Every id with its place, in the order of ids.  Reads the whole index."""
         ids = bytes(self.ids)
-        return [(ids[ID_SIZE * i : ID_SIZE * (i + 1)], self.place(i)) for i in range(self.count)]
+        for number in range(self.count):
+            yield ids[ID_SIZE * number : ID_SIZE * (number + 1)], self.place(number)
 
 
 def index_name(packs: Iterable[PackId]) -> str:
@@ -80,7 +81,7 @@ def encode_index(packs: Iterable[PackId], records: Iterable[tuple[bytes, Place]]
     The longest, because others may need it as a base, and a base is whole (F2): a delta is the shorter one
     (F4).
 
-    Cost: sorts in memory, about 150 bytes a record.
+    Cost: sorts in memory, about 280 bytes a record at the peak.
     """
     table = sorted(set(packs))
     numbers = {pack: number for number, pack in enumerate(table)}

@@ -126,6 +126,63 @@ def iter_reachable_manifests(repository: GitRepository, suffix: bytes = MANIFEST
                 yield oid
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where in history a file is from."""
+
+    commit: str
+    path: RelPath
+
+
+def find_origins(
+    repository: GitRepository, blobs: Iterable[str], suffix: bytes = MANIFEST_SUFFIX
+) -> dict[str, Origin]:
+    """Return the last commit that made a file with that suffix what each of `blobs` is, children first.
+
+    Of the commits that `iter_reachable_manifests` looks at; of a blob that is in none, nothing.
+
+    Cost: as that, and less when the youngest commits have them all.
+
+    Raises:
+        GitError: git could not read all of its history.
+    """
+    wanted, found = set(blobs), dict[str, Origin]()
+    git = _with_variables(repository.git, {"GIT_NO_REPLACE_OBJECTS": "1"})
+    commits, _ = _find_tips(git, [git, *_worktree_views(repository, git)]) if wanted else ([], [])
+    # Merges last: compared with one parent, they seem to have made all that came from the others.
+    for which in ("--no-merges", "--merges"):
+        if found.keys() == wanted:
+            break
+        for blob, origin in _iter_origins(git, commits, suffix, which):
+            if blob in wanted:
+                found.setdefault(blob, origin)
+    return found
+
+
+def _iter_origins(git: Git, tips: list[str], suffix: bytes, which: str) -> Iterator[tuple[str, Origin]]:
+    stdin = "".join(f"{oid}\n" for oid in tips).encode()
+    # Not by date: commits made in one second would come in any order.
+    order = ("--topo-order", which)
+    commits = git.run("rev-list", *order, "--all", "--reflog", "--ignore-missing", "--stdin", stdin=stdin)
+    lines = commits.splitlines(keepends=True)
+    for begin in range(0, len(lines), _COMMITS_AT_ONCE):
+        output = git.run(
+            *("diff-tree", "--stdin", "--root", "-m", "-r", "-z", "--raw", "--no-abbrev", "--no-renames"),
+            *("--diff-filter=AMT", "--no-ext-diff", "--", b":(top)*" + suffix),
+            stdin=b"".join(lines[begin : begin + _COMMITS_AT_ONCE]),
+        )
+        commit = ""
+        records = iter(split_nul(output))
+        for record in records:
+            if not record.startswith(b":"):
+                commit = record.decode()
+                continue
+            _, mode, _, oid, _ = record.split(b" ")
+            path = next(records)
+            if mode.startswith(b"100"):
+                yield oid.decode(), Origin(commit, RelPath(path))
+
+
 def _iter_records(log: Conversation) -> Iterator[bytes]:
     """Yield the records of `read_log` as git finds them."""
     pending = b"\0"  # The first record has only one NUL before it.

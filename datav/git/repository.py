@@ -272,6 +272,14 @@ class GitRepository:
         )
         return _parse_changes(output)
 
+    def unstaged_changes(self, suffix: bytes = MANIFEST_SUFFIX) -> dict[RelPath, Change]:
+        """Return which files with that suffix are not on disk as they are in the index, and how."""
+        output = self.git.run(
+            *("diff", "--name-status", "-z", "--no-renames", "--no-ext-diff", "--no-textconv"),
+            *("--ignore-submodules=all", "--", _pattern(suffix)),
+        )
+        return _parse_changes(output)
+
     def find_ignored(self, paths: Iterable[RelPath]) -> set[RelPath]:
         """Return those of `paths` that git's ignore rules leave out, tracked or not."""
         wanted = set(paths)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from datav.errors import MissingChunkError, UsageError
-from datav.formats.entry import Content, Entry, Kind
+from datav.formats.entry import Content, Kind
 from datav.formats.manifest import Manifest, keep_users_part, parse_manifest
 from datav.relpath import RelPath
 from datav.repo.choosing import plan_add
@@ -25,7 +25,7 @@ from datav.repo.repository import Repository
 from datav.storage.durable import fsync_directory, make_directories
 from datav.store.trees import DirectoryShape, read_directory, write_directory_tree
 from datav.store.writing import StoreWriter, Tally
-from datav.workspace.scan import Found, Skipped
+from datav.workspace.scan import Found, Skipped, kind_in
 from datav.workspace.statcache import SETTLED, Row, write_stat_cache
 
 State = Literal["added", "modified", "unchanged"]
@@ -204,15 +204,17 @@ def _add_directory(
         next(fresh) if content is None else Row(entry.path, entry.stamp, content, SETTLED)
         for entry, content in zip(disk.entries, disk.known, strict=True)
     ]
-    entries = [
-        Entry(entry.path, entry.kind, row.content.depth, row.content.size, row.content.id)
-        for entry, row in zip(disk.entries, rows, strict=True)
-    ]
-    content = write_directory_tree(writer, entries, shape)
+    # As they were read: a mode may have changed since the scan.
+    kinds = bytes([kind_in(row.stamp) for row in rows])
+    size, changed = sum(row.content.size for row in intake.rows), len(unknown)
+    disk.forget_entries()
+    del unknown, intake, fresh
+    content = write_directory_tree(
+        writer, [row.path for row in rows], kinds, [row.content for row in rows], shape
+    )
     meta = old.meta if old is not None else ""
-    manifest = Manifest("directory", content, len(entries), meta=meta)
-    size = sum(row.content.size for row in intake.rows)
-    return _Pending(dataset, manifest, before, disk.without_entries(), rows, size, len(unknown), None)
+    manifest = Manifest("directory", content, len(rows), meta=meta)
+    return _Pending(dataset, manifest, before, disk, rows, size, changed, None)
 
 
 def _old_directory(
@@ -223,11 +225,11 @@ def _old_directory(
     if old is None or old.kind != "directory":
         return {}, None
     try:
-        entries, shape = read_directory(repository.store.reader, old.content)
+        wanted = {entry.path for entry in unknown}
+        entries, shape = read_directory(repository.store.reader, old.content, wanted)
     except MissingChunkError:
         return {}, None
-    wanted = {entry.path for entry in unknown}
-    return {entry.path: entry.content for entry in entries if entry.path in wanted}, shape
+    return {entry.path: entry.content for entry in entries}, shape
 
 
 def _add_file(
@@ -249,7 +251,7 @@ def _add_file(
     intake = take_in(repository, disk.root, [entry], writer, olds=olds, observer=counter or _ignore)
     (row,) = intake.rows
     table, note = describe_file(path, row, dialect, intake.observed)
-    manifest = Manifest("file", row.content, 1, entry.kind == Kind.EXECUTABLE, table)
+    manifest = Manifest("file", row.content, 1, kind_in(row.stamp) == Kind.EXECUTABLE, table)
     if old is not None:
         manifest = keep_users_part(manifest, old)
     return _Pending(dataset, manifest, before, disk, [row], row.content.size, 1, note)

@@ -10,7 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datav.errors import DataLossError, DatavError, FormatError, MissingChunkError, UnknownDatasetError
+from datav.errors import (
+    DataLossError,
+    DatavError,
+    FormatError,
+    MissingChunkError,
+    UnknownDatasetError,
+    UnknownRevisionError,
+    UsageError,
+)
 from datav.formats.entry import Content, Entry, Kind
 from datav.formats.manifest import Manifest
 from datav.formats.words import u64_array
@@ -19,8 +27,10 @@ from datav.relpath import RelPath, show_path
 from datav.repo.datasets import (
     Dataset,
     Target,
+    edit_ignore_file,
     find_targets,
     list_datasets,
+    manifests_after_switch,
     manifests_at,
     read_manifest,
 )
@@ -28,6 +38,7 @@ from datav.repo.disk import Disk, current_entries, inside, look, name_unknown, p
 from datav.repo.leftovers import remove_all_leftovers
 from datav.repo.marks import Marks, leave_mark
 from datav.repo.repository import Repository
+from datav.repo.specs import no_such_revision
 from datav.repo.uncommitted import refuse_uncommitted
 from datav.storage.durable import make_directories, remove_file
 from datav.store.trees import read_file_shape
@@ -98,18 +109,18 @@ def checkout(
         DataLossError: data would be lost that exists nowhere else; nothing was done.
         MissingChunkError: the store lacks what is wanted; where that showed at the top of a tree, as it does
             of what was never fetched, nothing was done.
+        UnknownRevisionError: git does not know `rev`.
         GitError: git refuses to switch; nothing was done.
     """
     if rev is None:
         manifests = _present_manifests(repository, names)
         plans = _plan_targets(repository, manifests, names, force=force)
     else:
-        wanted = manifests_at(repository, rev)
-        if names:
-            plans = _plan_targets(repository, wanted, names, force=force)
-        else:
-            gone: dict[Dataset, Manifest | None] = dict.fromkeys(list_datasets(repository))
-            plans = _plan_targets(repository, {**gone, **wanted}, (), force=force)
+        try:
+            wanted = manifests_at(repository, rev) if names else manifests_after_switch(repository, rev)
+        except UnknownRevisionError as exc:
+            raise no_such_revision(repository, rev, exc) from exc
+        plans = _plan_targets(repository, wanted, names, force=force)
     for plan in plans:
         _require(repository, plan)
     if rev is not None and names:
@@ -117,6 +128,8 @@ def checkout(
     elif rev is not None and not dry_run:
         with repository.editing():
             repository.git.checkout(rev)
+    if not dry_run:
+        _keep_ignored(repository, plans, stage=rev is not None and bool(names))
     return _apply(repository, rev, plans, force=force, dry_run=dry_run)
 
 
@@ -148,7 +161,13 @@ def _present_manifests(repository: Repository, names: Sequence[str]) -> dict[Dat
     found = ((dataset, read_manifest(repository, dataset)) for dataset in datasets)
     # Without a manifest on disk the dataset was deleted by hand and not yet committed: that is the user's
     # to finish.
-    return {dataset: manifest for dataset, manifest in found if manifest is not None}
+    manifests: dict[Dataset, Manifest | None] = {
+        dataset: manifest for dataset, manifest in found if manifest is not None
+    }
+    if names and not manifests:
+        missing = datasets[0].manifest_path
+        raise UsageError(f"{missing} is not on disk", hint=f"`git restore {missing}` brings it back")
+    return manifests
 
 
 def _plan_targets(
@@ -177,7 +196,7 @@ def _plan_one(
     fresh = name_unknown(repository, disk) if disk is not None else []
     current = current_entries(disk)
     if disk is not None:
-        disk = disk.without_entries()
+        disk.forget_entries()
     wanted = _wanted(repository, dataset, manifest) if manifest is not None else []
     root = (
         place_of(repository, dataset, manifest)
@@ -300,6 +319,15 @@ class _StoreSource:
 
     def read_into(self, chunks: Sequence[tuple[bytes, int]], buffer: memoryview) -> None:
         self._reader.read_into(chunks, buffer)
+
+
+def _keep_ignored(repository: Repository, plans: Sequence[DatasetPlan], *, stage: bool) -> None:
+    """Keep data out of git that comes back without its line in .gitignore; `stage` tells git of that, too."""
+    present = {plan.dataset.path: plan.dataset for plan in plans if plan.manifest is not None}
+    loose = sorted(present.keys() - repository.git.find_ignored(present)) if present else []
+    edited = [edit_ignore_file(repository, present[path], add=True) for path in loose]
+    if stage:
+        repository.git.stage([path for path in edited if path is not None])
 
 
 def _apply(

@@ -4,11 +4,15 @@ import os
 import stat
 from collections.abc import Sequence
 
-from datav.errors import UnknownDatasetError, UsageError
+from datav.errors import UsageError
 from datav.git import MANIFEST_SUFFIX
 from datav.relpath import RelPath
-from datav.repo.datasets import Dataset, expand_paths, find_targets, list_datasets
+from datav.repo.datasets import Dataset, expand_paths, list_datasets, targets_of
 from datav.repo.repository import Repository
+from datav.settings import FILE_NAME
+
+# What git and datav read from the work tree, wherever it lies.
+_OWN_NAMES = {b".gitignore", b".gitattributes", b".gitmodules", b".datavignore"}
 
 
 def plan_add(repository: Repository, names: Sequence[str]) -> list[Dataset]:
@@ -17,14 +21,11 @@ def plan_add(repository: Repository, names: Sequence[str]) -> list[Dataset]:
     Raises:
         UsageError: nothing lies there, or git tracks it, or it cannot be a dataset.
     """
-    known = list_datasets(repository)
+    known = {dataset.path: dataset for dataset in list_datasets(repository)}
     chosen: dict[Dataset, None] = {}
     for path in expand_paths(repository, names):
         shown = repository.shown(path) if path is not None else "."
-        try:
-            targets = find_targets(repository, [shown], known)
-        except UnknownDatasetError:
-            targets = []
+        targets = targets_of(path, known)
         for target in targets:
             dataset = target.dataset
             # Below a directory that was named, what is not on disk is nothing to add, and no reason to stop.
@@ -37,7 +38,7 @@ def plan_add(repository: Repository, names: Sequence[str]) -> list[Dataset]:
                     "the whole repository cannot be a dataset", hint="name a file or a directory in it"
                 )
             chosen[_new_dataset(repository, path, shown)] = None
-    _refuse_ignored(repository, [dataset for dataset in chosen if dataset not in known])
+    _refuse_ignored(repository, [dataset for dataset in chosen if dataset.path not in known])
     return list(chosen)
 
 
@@ -50,6 +51,8 @@ def _new_dataset(repository: Repository, path: RelPath, shown: str) -> Dataset:
         ) from exc
     if path.endswith(MANIFEST_SUFFIX):
         raise UsageError(f"{shown} is named like a manifest", hint="add the data, not its manifest")
+    if path == FILE_NAME.encode() or path.rpartition(b"/")[2] in _OWN_NAMES:
+        raise UsageError(f"{shown} is no data: git and datav read it", hint="`git add` it")
     if stat.S_ISDIR(status.st_mode):
         tracked = repository.git.list_tracked_under(path)
     else:

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from datav.formats.manifest import Manifest, encode_manifest, parse_manifest
 from datav.git import MANIFEST_SUFFIX
 from datav.relpath import RelPath
 from datav.repo.repository import Repository
+from datav.repo.suggesting import suggest
 from datav.storage.durable import fsync_directory, remove_file, translating, write_atomic
 
 _BANNER_PREFIX = b"# Tracked by datav"
@@ -115,6 +116,31 @@ def manifests_at(repository: Repository, rev: str) -> dict[Dataset, Manifest]:
     return result
 
 
+def manifests_after_switch(repository: Repository, rev: str) -> dict[Dataset, Manifest | None]:
+    """Return what `git checkout rev` will leave of each manifest, here or at `rev`; None where it goes.
+
+    git carries over what is changed and not committed, staged or not, when both commits have the same; where
+    they do not, it refuses.  A manifest that was deleted by hand stays so, and its dataset is left out.
+
+    Raises:
+        UnknownRevisionError: git does not know `rev`.
+        FormatError: a manifest of that commit, or one that is carried over, is none.
+    """
+    git = repository.git
+    target = manifests_at(repository, rev)
+    head = git.head()
+    differing = git.diff_names(head, git.resolve(rev)) if head is not None else {}
+    changed = {*git.staged_changes(), *git.unstaged_changes()}
+    after: dict[Dataset, Manifest | None] = {}
+    for dataset in dict.fromkeys([*list_datasets(repository), *target]):
+        path = dataset.manifest_path
+        if path in differing or (dataset in target and path not in changed):
+            after[dataset] = target.get(dataset)
+        elif (here := read_manifest(repository, dataset)) is not None:
+            after[dataset] = here
+    return after
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What the user named: a dataset, or a path in one."""
@@ -135,12 +161,18 @@ def find_targets(repository: Repository, names: Sequence[str], datasets: Iterabl
     targets: dict[Target, None] = {}
     for name in names:
         for path in _expand(repository, name):
-            for target in _targets_of(path, known, repository.shown(path) if path else name):
-                targets[target] = None
+            found = targets_of(path, known)
+            if path is not None and not found:
+                raise UnknownDatasetError(
+                    f"{repository.shown(path)} is no dataset, nor in one",
+                    hint=suggest(path, known, repository.shown, "datav ls"),
+                )
+            targets.update(dict.fromkeys(found))
     return list(targets)
 
 
-def _targets_of(path: RelPath | None, known: dict[RelPath, Dataset], shown: str) -> list[Target]:
+def targets_of(path: RelPath | None, known: Mapping[RelPath, Dataset]) -> list[Target]:
+    """Return what `path`, None for the root, means among `known` datasets; nothing when it means none."""
     if path is None:
         return [Target(dataset, b"") for dataset in known.values()]
     manifest = dataset_of_manifest(path)
@@ -150,10 +182,7 @@ def _targets_of(path: RelPath | None, known: dict[RelPath, Dataset], shown: str)
         dataset = known.get(RelPath(path[:end]))
         if dataset is not None:
             return [Target(dataset, path[end + 1 :])]
-    below = [Target(dataset, b"") for dataset in known.values() if dataset.path.startswith(path + b"/")]
-    if not below:
-        raise UnknownDatasetError(f"{shown} is no dataset, nor in one", hint="`datav ls` lists the datasets")
-    return below
+    return [Target(dataset, b"") for dataset in known.values() if dataset.path.startswith(path + b"/")]
 
 
 def _expand(repository: Repository, name: str) -> list[RelPath | None]:

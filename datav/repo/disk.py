@@ -2,7 +2,7 @@
 
 import os
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from datav.errors import UsageError
@@ -47,9 +47,9 @@ class Disk:
         # Of a file the mode is not a part of the content.
         return manifest.kind == "file" and (self.entries[0].kind == Kind.EXECUTABLE) == manifest.executable
 
-    def without_entries(self) -> "Disk":
-        """The rest, for when the entries have been made into something else: of a million they are large."""
-        return replace(self, entries=[], known=[])
+    def forget_entries(self) -> None:
+        """For when the entries have been made into something else: of a million they are large."""
+        self.entries, self.known = [], []
 
     def unknown(self) -> list[Found]:
         return [entry for entry, content in zip(self.entries, self.known, strict=True) if content is None]
@@ -69,6 +69,10 @@ def look(repository: Repository, dataset: Dataset) -> Disk | None:
             raise UsageError(
                 f"{dataset} is a symbolic link",
                 hint="add what it points to, or move that to where the link is",
+            )
+        if not stat.S_ISDIR(status.st_mode) and not stat.S_ISREG(status.st_mode):
+            raise UsageError(
+                f"{dataset} is a pipe, a socket or a device", hint="add a file or a directory of files"
             )
     except (FileNotFoundError, NotADirectoryError):
         return None

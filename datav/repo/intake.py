@@ -70,22 +70,28 @@ def take_in(
     ingest = Ingest(
         sink, repository.store.reader, repository.chunker, repository.executor, repository.progress
     )
-    rows: dict[bytes, Row] = {}
+    # In place of a dictionary by path, which for a million files is eighty megabytes.
+    rows: list[Row | None] = [None] * len(entries)
     observed: list[object] = []
-    small = [entry for entry in entries if _is_small(entry) and observer is None]
+    numbers = [number for number, entry in enumerate(entries) if _is_small(entry) and observer is None]
+    small = [entries[number] for number in numbers]
+    position = 0
     for batch, contents in _small_contents(ingest, str(root).encode("utf-8", "surrogateescape"), small, olds):
         read = batch.read
         assert read is not None, "a batch has contents before it was read"
-        for entry, content in zip(read.entries, contents, strict=True):
-            rows[entry.path] = Row(entry.path, entry.stamp, content, read.looked_at_ns)
+        for number, entry, content in zip(
+            numbers[position : position + len(read.entries)], read.entries, contents, strict=True
+        ):
+            rows[number] = Row(entry.path, entry.stamp, content, read.looked_at_ns)
+        position += len(batch.entries)
         # All batches stay listed until the last is read, and of a million files that is much.
         batch.read = None
-    for entry in entries:
+    for number, entry in enumerate(entries):
         if entry.kind == Kind.EMPTY_DIRECTORY:
-            rows[entry.path] = Row(entry.path, entry.stamp, EMPTY_CONTENT, 2**63 - 1)
-        elif entry.path not in rows:
-            rows[entry.path], observed = _take_large(ingest, root, entry, olds.get(entry.path), observer)
-    return Intake([rows[entry.path] for entry in entries], observed)
+            rows[number] = Row(entry.path, entry.stamp, EMPTY_CONTENT, 2**63 - 1)
+        elif rows[number] is None:
+            rows[number], observed = _take_large(ingest, root, entry, olds.get(entry.path), observer)
+    return Intake([row for row in rows if row is not None], observed)
 
 
 def name_contents(repository: Repository, root: Path, entries: Sequence[Found]) -> list[Row]:

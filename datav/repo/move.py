@@ -93,12 +93,25 @@ def _move(repository: Repository, plan: "MovePlan") -> Moved:
         _move_data(repository, plan)
     else:
         _move_stat_cache(repository, plan, None)
+    if plan.resumes:
+        # The killed command may not have come to it, and nothing of the old name may go before.
+        _sync(repository, plan)
     if plan.manifest is not None:
         _remove_old_manifest(repository, plan)
     edit_ignore_file(repository, plan.source, add=False)
+    if plan.resumes:
+        _sync(repository, plan)
     staged = stage_known(repository, [plan.target, plan.source])
     remove_all_leftovers(repository, [plan.target, plan.source], [])
     return Moved(plan.source.path, plan.target.path, plan.moves_data, plan.resumes, staged)
+
+
+def _sync(repository: Repository, plan: "MovePlan") -> None:
+    """Make durable what was renamed and removed, by whom ever; the new name first."""
+    for dataset in (plan.target, plan.source):
+        directory = dataset.manifest_path.on(repository.root).parent
+        if directory.is_dir():
+            fsync_directory(directory)
 
 
 def plan_move(repository: Repository, source: str, target: str) -> MovePlan:
@@ -111,9 +124,9 @@ def plan_move(repository: Repository, source: str, target: str) -> MovePlan:
     before, after = (read_manifest_bytes(repository, dataset) for dataset in (old, new))
     resumes = after is not None or new.path in known
     if resumes and not _is_interrupted(repository, new, before, after):
-        raise _exists(repository, new)
+        raise _exists(repository, new, is_dataset=True)
     if has_new and (has_old or not resumes):
-        raise _exists(repository, new)
+        raise _exists(repository, new, is_dataset=False)
     if before is None and (after is None or has_old):
         raise UsageError(
             f"{old.manifest_path} is not on disk", hint=f"`git restore {old.manifest_path}` brings it back"
@@ -196,9 +209,10 @@ def _is_interrupted(repository: Repository, new: Dataset, before: bytes | None, 
     return before is None or before == after
 
 
-def _exists(repository: Repository, dataset: Dataset) -> UsageError:
+def _exists(repository: Repository, dataset: Dataset, *, is_dataset: bool) -> UsageError:
+    away = "`datav rm` it first" if is_dataset else "move or delete what is there first"
     return UsageError(
-        f"{repository.shown(dataset.path)} exists already", hint="choose another name, or `datav rm` it first"
+        f"{repository.shown(dataset.path)} exists already", hint=f"choose another name, or {away}"
     )
 
 
@@ -215,7 +229,7 @@ def _move_data(repository: Repository, plan: MovePlan) -> None:
     old, new = plan.source.path.on(repository.root), plan.target.path.on(repository.root)
     content = _known_content(repository, plan.source)
     if os.path.lexists(new):
-        raise _exists(repository, plan.target)
+        raise _exists(repository, plan.target, is_dataset=False)
     try:
         os.rename(old, new)
     except OSError as exc:

@@ -162,8 +162,12 @@ class Repository:
         """Return the path that the user calls `text`, from the root; None for the root itself.
 
         Raises:
+            UsageError: it is empty.
             UnsafePathError: it lies outside of the repository.
         """
+        if not text:
+            # Not the directory one is in: it is what a variable gives that was never set.
+            raise UsageError("an empty name is no path", hint="`.` is the directory you are in")
         path = Path(os.path.abspath(self.here / text))
         # Links above the last part are followed, as the system would; the last part is what the user means.
         path = Path(os.path.realpath(path.parent)) / path.name if path.name else path
@@ -244,7 +248,10 @@ def init(here: Path, *, store: Path | None = None) -> Initialized:
         _refuse_other_repository(chosen, private)
         present = store_path(private)
         if (present / "format").exists() and present != chosen:
-            raise UsageError(f"this repository has its store at {present} already")
+            raise UsageError(
+                f"this repository has its store at {present} already",
+                hint="to move it: copy it, delete the old one, then `datav init --store` again",
+            )
         write_atomic(private / "config.toml", encode_private_settings(PrivateSettings(str(chosen))).encode())
     place = store_path(private)
     create_store(place)

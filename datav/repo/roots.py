@@ -13,6 +13,7 @@ from datav.formats.entry import Content
 from datav.formats.manifest import ManifestConflictError, parse_manifest
 from datav.git import GitRepository
 from datav.git.history import iter_reachable_manifests
+from datav.relpath import RelPath
 from datav.storage.durable import translating
 
 # A manifest is at most 1 MiB; larger files with that suffix are looked at to see that they name nothing of
@@ -28,6 +29,10 @@ class Root:
     content: Content
     where: str
     """A path, or a blob of git's."""
+    path: RelPath | None
+    """Of the manifest, in its work tree; None of one in git."""
+    blob: str | None
+    """Of the manifest in git; None of one on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,37 +66,41 @@ def find_roots(git: GitRepository, known: Sequence[str] | set[str] = ()) -> Root
     """
     roots = Roots([], [], [], set(known))
     for tree in git.list_worktrees():
-        for where, data in _iter_present(tree):
-            _take(where, data, roots.work_trees, roots.unreadable)
+        for path, data in _iter_present(tree):
+            found = _contents(str(path.on(tree.root)), data, roots.unreadable)
+            roots.work_trees += [Root(content, str(path.on(tree.root)), path, None) for content in found]
     fresh = [oid for oid in iter_reachable_manifests(git) if oid not in roots.blobs]
     for oid, content in git.iter_blobs(fresh, max_size=_MAX_SIZE):
         if content is None:
             roots.unreadable.append(Unreadable(f"blob {oid}", "too large to be looked at"))
         else:
-            _take(f"blob {oid}", content, roots.history, roots.unreadable)
+            named = _contents(f"blob {oid}", content, roots.unreadable)
+            roots.history += [Root(item, f"blob {oid}", None, oid) for item in named]
     roots.blobs.update(fresh)
     return roots
 
 
-def _iter_present(tree: GitRepository) -> Iterator[tuple[str, bytes]]:
+def _iter_present(tree: GitRepository) -> Iterator[tuple[RelPath, bytes]]:
     """Yield the manifests that lie in a work tree."""
     for path in tree.list_present():
         place = path.on(tree.root)
         with translating("read", place):
             try:
                 with open(place, "rb") as file:
-                    yield str(place), file.read(_MAX_SIZE + 1)
+                    yield path, file.read(_MAX_SIZE + 1)
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 continue
 
 
-def _take(where: str, data: bytes, roots: list[Root], unreadable: list[Unreadable]) -> None:
+def _contents(where: str, data: bytes, unreadable: list[Unreadable]) -> list[Content]:
+    """What a manifest names; nothing of one that cannot be read, which is noted."""
     try:
-        roots += [Root(content, where) for content in contents_named_in(data, where)]
+        return contents_named_in(data, where)
     except FormatError as exc:
         # What has no id in it names nothing of ours, whatever it is.
         if _ID.search(data) or len(data) > _MAX_SIZE:
             unreadable.append(Unreadable(where, str(exc)))
+        return []
 
 
 def contents_named_in(data: bytes, where: str) -> list[Content]:

@@ -3,19 +3,26 @@
 As with git, the path of `REV:PATH` begins at the top of the repository, unless it begins with `./` or `../`.
 """
 
-import difflib
 import os
 import re
 from dataclasses import dataclass
 
-from datav.errors import UnknownDatasetError, UnsafePathError, UsageError
+from datav.errors import (
+    DatavError,
+    UnknownDatasetError,
+    UnknownRevisionError,
+    UnsafePathError,
+    UsageError,
+)
 from datav.formats.manifest import MAX_SIZE, Manifest, parse_manifest
 from datav.git import MANIFEST_SUFFIX
 from datav.relpath import RelPath, show_path
-from datav.repo.datasets import Dataset, dataset_of_manifest, list_datasets, read_manifest_bytes
+from datav.repo.datasets import Dataset, dataset_of_manifest, list_datasets, read_manifest_bytes, targets_of
 from datav.repo.repository import Repository
+from datav.repo.suggesting import suggest
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+_FROM_HEAD = re.compile(r"(HEAD|@)([~^@].*)?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +142,34 @@ def _candidates(path: RelPath) -> list[Dataset]:
 
 def unknown_dataset(repository: Repository, rev: str | None, path: RelPath) -> UnknownDatasetError:
     """The error for a path that is no dataset, nor in one; it suggests names that look alike."""
-    near = [show_path(name) for name in _near(path, list_names(repository, rev))]
-    where = f" at {rev}" if rev is not None else ""
-    hint = f"did you mean {' or '.join(near)}?" if near else "`datav ls` lists the datasets"
-    return UnknownDatasetError(f"{path} is no dataset, nor in one{where}", hint=hint)
+    names = list_names(repository, rev)
+    if rev is None:
+        shown, hint = repository.shown(path), suggest(path, names, repository.shown, "datav ls")
+        return UnknownDatasetError(f"{shown} is no dataset, nor in one", hint=hint)
+    hint = suggest(path, names, lambda name: f"{rev}:{name}", f"datav ls {rev}:")
+    return UnknownDatasetError(f"{path} is no dataset, nor in one at {rev}", hint=hint)
+
+
+def no_such_revision(repository: Repository, rev: str, reason: UnknownRevisionError) -> UnknownRevisionError:
+    """The error for a word that stands for a revision and is none; it says so where it is a path instead."""
+    if _means_data(repository, rev):
+        hint = f"{rev} is data here: `datav restore {rev}` or `datav checkout -- {rev}` brings it back"
+        return UnknownRevisionError(str(reason), hint=hint)
+    if _FROM_HEAD.match(rev) and repository.git.head() is None:
+        return UnknownRevisionError(
+            f"git knows no commit {rev!r}: there is no commit yet",
+            hint="without a revision, `datav checkout` takes the manifests in the work tree",
+        )
+    return reason
+
+
+def _means_data(repository: Repository, text: str) -> bool:
+    try:
+        path = repository.relative(text)
+    except (DatavError, ValueError):  # The system refuses a path with a NUL in it.
+        return False
+    known = {dataset.path: dataset for dataset in list_datasets(repository)}
+    return path is not None and bool(targets_of(path, known))
 
 
 def list_names(repository: Repository, rev: str | None) -> list[RelPath]:
@@ -147,12 +178,3 @@ def list_names(repository: Repository, rev: str | None) -> list[RelPath]:
         return [dataset.path for dataset in list_datasets(repository)]
     found = (dataset_of_manifest(file.path) for file in repository.git.list_files(rev, MANIFEST_SUFFIX))
     return [dataset.path for dataset in found if dataset is not None]
-
-
-def _near(path: RelPath, names: list[RelPath]) -> list[bytes]:
-    """Names that differ in little, and those of the same name in another directory."""
-    name = path.rpartition(b"/")[2]
-    same = [bytes(other) for other in names if other.rpartition(b"/")[2] == name]
-    texts = {other.decode("latin-1"): bytes(other) for other in names}
-    alike = difflib.get_close_matches(path.decode("latin-1"), texts, n=3, cutoff=0.7)
-    return list(dict.fromkeys([*same[:3], *(texts[text] for text in alike)]))[:3]

@@ -45,6 +45,8 @@ class DatasetStatus:
     state: State
     staged: Change | Literal["none"]
     """What the next commit does to the manifest."""
+    unstaged: Change | Literal["none"]
+    """How the manifest on disk is not what git's index has."""
     pushed: bool | None
     """None: no remote was asked."""
     changes: FileChanges
@@ -77,7 +79,7 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
     index = repository.git.list_index()
     in_index = {entry.path for entry in index}
     unmerged = {entry.path for entry in index if entry.stage}
-    staged = repository.git.staged_changes()
+    staged, unstaged = repository.git.staged_changes(), repository.git.unstaged_changes()
     result = []
     for dataset in datasets:
         manifest_path = dataset.manifest_path
@@ -95,6 +97,7 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
                 path=dataset.path,
                 state=found.state,
                 staged=staged.get(manifest_path, "none"),
+                unstaged="none" if manifest_path in unmerged else unstaged.get(manifest_path, "none"),
                 pushed=None,
                 changes=found.changes,
                 is_stored=found.is_stored,

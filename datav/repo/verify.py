@@ -1,16 +1,20 @@
 """verify: whether everything that is stored is sound, and everything that is needed is stored.
 
 A manifest is *absent* when its data was never fetched: no index knows the top of its content, nor does a pack
-that no index covers.  That is how a fresh clone is, and no damage.  A manifest is *incomplete* when its top
+that no index covers.  Of older versions that is no damage; a work tree that needs it is not complete, be it a
+fresh clone or that somebody deleted the store.  A manifest is *incomplete* when its top
 is known and something below it is missing or cannot be read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from datav.errors import FormatError
 from datav.formats.entry import Content
+from datav.git.history import find_origins
 from datav.ids import NodeId
+from datav.relpath import RelPath
+from datav.repo.datasets import dataset_of_manifest
 from datav.repo.repository import Repository, local_layout
 from datav.repo.roots import Root, Unreadable, find_roots
 from datav.store.completeness import Completeness
@@ -37,6 +41,17 @@ class Incomplete:
 
 
 @dataclass(frozen=True, slots=True)
+class AbsentVersion:
+    """A content that was never fetched, as a user would call it."""
+
+    id: str
+    path: RelPath | None
+    """The dataset; None when only git's index, or a merge that is not finished, has it."""
+    commit: str | None
+    """The last one that made the dataset this; None when no commit has it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
     """What `verify` found."""
 
@@ -46,13 +61,17 @@ class Verified:
     missing: tuple[Incomplete, ...]
     absent: tuple[str, ...]
     """Ids of contents that were never fetched."""
+    absent_versions: tuple[AbsentVersion, ...]
+    """The same, with their names: those in commits first, the youngest in front."""
+    needed: tuple[str, ...]
+    """Manifests on disk that name such a content."""
     unreadable: tuple[Unreadable, ...]
     """Files named like manifests that are none."""
 
     @property
     def ok(self) -> bool:
-        """Whether there is no damage and nothing missing; what was never fetched is neither."""
-        return self.store.ok and not self.missing and not self.unreadable
+        """Whether there is no damage and nothing missing; older versions may have been never fetched."""
+        return self.store.ok and not (self.missing or self.needed or self.unreadable)
 
 
 def verify(repository: Repository, *, sample: float | None = None, seed: int = 0) -> Verified:
@@ -71,7 +90,8 @@ def verify(repository: Repository, *, sample: float | None = None, seed: int = 0
     roots = find_roots(repository.git)
     store = verify_store(layout, repository.executor, sample=sample, seed=seed, progress=repository.progress)
     wheres: dict[Content, list[str]] = {}
-    for root in _unique([*roots.work_trees, *roots.history]):
+    unique = _unique([*roots.work_trees, *roots.history])
+    for root in unique:
         wheres.setdefault(root.content, []).append(root.where)
     lookup = Lookup(layout, checked=True)
     absent = _find_absent(layout, lookup, wheres)
@@ -88,12 +108,41 @@ def verify(repository: Repository, *, sample: float | None = None, seed: int = 0
         manifests=len(wheres),
         missing=tuple(missing),
         absent=tuple(sorted(NodeId(content.id).text for content in absent)),
+        absent_versions=_name_versions(repository, [root for root in unique if root.content in absent]),
+        needed=_needed(roots.work_trees, absent),
         unreadable=tuple(roots.unreadable),
     )
 
 
+def _needed(roots: Iterable[Root], absent: Container[Content]) -> tuple[str, ...]:
+    """The manifests in a work tree, and not only in git's index, whose contents are absent."""
+    wanted = (root for root in roots if root.path is not None and root.content in absent)
+    return tuple(dict.fromkeys(str(root.path) for root in wanted))
+
+
 def _unique(roots: Iterable[Root]) -> list[Root]:
     return list(dict.fromkeys(roots))
+
+
+def _name_versions(repository: Repository, roots: Sequence[Root]) -> tuple[AbsentVersion, ...]:
+    """Return each content of `roots` once, called by a commit if one has it, else by its manifest."""
+    of_blobs: dict[str, list[Root]] = {}
+    for root in roots:
+        if root.blob is not None:
+            of_blobs.setdefault(root.blob, []).append(root)
+    named: dict[Content, AbsentVersion] = {}
+    for blob, origin in find_origins(repository.git, of_blobs).items():
+        for root in of_blobs[blob]:
+            named.setdefault(root.content, _version(root.content, origin.path, origin.commit))
+    # On disk before what only git has: that has no name.
+    for root in sorted(roots, key=lambda root: root.path is None):
+        named.setdefault(root.content, _version(root.content, root.path, None))
+    return tuple(named.values())
+
+
+def _version(content: Content, manifest: RelPath | None, commit: str | None) -> AbsentVersion:
+    dataset = dataset_of_manifest(manifest) if manifest is not None else None
+    return AbsentVersion(NodeId(content.id).text, dataset.path if dataset is not None else None, commit)
 
 
 def _find_absent(layout: Layout, lookup: Lookup, contents: Iterable[Content]) -> set[Content]:

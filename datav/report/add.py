@@ -19,6 +19,7 @@ def add_json(result: Added, elapsed_s: float) -> dict[str, Any]:
                 "path": dataset.path.text,
                 "state": dataset.state,
                 "files": dataset.files,
+                "rows": dataset.rows,
                 "bytes": dataset.bytes,
                 "changed_files": dataset.changed_files,
                 "skipped": [

@@ -19,7 +19,9 @@ def move_json(result: Moved) -> dict[str, Any]:
 
 def move_text(result: Moved, style: Style) -> str:
     lines = [style.good(f"{result.source} is now {result.target}")]
-    if not result.data_moved:
+    if result.resumed:
+        lines.append("a move that was interrupted is finished")
+    elif not result.data_moved:
         lines.append("its data is not on disk: only the manifest moved")
     if result.staged:
         lines.append(style.faint('next: `git commit -m "..."` (the move is staged)'))
@@ -42,7 +44,7 @@ def remove_text(result: Removed, style: Style) -> str:
     verb = "would remove" if result.dry_run else "removed"
     lines = columns([(f"{verb} {item.path}", _details(item)) for item in result.datasets])
     if result.staged:
-        lines.append(style.faint('next: `git commit -m "..."` (older versions stay in the store)'))
+        lines.append(style.faint('next: `git commit -m "..."` (what was committed stays in the store)'))
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
 """status: text and JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from datav.relpath import show_path
@@ -9,12 +9,14 @@ from datav.report.style import Style, columns, count
 
 _SHOWN_FILES = 10
 _NEXT = {
-    "modified": "`datav add` records it, `datav restore` undoes it",
+    "modified": "`datav add` records it, `datav restore --force` undoes it",
     "deleted": "`datav restore` brings it back, `datav rm` removes the dataset",
     "missing": "not in the store either: `datav add` it where you have it, or copy a clone's store",
     "conflicted": "`git checkout --ours` or `--theirs` its manifest, `git add` that, then `datav checkout`",
     "untracked": "`git add` its manifest",
 }
+_NOT_STAGED = "`git add` the manifest"
+_NO_MANIFEST = "`git restore` brings it back, `git rm --cached` gives the dataset up"
 _OTHER_VERSION = "git moved and the data did not: `datav checkout` brings what the manifest says"
 
 
@@ -26,6 +28,7 @@ def status_json(result: Status) -> dict[str, Any]:
                 "path": dataset.path.text,
                 "state": dataset.state,
                 "staged": dataset.staged,
+                "unstaged": dataset.unstaged,
                 "pushed": dataset.pushed,
                 "stored": dataset.is_stored if dataset.state == "modified" else None,
                 "error": dataset.error,
@@ -44,26 +47,39 @@ def status_text(result: Status, style: Style, *, verbose: bool) -> str:
     """One line for each dataset that is not clean, and what to do about it."""
     if not result.datasets:
         return "no datasets yet: `datav add PATH` makes one"
-    rows = [
-        _row(dataset) for dataset in result.datasets if dataset.state != "clean" or dataset.staged != "none"
-    ]
+    shown = [dataset for dataset in result.datasets if not _is_quiet(dataset)]
     lines = []
-    for dataset, line in zip(_shown(result), columns(rows), strict=True):
+    for dataset, line in zip(shown, columns([_row(dataset) for dataset in shown]), strict=True):
         lines.append(_paint(dataset, style)(line))
         if verbose:
             lines += [f"    {text}" for text in _files(dataset.changes)]
     if lines:
         lines.append("")
     lines.append(_summary(result))
-    states = dict.fromkeys(dataset.state for dataset in result.datasets if not dataset.is_stored)
-    lines += [style.faint(f"  {state}: {_NEXT[state]}") for state in states if state in _NEXT]
-    if any(dataset.is_stored for dataset in result.datasets):
-        lines.append(style.faint(f"  another version: {_OTHER_VERSION}"))
+    lines += [style.faint(f"  {what}: {advice}") for what, advice in _advice(result)]
     return "\n".join(lines)
 
 
-def _shown(result: Status) -> list[DatasetStatus]:
-    return [dataset for dataset in result.datasets if dataset.state != "clean" or dataset.staged != "none"]
+def _is_quiet(dataset: DatasetStatus) -> bool:
+    return (dataset.state, dataset.staged, dataset.unstaged) == ("clean", "none", "none")
+
+
+def _advice(result: Status) -> Iterator[tuple[str, str]]:
+    """What to do next about what was found, each once."""
+    told = [each for each in result.datasets if not each.is_stored and not _lacks_manifest(each)]
+    yield from (
+        (state, _NEXT[state]) for state in dict.fromkeys(each.state for each in told) if state in _NEXT
+    )
+    if any(dataset.is_stored for dataset in result.datasets):
+        yield "another version", _OTHER_VERSION
+    if any(map(_lacks_manifest, result.datasets)):
+        yield "manifest deleted", _NO_MANIFEST
+    if any(dataset.unstaged == "modified" for dataset in result.datasets):
+        yield "manifest not staged", _NOT_STAGED
+
+
+def _lacks_manifest(dataset: DatasetStatus) -> bool:
+    return dataset.state == "deleted" and dataset.unstaged == "removed"
 
 
 def _row(dataset: DatasetStatus) -> tuple[str, ...]:
@@ -82,6 +98,8 @@ def _row(dataset: DatasetStatus) -> tuple[str, ...]:
             details.append(f"{count(len(paths), 'file')} {what}")
     if dataset.staged != "none":
         details.append(f"staged: {dataset.staged}")
+    if dataset.unstaged != "none":
+        details.append("manifest deleted" if dataset.unstaged == "removed" else "manifest not staged")
     return (dataset.state, str(dataset.path), ", ".join(details))
 
 

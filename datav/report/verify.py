@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from datav.repo.verify import Verified
+from datav.repo.verify import AbsentVersion, Verified
 from datav.report.style import Style, count, seconds, size
 
 _SHOWN = 20
+_SHOWN_ABSENT = 10
 
 
 def verify_json(result: Verified, elapsed_s: float) -> dict[str, Any]:
@@ -27,6 +28,15 @@ def verify_json(result: Verified, elapsed_s: float) -> dict[str, Any]:
         ],
         "indexes": [str(item) for item in store.broken_indexes],
         "absent": list(result.absent),
+        "absent_versions": [
+            {
+                "id": item.id,
+                "path": item.path.text if item.path is not None else None,
+                "commit": item.commit,
+            }
+            for item in result.absent_versions
+        ],
+        "needed": list(result.needed),
         "unreadable": [{"where": item.where, "what": item.what} for item in result.unreadable],
         "manifests": result.manifests,
         "seconds": round(elapsed_s, 3),
@@ -44,6 +54,7 @@ def verify_text(result: Verified, style: Style, elapsed_s: float) -> str:
         if item.missing_nodes:
             lacks.append(count(item.missing_nodes, "tree node"))
         problems.append(f"missing: {' and '.join(lacks)} of {', '.join(item.where[:3])}")
+    problems += [f"not here: all of {where}" for where in result.needed]
     problems += [f"unreadable: {item.where}: {item.what}" for item in result.unreadable]
     lines = [style.bad(text) for text in problems[:_SHOWN]]
     if len(problems) > _SHOWN:
@@ -53,7 +64,7 @@ def verify_text(result: Verified, style: Style, elapsed_s: float) -> str:
         f" for {count(result.manifests, 'version')} in {seconds(elapsed_s)}"
     )
     if result.absent:
-        lines.append(style.warn(f"{count(len(result.absent), 'version')} not in this store at all"))
+        lines += _absent_lines(result, style)
     if result.ok and result.absent:
         lines.append(style.good("what is here is sound"))
     elif result.ok:
@@ -61,6 +72,19 @@ def verify_text(result: Verified, style: Style, elapsed_s: float) -> str:
     else:
         lines.append(style.faint(f"next: {_advice(result)}"))
     return "\n".join(lines)
+
+
+def _absent_lines(result: Verified, style: Style) -> list[str]:
+    lines = [style.warn(f"{count(len(result.absent), 'version')} not in this store at all:")]
+    lines += [f"    {_called(item)}" for item in result.absent_versions[:_SHOWN_ABSENT]]
+    if len(result.absent_versions) > _SHOWN_ABSENT:
+        lines.append(f"    and {len(result.absent_versions) - _SHOWN_ABSENT} more")
+    return lines
+
+
+def _called(item: AbsentVersion) -> str:
+    name = str(item.path) if item.path is not None else item.id[:15]
+    return f"{name} of commit {item.commit[:10]}" if item.commit is not None else f"{name}, in no commit"
 
 
 def _advice(result: Verified) -> str:

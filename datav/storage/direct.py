@@ -33,9 +33,8 @@ _RWF_NOWAIT = getattr(os, "RWF_NOWAIT", 0)
 
 # From here on one read of a pack goes past the page cache.
 _LARGE_READ = 512 * 1024
-# Of a file, to see whether it is cached; of small files, how many are read before the cache is asked again.
+# Of a file, to see whether it is cached.
 _SAMPLES = 8
-_PROBE_EVERY = 64
 
 # Large enough that the disk streams, small enough that a few threads' buffers are nothing.
 STAGING_SIZE = 2 * 2**20
@@ -189,48 +188,6 @@ def _write_all(descriptor: int, data: memoryview, offset: int) -> None:
         done = os.pwrite(descriptor, data, offset)
         data = data[done:]
         offset += done
-
-
-class SmallReader:
-    """Reads many small files whole; past the page cache while that is cold.  Used by one thread.
-
-    Fresh pages for a hundred thousand files that are read once cost more than reading them.
-    """
-
-    def __init__(self, largest: int) -> None:
-        self._scratch = allocate(largest + ALIGNMENT)
-        self._largest = largest
-        self._can_be_direct = bool(_O_DIRECT and _RWF_NOWAIT and hasattr(os, "preadv"))
-        self._until_probe = 0
-        self.open_flags = 0
-        """To be added to the flags with which the next file is opened."""
-
-    def read(self, descriptor: int, target: memoryview) -> int:
-        """Fill `target` from the start of a file; return how many bytes there were, fewer only at its end."""
-        if not self._can_be_direct or len(target) > self._largest:
-            return _read_some(descriptor, target, 0)
-        if not self.open_flags:
-            return self._read_cached(descriptor, target)
-        self._until_probe -= 1
-        if self._until_probe == 0:
-            self.open_flags = 0
-        size = len(target)
-        done = os.preadv(descriptor, [self._scratch[: -(-size // ALIGNMENT) * ALIGNMENT]], 0)
-        if done < size:
-            return done
-        target[:] = self._scratch[:size]
-        return size
-
-    def _read_cached(self, descriptor: int, target: memoryview) -> int:
-        try:
-            done = os.preadv(descriptor, [target], 0, _RWF_NOWAIT)
-            if done == len(target):
-                return done
-        except OSError:
-            pass
-        self.open_flags = _O_DIRECT
-        self._until_probe = _PROBE_EVERY
-        return os.preadv(descriptor, [target], 0)
 
 
 def _read_some(fd: int, buffer: memoryview, offset: int) -> int:

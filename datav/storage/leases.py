@@ -49,6 +49,10 @@ class Holder:
         return f"process {self.pid} on {self.host}"
 
 
+_abandoned: set[bytes] = set()
+"""What is in leases that this process gave up and could not remove: it must not wait for itself."""
+
+
 class Lease:
     """A lease held by this process."""
 
@@ -92,9 +96,11 @@ class Lease:
         self._renewed = now
 
     def release(self) -> None:
-        with contextlib.suppress(OSError, StorageError):
+        try:
             if self._is_ours():
                 self._path.unlink(missing_ok=True)
+        except (OSError, StorageError):
+            _abandoned.add(self._written)
 
     def _is_ours(self) -> bool:
         """Whether the file is still the one that we wrote:
@@ -242,7 +248,7 @@ def _live_holder(path: Path) -> Holder | None:
         return None
     holder = parse_lease(seen)
     # Torn by a power cut (leases are not synced): nobody who lives wrote it.
-    if holder is not None and holder.is_alive(time.time()):
+    if holder is not None and seen not in _abandoned and holder.is_alive(time.time()):
         return holder
     _remove_dead(path, seen)
     return None

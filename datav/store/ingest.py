@@ -8,6 +8,7 @@ all cores busy, and so do many.
 Memory is bounded by BLOCKS_IN_FLIGHT blocks, whatever the files' sizes.
 """
 
+import os
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,12 +25,15 @@ from datav.ids import ID_SIZE
 from datav.progress import SILENT, Progress
 from datav.storage.direct import ALIGNMENT, allocate
 from datav.store.deltas import OldChunks, choose_bases
+from datav.store.encoding import DeltaLuck
 from datav.store.reading import Reader
 from datav.store.trees import FileShape, read_file_shape, write_file_tree
-from datav.store.writing import DeltaLuck, Sink
+from datav.store.writing import Sink
 
 BLOCK = 4 * 2**20
 BLOCKS_IN_FLIGHT = 10
+# More would take the interpreter lock from each other, fewer would wait for the disk.
+BATCHES_IN_FLIGHT = min(BLOCKS_IN_FLIGHT, (os.cpu_count() or 2) + 2)
 # Files up to this size are read many at a time; larger ones in blocks.
 SMALL_FILE = 2**20
 BATCH_BYTES = 4 * 2**20
@@ -160,7 +164,7 @@ class Ingest:
         running: deque[tuple[Future[list[Content]], memoryview, int]] = deque()
         try:
             for files, olds in batches:
-                if len(running) >= BLOCKS_IN_FLIGHT:
+                if len(running) >= BATCHES_IN_FLIGHT:
                     yield self._collect(running)
                 arena = self._arena(sum(files.sizes))
                 future = self._executor.submit(self._store_batch, files, olds, arena)

@@ -41,7 +41,7 @@ def read_below(reader: Reader, root: Content, prefix: bytes = b"") -> list[Entry
     """
     entries = [entry for node in _leaves(reader, root, _Below(prefix).may_hold) for entry in node.entries()]
     chosen = [entry for entry in entries if _is_inside(entry.path, prefix)]
-    check_order(chosen)
+    check_order([entry.path for entry in chosen])
     return chosen
 
 

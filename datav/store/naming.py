@@ -4,7 +4,8 @@
 from collections.abc import Sequence
 
 from datav.ids import hash_node
-from datav.store.writing import BaseChooser, DeltaLuck, hash_pieces
+from datav.store.encoding import DeltaLuck
+from datav.store.writing import BaseChooser, hash_pieces
 
 
 class NamingSink:

@@ -7,7 +7,7 @@ work.
 
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -52,13 +52,11 @@ class SealedPack:
         sync_and_close(self.descriptor, self.temporary)
         return self
 
-    def records(self) -> list[tuple[bytes, Place]]:
+    def records(self) -> Iterator[tuple[bytes, Place]]:
         """The id and the place of every frame."""
         offsets = self.contents.offsets()
-        return [
-            (self.contents.id(number), Place(self.pack, offset, length))
-            for number, (offset, length) in enumerate(zip(offsets, self.contents.lengths, strict=True))
-        ]
+        for number, (offset, length) in enumerate(zip(offsets, self.contents.lengths, strict=True)):
+            yield self.contents.id(number), Place(self.pack, offset, length)
 
 
 class PackWriter:

@@ -36,6 +36,7 @@ BASES_AT_ONCE = 64
 # Two by the rules (F2); more where a lost base was stored again as a delta.  Bounds what a hostile store
 # costs.
 MAX_DELTA_DEPTH = 8
+_ON_DAMAGE = "`datav verify` names all that is damaged"
 
 
 class _PackGoneError(MissingChunkError):
@@ -180,9 +181,15 @@ class Reader:
             for number in order[len(frames) : len(frames) + len(run)]:
                 place = places[number]
                 start = place.offset - run[0].offset
-                frame = parse_frame(bytes(data[start : start + place.length]), self._where(place))
+                try:
+                    frame = parse_frame(bytes(data[start : start + place.length]), self._where(place))
+                except (FormatError, IntegrityError) as exc:
+                    exc.hint = _ON_DAMAGE
+                    raise
                 if frame.is_node != nodes:
-                    raise IntegrityError(f"{self._where(place)} holds something else than its id says")
+                    raise IntegrityError(
+                        f"{self._where(place)} holds something else than its id says", hint=_ON_DAMAGE
+                    )
                 frames[number] = frame
         return [frames[number] for number in range(len(ids))]
 
@@ -265,12 +272,16 @@ class Reader:
 
     def _decode(self, identity: bytes, frame: Frame, prefix: bytes, *, nodes: bool) -> Buffer:
         typed = _typed(identity, nodes)
-        content = self.codec.decode(frame, prefix, typed.short)
+        try:
+            content = self.codec.decode(frame, prefix, typed.short)
+        except IntegrityError as exc:
+            exc.hint = _ON_DAMAGE
+            raise
         actual = hash_node(content) if nodes else hash_chunk(content)
         if actual != identity:
             raise IntegrityError(
                 f"{'tree node' if nodes else 'chunk'} {typed.short} is damaged: it hashes to {actual.short}",
-                hint="run `datav verify` to see all damage",
+                hint=_ON_DAMAGE,
             )
         return content
 

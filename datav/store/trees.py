@@ -6,10 +6,9 @@ nothing: sizes and counts must add up to what the parent says.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from itertools import accumulate
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from datav.errors import FormatError
@@ -163,8 +162,13 @@ class DirectoryShape:
         return [ids[max(0, bisect_right(paths, path) - 1)]] if ids else []
 
 
-def read_directory(reader: Reader, root: Content) -> tuple[list[Entry], DirectoryShape]:
-    """Read all entries of a directory, in order, and the shape of its tree.
+def read_directory(
+    reader: Reader, root: Content, only: Set[bytes] | None = None
+) -> tuple[list[Entry], DirectoryShape]:
+    """Read the entries of a directory, in order, and the shape of its tree.
+
+    Args:
+        only: the paths of those that are wanted; None for all.
 
     Raises:
         FormatError: the tree does not hold together: order, sums, a path that is a file and a directory.
@@ -177,11 +181,19 @@ def read_directory(reader: Reader, root: Content) -> tuple[list[Entry], Director
     paths: list[bytes] | None = None
     entries: list[Entry] = []
     for level in range(root.depth - 1, -1, -1):
-        nodes = _read_directory_nodes(reader, ids, level, sizes, counts, paths)
-        levels.append((ids, [node.paths[0] if node.paths else b"" for node in nodes]))
+        if level == 0 and only is not None and paths and sizes and counts:
+            # What leaves begin with their parents say, so none needs to be read for that.
+            levels.append((ids, paths))
+            chosen = sorted({max(0, bisect_right(paths, path) - 1) for path in only})
+            ids, paths = [ids[leaf] for leaf in chosen], [paths[leaf] for leaf in chosen]
+            sizes, counts = [sizes[leaf] for leaf in chosen], [counts[leaf] for leaf in chosen]
+            nodes = _read_directory_nodes(reader, ids, level, sizes, counts, paths)
+        else:
+            nodes = _read_directory_nodes(reader, ids, level, sizes, counts, paths)
+            levels.append((ids, [node.paths[0] if node.paths else b"" for node in nodes]))
         if level == 0:
             for node in nodes:
-                entries += node.entries()
+                entries += [entry for entry in node.entries() if only is None or entry.path in only]
             break
         ids = [node.id(number) for node in nodes for number in range(len(node))]
         sizes = [size for node in nodes for size in node.sizes]
@@ -189,7 +201,7 @@ def read_directory(reader: Reader, root: Content) -> tuple[list[Entry], Director
         paths = [path for node in nodes for path in node.paths]
     # Of a million entries these are fifty megabytes.
     del nodes
-    check_order(entries)
+    check_order([entry.path for entry in entries])
     return entries, DirectoryShape(tuple(reversed(levels)))
 
 
@@ -220,12 +232,11 @@ def _read_directory_nodes(
     return nodes
 
 
-def check_order(entries: Sequence[Entry]) -> None:
-    """Raise FormatError unless paths ascend and no entry lies below another."""
+def check_order(paths: Sequence[bytes]) -> None:
+    """Raise FormatError unless paths ascend and none lies below another."""
     before, folder = b"", b""
     folders: set[bytes] = set()
-    for number, entry in enumerate(entries):
-        path = entry.path
+    for number, path in enumerate(paths):
         if path <= before:
             raise FormatError("a directory tree has its paths out of order")
         cut = path.rfind(b"/")
@@ -237,23 +248,32 @@ def check_order(entries: Sequence[Entry]) -> None:
             while parent and parent not in folders:
                 folders.add(parent)
                 # A file of that name would have come before.
-                at = bisect_left(entries, parent, hi=number, key=itemgetter(0))
-                if entries[at].path == parent:
+                if paths[bisect_left(paths, parent, hi=number)] == parent:
                     raise FormatError("a directory tree has a path that is a file and a directory")
                 parent = parent[: max(0, parent.rfind(b"/"))]
         before = path
 
 
 def write_directory_tree(
-    writer: "Sink", entries: Sequence[Entry], old: DirectoryShape | None = None
+    writer: "Sink",
+    paths: Sequence[bytes],
+    kinds: bytes,
+    contents: Sequence[Content],
+    old: DirectoryShape | None = None,
 ) -> Content:
-    """Store the tree over `entries`, which are in order, and return what names the directory."""
-    check_order(entries)
-    total = sum(entry.size for entry in entries)
-    paths = [entry.path for entry in entries]
-    ends = directory_node_ends(paths, 0) if entries else [0]
+    """Store the tree over a directory's entries, and return what names the directory.
+
+    Args:
+        paths: of the entries, in order.
+        kinds: a `Kind` for each.
+        contents: one for each.
+        old: of the version before, whose nodes are bases for the new ones.
+    """
+    check_order(paths)
+    total = sum(content.size for content in contents)
+    ends = directory_node_ends(paths, 0) if paths else [0]
     starts = [0, *ends[:-1]]
-    nodes = [_entries_node(entries[s:e], paths[s:e]) for s, e in zip(starts, ends, strict=True)]
+    nodes = [_entries_node(paths[s:e], kinds[s:e], contents[s:e]) for s, e in zip(starts, ends, strict=True)]
     level = 0
     while True:
         ids = _put_directory_nodes(writer, nodes, old)
@@ -279,15 +299,15 @@ def write_directory_tree(
         ]
 
 
-def _entries_node(entries: Sequence[Entry], paths: list[bytes]) -> DirectoryNode:
+def _entries_node(paths: Sequence[bytes], kinds: bytes, contents: Sequence[Content]) -> DirectoryNode:
     return DirectoryNode(
         level=0,
-        paths=paths,
-        ids=b"".join([entry.id for entry in entries]),
-        sizes=u64_array([entry.size for entry in entries]),
+        paths=list(paths),
+        ids=b"".join([content.id for content in contents]),
+        sizes=u64_array([content.size for content in contents]),
         counts=u64_array([]),
-        kinds=bytes([entry.kind for entry in entries]),
-        depths=bytes([entry.depth for entry in entries]),
+        kinds=kinds,
+        depths=bytes([content.depth for content in contents]),
     )
 
 

@@ -13,41 +13,26 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from typing import Protocol
 
 from blake3 import blake3
 
-from datav.core import is_incompressible
+from datav.core import incompressible_flags
 from datav.errors import FormatError, IntegrityError, StorageError
-from datav.formats.frame import (
-    DELTA,
-    HEADER_SIZE,
-    MAX_BASES,
-    MAX_CHUNK_BASES,
-    MAX_NODE_BASES,
-    NODE,
-    RAW,
-    ZSTD,
-    Codec,
-    frame_header,
-)
+from datav.formats.frame import DELTA, MAX_BASES, NODE
 from datav.formats.index import encode_index, index_name
+from datav.formats.words import u64_array
 from datav.ids import ID_SIZE, NODE_CONTEXT, Buffer
 from datav.storage.durable import fsync_directory, publish, remove_file, write_atomic
 from datav.storage.leases import Lease, writer_lease
+from datav.store.encoding import DeltaLuck, Piece, encode_frames
 from datav.store.layout import Layout
 from datav.store.lookup import Lookup
 from datav.store.merging import indexes_to_merge
 from datav.store.packing import NewFrame, PackWriter, SealedPack
 from datav.store.reading import Reader
 
-# A delta this small, of content that is not small itself, is taken without asking what the content would
-# take alone.
-SMALL_DELTA = 512
-# After so many deltas in a row that did not pay, a version is taken to be rewritten, and only each eighth
-# is tried.
-PATIENCE = 24
 # What was written is made durable and known after so many frames, so that memory stays bounded and a
 # command that is killed after hours has most of its work kept.
 CHECKPOINT_FRAMES = 262_144
@@ -68,22 +53,6 @@ class Tally:
     stored_bytes: int = 0
     """Bytes the packs and the index grew by."""
     deltas: int = 0
-
-
-class DeltaLuck:
-    """Whether deltas have paid lately, for one file."""
-
-    def __init__(self) -> None:
-        self._misses = 0
-
-    def worth_trying(self) -> bool:
-        if self._misses < PATIENCE:
-            return True
-        self._misses += 1
-        return self._misses % 8 == 0
-
-    def record(self, paid: bool) -> None:
-        self._misses = 0 if paid else self._misses + 1
 
 
 class Sink(Protocol):
@@ -146,15 +115,18 @@ class StoreWriter:
         with self._lock:
             self.tally.chunks += len(known)
         if fresh:
-            codec, frames = self._reader.codec, []
             held = self._read_bases(bases, fresh) if bases else {}
-            for number in fresh:
-                start = ends[number - 1] if number else 0
-                identity = ids[ID_SIZE * number : ID_SIZE * (number + 1)]
-                prefixes = [held[base] for base in bases[number] if base in held] if bases else []
-                content = data[start : ends[number]]
-                frames.append(_encode(codec, identity, content, prefixes, luck, 0))
-            self._append(frames)
+            pieces = [
+                Piece(
+                    ids[ID_SIZE * number : ID_SIZE * (number + 1)],
+                    data[ends[number - 1] if number else 0 : ends[number]],
+                    [held[base] for base in bases[number] if base in held] if bases else (),
+                )
+                for number in fresh
+            ]
+            # One call for all of them lets other threads work meanwhile.
+            flags = incompressible_flags(data, u64_array(ends)) if len(fresh) == len(ends) else None
+            self._append(encode_frames(self._reader.codec, pieces, flags=flags, luck=luck))
         return ids
 
     def put_nodes(self, nodes: Sequence[bytes], bases: Sequence[Sequence[bytes]]) -> list[bytes]:
@@ -169,11 +141,11 @@ class StoreWriter:
         if fresh:
             candidates = [list(old[:MAX_BASES]) for old in bases]
             held = self._read_bases(candidates, fresh, nodes=True)
-            frames = []
-            for number in fresh:
-                prefixes = [held[base] for base in candidates[number] if base in held]
-                frames.append(_encode(self._reader.codec, ids[number], nodes[number], prefixes, None, NODE))
-            self._append(frames)
+            pieces = [
+                Piece(ids[number], nodes[number], [held[base] for base in candidates[number] if base in held])
+                for number in fresh
+            ]
+            self._append(encode_frames(self._reader.codec, pieces, node=NODE))
         return ids
 
     def checkpoint_if_due(self) -> None:
@@ -295,11 +267,11 @@ class StoreWriter:
     def _write_index(self, packs: Sequence[SealedPack]) -> None:
         """Write one index over the new packs and over small indexes that it replaces (O2, I3)."""
         merged = indexes_to_merge(self._lookup.indexes, sum(len(pack.contents) for pack in packs))
-        records = [record for pack in packs for record in pack.records()]
-        covered = {pack.pack for pack in packs}
-        for entry in merged:
-            records += entry.index.records()
-            covered.update(entry.index.packs)
+        covered = {pack.pack for pack in packs}.union(*(entry.index.packs for entry in merged))
+        # One by one: of a million frames a list of them would be three hundred megabytes.
+        records = chain.from_iterable(
+            [*(pack.records() for pack in packs), *(entry.index.records() for entry in merged)]
+        )
         encoded = encode_index(covered, records)
         path = self._layout.index / index_name(covered)
         write_atomic(path, encoded, temporary=self._layout.temporary)
@@ -319,49 +291,6 @@ def hash_pieces(data: memoryview, ends: Sequence[int]) -> bytes:
         digests.append(blake3(data[start:end]).digest())
         start = end
     return b"".join(digests)
-
-
-def _encode(
-    codec: Codec,
-    identity: bytes,
-    content: Buffer,
-    prefixes: Sequence[Sequence[tuple[bytes, Buffer]]],
-    luck: DeltaLuck | None,
-    node: int,
-) -> NewFrame:
-    """Choose the smallest frame for `content` that is quick to find (F4)."""
-    delta = None
-    roots = _roots_of(prefixes, node) if prefixes else {}
-    if roots and (luck is None or luck.worth_trying()):
-        delta = codec.encode_delta(roots, content)
-        if len(delta) <= SMALL_DELTA and 32 * len(delta) <= len(content):
-            if luck is not None:
-                luck.record(True)
-            return _frame(identity, DELTA | node, content, delta, tuple(roots))
-    alone: Buffer = content if is_incompressible(content) else codec.compress(content)
-    if len(alone) >= len(content):
-        alone = content
-    paid = delta is not None and 2 * len(delta) <= len(alone)
-    if luck is not None and delta is not None:
-        luck.record(paid)
-    if paid and delta is not None:
-        return _frame(identity, DELTA | node, content, delta, tuple(roots))
-    return _frame(identity, (RAW if alone is content else ZSTD) | node, content, alone, ())
-
-
-def _roots_of(prefixes: Sequence[Sequence[tuple[bytes, Buffer]]], node: int) -> dict[bytes, Buffer]:
-    """The first few contents, none twice, that a delta may rest on; none when a reader would refuse them."""
-    unique = dict(root for prefix in prefixes for root in prefix)
-    roots = dict(islice(unique.items(), MAX_BASES))
-    limit = MAX_NODE_BASES if node else MAX_CHUNK_BASES
-    return roots if sum(map(len, roots.values())) <= limit else {}
-
-
-def _frame(
-    identity: bytes, kind: int, content: Buffer, payload: Buffer, bases: tuple[bytes, ...]
-) -> NewFrame:
-    header = frame_header(kind, len(content), payload)
-    return NewFrame(identity, kind, header, (payload,), HEADER_SIZE + len(payload), bases)
 
 
 @contextlib.contextmanager

@@ -19,10 +19,11 @@ from datav.errors import FormatError
 from datav.formats.entry import Kind
 from datav.relpath import show_path
 from datav.storage.durable import storage_error
+from datav.storage.files import stamp_of
 from datav.workspace.places import Place
 from datav.workspace.plan import Replace, split_path
 from datav.workspace.preflight import check_target
-from datav.workspace.scan import NO_STAMP, TEMPORARY_PREFIX, stamp_of
+from datav.workspace.scan import NO_STAMP, TEMPORARY_PREFIX
 from datav.workspace.statcache import SETTLED, TICK_NS, Row
 
 # More than the tick of any clock that keeps nanoseconds.

@@ -15,8 +15,9 @@ from datav.errors import DataLossError, UnsafePathError
 from datav.formats.entry import Kind
 from datav.relpath import show_path
 from datav.storage.durable import storage_error
+from datav.storage.files import stamp_of
 from datav.workspace.plan import CheckoutPlan, Current
-from datav.workspace.scan import TEMPORARY_PREFIX, stamp_of
+from datav.workspace.scan import TEMPORARY_PREFIX
 
 
 def check_unchanged(plan: CheckoutPlan, root: Path, *, force: bool, folds_case: bool) -> None:

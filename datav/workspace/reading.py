@@ -10,6 +10,7 @@ import threading
 import time
 from array import array
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -17,23 +18,16 @@ from typing import NamedTuple, Self
 from datav.errors import ChangedWhileReadError
 from datav.formats.entry import Kind
 from datav.relpath import show_path
-from datav.storage.direct import SmallReader, open_uncached
+from datav.storage.direct import open_uncached
 from datav.storage.direct import read_at as read_file_at
-from datav.workspace.scan import Found, found_of, stamp_of, unreadable
-
-# O_NONBLOCK: a pipe that took a file's place must not make us wait for somebody to write to it.
-_READ_FLAGS = os.O_RDONLY
-for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
-    _READ_FLAGS |= getattr(os, _name, 0)
+from datav.storage.files import READ_FLAGS, read_files, stamp_of
+from datav.workspace.scan import Found, found_of, unreadable
 
 # A writer that appends now and then lets one of so many attempts through; one that never stops, none.
 _ATTEMPTS = 3
 
 # From this size on a file is read past the page cache, where it is not in it: it would only push out others.
 _LARGE = 8 * 2**20
-
-# Larger "small" files take the longer way: the scratch buffer is made anew for each batch.
-_SCRATCH = 256 * 2**10
 
 # Linux reads no more than this in one call.
 _MAX_READ = 2**30
@@ -48,6 +42,10 @@ class BatchRead(NamedTuple):
     """What was read, with the stamps that hold for the bytes read."""
     looked_at_ns: int
     """The clock before the first was read: no stamp was taken earlier."""
+
+    def append(self, entry: Found) -> None:
+        self.ends.append(entry[2] + (self.ends[-1] if self.ends else 0))
+        self.entries.append(entry)
 
 
 def read_batch(root: bytes, entries: Sequence[Found], arena: memoryview) -> BatchRead:
@@ -66,48 +64,46 @@ def read_batch(root: bytes, entries: Sequence[Found], arena: memoryview) -> Batc
         ChangedWhileReadError: a file changed during each of three attempts, or is no file any more.
         UnreadableError: the system refuses.
 
-    Cost: four system calls a file, about 6 microseconds for one of 10 KiB.
+    Cost: about 3 microseconds of a processor for a file of 10 KiB that is cached.
     """
-    looked_at_ns = time.time_ns()
-    ends = array("Q")
-    read: list[Found] = []
+    batch = BatchRead(array("Q"), [], time.time_ns())
     prefix = os.path.join(root, b"")
-    room = len(arena)
-    position = 0
-    reader = SmallReader(_SCRATCH)
-    for entry in entries:
-        end = position + entry[2]
-        if end > room:
-            break
-        # The inner loop of the first `add`, so no call that is not needed.  Whatever is not plain sailing,
-        # links and every kind of failure, is left to `_read_again`.
-        as_found = False
-        if entry[1] <= 1:
-            try:
-                descriptor = os.open(prefix + entry[0], _READ_FLAGS | reader.open_flags)
-                try:
-                    got = reader.read(descriptor, arena[position:end])
-                    as_found = end - position == got and stamp_of(os.fstat(descriptor)) == entry[3]
-                finally:
-                    os.close(descriptor)
-            except OSError:
-                pass
-        if not as_found:
-            again = _read_again(prefix, entry, arena[position:])
-            if again is None:
+    position, number = 0, 0
+    while number < len(entries):
+        number += _read_plain(root, entries[number:], arena[position:], batch)
+        position = batch.ends[-1] if batch.ends else 0
+        if number < len(entries):
+            entry = _read_again(prefix, entries[number], arena[position:])
+            if entry is None:
                 break
-            entry = again
-            end = position + entry[2]
-        position = end
-        ends.append(end)
-        read.append(entry)
-    return BatchRead(ends, read, looked_at_ns)
+            batch.append(entry)
+            position = batch.ends[-1]
+            number += 1
+    return batch
+
+
+def _read_plain(root: bytes, entries: Sequence[Found], arena: memoryview, batch: BatchRead) -> int:
+    """Read files up to the first that is not plain sailing; return how many.
+
+    The inner loop of the first `add`.  Links and every kind of failure are left to `_read_again`.
+    """
+    plain = list(takewhile(_is_regular, entries))
+    if not plain:
+        return 0
+    count = read_files(root, [entry[0] for entry in plain], b"".join([entry[3] for entry in plain]), arena)
+    for entry in plain[:count]:
+        batch.append(entry)
+    return count
+
+
+def _is_regular(entry: Found) -> bool:
+    return entry[1] <= Kind.EXECUTABLE
 
 
 def _read_as_found(prefix: bytes, entry: Found, target: memoryview) -> bool:
     """Read a file that is still what was found, True; or leave anything in `target`, False."""
     try:
-        descriptor = os.open(prefix + entry[0], _READ_FLAGS)
+        descriptor = os.open(prefix + entry[0], READ_FLAGS)
     except OSError:  # `_read_again` finds out why.
         return False
     try:
@@ -161,7 +157,7 @@ def _read_link(path: bytes, found: Found, arena: memoryview) -> bool:
 def _check_readable(path: bytes) -> None:
     """Raise UnreadableError if it was for want of permission, or a failing disk, that a file was not read."""
     try:
-        os.close(os.open(path, _READ_FLAGS))
+        os.close(os.open(path, READ_FLAGS))
     except PermissionError as exc:
         raise unreadable(path, exc) from exc
     except OSError as exc:
@@ -185,7 +181,7 @@ class StableFile:
         self.looked_at_ns = time.time_ns()
         """The clock before the file was looked at for the first time."""
         try:
-            self._descriptor = os.open(self.path, _READ_FLAGS)
+            self._descriptor = os.open(self.path, READ_FLAGS)
         except OSError as exc:
             if os.path.islink(self.path):
                 raise changed_while_read(self.path) from exc
@@ -199,7 +195,7 @@ class StableFile:
         self.stamp: bytes = found.stamp
         self._uncached: int | None = None
         if self.size >= _LARGE:
-            self._uncached = open_uncached(self.path, _READ_FLAGS, self._descriptor, self.size)
+            self._uncached = open_uncached(self.path, READ_FLAGS, self._descriptor, self.size)
 
     def read_into(self, buffer: memoryview, offset: int) -> int:
         """Fill `buffer` with what the file holds from `offset` on; from any thread.

@@ -6,9 +6,8 @@ repositories) is reported as skipped, never dropped silently.  Names are bytes.
 
 import os
 import stat
-import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -18,13 +17,11 @@ from datav.formats.entry import Kind
 from datav.progress import Progress
 from datav.relpath import show_path
 from datav.storage import durable
+from datav.storage.files import MODE_MASK, STAMP, mode_in, stamp_of, stat_listing
 from datav.workspace.ignore import IGNORE_FILE, IgnoreRules, read_ignore_file
 
 TEMPORARY_PREFIX = os.fsencode(durable.TEMPORARY_PREFIX)
 """Files of a command under way, or of one that was killed, are called this and something random."""
-
-STAMP = struct.Struct("<QQQQI")
-"""Size, mtime and ctime in ns, inode, mode."""
 
 NO_STAMP = bytes(STAMP.size)
 """Equal to no file's stamp, because a mode is never 0."""
@@ -33,11 +30,8 @@ DIRECTORY_STAMP = STAMP.pack(0, 0, 0, 0, stat.S_IFDIR)
 """Of every empty directory: there is nothing in it that could change and leave it one."""
 
 _REGULAR, _LINK, _FORMAT_MASK = stat.S_IFREG, stat.S_IFLNK, 0o170000
-_64_BITS = 2**64 - 1
-# Windows tells inode and permissions to some of its calls and not to others, and has no executable bit.
-_WINDOWS = os.name == "nt"
-_INODE_MASK = 0 if _WINDOWS else _64_BITS
-_MODE_MASK = _FORMAT_MASK if _WINDOWS else 0o177777
+# So many names are one call, which nothing interrupts.
+_LOOKED_AT_ONCE = 4096
 
 _ODD_KINDS = {
     stat.S_IFSOCK: "socket",
@@ -80,18 +74,6 @@ class Scan(NamedTuple):
     skipped: list[Skipped]
     looked_at_ns: int
     """The clock when the walk began: no entry was looked at earlier."""
-
-
-def stamp_of(status: os.stat_result) -> bytes:
-    """Return what tells one state of a file from another, without its content."""
-    return STAMP.pack(
-        status.st_size,
-        # Times before 1970 or after 2554 wrap around: equality is all we need.
-        status.st_mtime_ns & _64_BITS,
-        status.st_ctime_ns & _64_BITS,
-        status.st_ino & _INODE_MASK,
-        status.st_mode & _MODE_MASK,
-    )
 
 
 def mtime_of(stamp: bytes) -> int:
@@ -161,7 +143,7 @@ def scan_tree(root: Path, ignore: IgnoreRules, progress: Progress) -> Scan:
         if rules:
             listing = rules.kept(prefix, listing)
         before = len(entries)
-        directories = _collect(listing, prefix, entries, skipped)
+        directories = _collect(listing, top, prefix, entries, skipped)
         if directories:
             waiting.extend([(directory, rules) for directory in directories])
         elif len(entries) == before and prefix:
@@ -186,8 +168,14 @@ def unreadable(path: bytes, exc: OSError) -> UnreadableError:
 
 def _kind_of(mode: int) -> Kind | None:
     if stat.S_ISREG(mode):
-        return Kind.EXECUTABLE if mode & _MODE_MASK & stat.S_IXUSR else Kind.FILE
+        return Kind.EXECUTABLE if mode & MODE_MASK & stat.S_IXUSR else Kind.FILE
     return Kind.SYMLINK if stat.S_ISLNK(mode) else None
+
+
+def kind_in(stamp: bytes) -> Kind:
+    """Return the kind of what has this stamp."""
+    kind = _kind_of(mode_in(stamp))
+    return Kind.EMPTY_DIRECTORY if kind is None else kind
 
 
 def _list_directory(top: bytes, prefix: bytes) -> "list[os.DirEntry[bytes]] | None":
@@ -225,37 +213,55 @@ def _without_special(
 
 
 def _collect(
-    listing: "Iterable[os.DirEntry[bytes]]", prefix: bytes, entries: list[Found], skipped: list[Skipped]
+    listing: "Iterable[os.DirEntry[bytes]]",
+    top: bytes,
+    prefix: bytes,
+    entries: list[Found],
+    skipped: list[Skipped],
 ) -> list[bytes]:
     """Append what is in one directory to `entries` and `skipped`; return its sub-directories, with `/`.
 
     The inner loop of every `status`: no call that is not needed, and names looked up once.
     """
-    directories = []
-    append, new, pack = entries.append, tuple.__new__, STAMP.pack
+    directories, files = [], []
     for entry in listing:
         try:
             if entry.is_dir(follow_symlinks=False):
                 directories.append(prefix + entry.name + b"/")
-                continue
-            status = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            continue
+            else:
+                files.append(entry)
         except OSError as exc:
             raise unreadable(entry.path, exc) from exc
-        mode = status.st_mode & _MODE_MASK
-        size = status.st_size
+    stamps = _stamps_of(top + prefix, files)
+    append, new, at = entries.append, tuple.__new__, 0
+    for entry, (size, _, _, _, mode) in zip(files, STAMP.iter_unpack(stamps), strict=True):
+        stamp = stamps[at : at + STAMP.size]
+        at += STAMP.size
         form = mode & _FORMAT_MASK
         if form == _REGULAR:
-            kind = 1 if mode & 0o100 else 0
+            append(new(Found, (prefix + entry.name, 1 if mode & 0o100 else 0, size, stamp)))
         elif form == _LINK:
-            kind = 2
-        else:
+            append(new(Found, (prefix + entry.name, 2, size, stamp)))
+        elif stamp != NO_STAMP:
             skipped.append(Skipped(prefix + entry.name, _ODD_KINDS.get(form, "of an unknown kind")))
-            continue
-        try:
-            stamp = pack(size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & _INODE_MASK, mode)
-        except struct.error:
-            stamp = stamp_of(status)
-        append(new(Found, (prefix + entry.name, kind, size, stamp)))
     return directories
+
+
+def _stamps_of(directory: bytes, files: "Sequence[os.DirEntry[bytes]]") -> bytes:
+    """The stamps of all `files`, NO_STAMP for those that are gone."""
+    stamps = []
+    for first in range(0, len(files), _LOOKED_AT_ONCE):
+        part = files[first : first + _LOOKED_AT_ONCE]
+        found = stat_listing(directory, part)
+        stamps.append(found)
+        stamps += [_stamp_of_one(directory + entry.name) for entry in part[len(found) // STAMP.size :]]
+    return b"".join(stamps)
+
+
+def _stamp_of_one(path: bytes) -> bytes:
+    try:
+        return stamp_of(os.lstat(path))
+    except FileNotFoundError:
+        return NO_STAMP
+    except OSError as exc:
+        raise unreadable(path, exc) from exc

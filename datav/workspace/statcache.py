@@ -26,7 +26,8 @@ from xxhash import xxh3_64_intdigest
 
 from datav.formats.entry import Content
 from datav.storage.durable import write_atomic
-from datav.workspace.scan import NO_STAMP, STAMP, Found
+from datav.storage.files import STAMP
+from datav.workspace.scan import NO_STAMP, Found
 
 _MAGIC = b"DATAVSC\n"
 _VERSION = 1

@@ -24,8 +24,9 @@ from blake3 import blake3
 from datav.formats.entry import Content, Entry, Kind
 from datav.store.layout import create_store
 from datav.store.store import Store
-from datav.store.trees import DirectoryShape, read_directory, write_directory_tree
+from datav.store.trees import DirectoryShape, read_directory
 from datav.store.writing import Tally
+from tests.support.trees import write_entries
 
 SIZES = (100_000, 1_000_000)
 FOLDER = 1000
@@ -49,7 +50,7 @@ def make_entries(number: int) -> list[Entry]:
 def build(store: Store, entries: Sequence[Entry], old: DirectoryShape | None) -> tuple[Content, Tally, float]:
     began = time.perf_counter()
     with ThreadPoolExecutor(os.cpu_count()) as executor, store.writing(executor) as writer:
-        content = write_directory_tree(writer, entries, old)
+        content = write_entries(writer, entries, old)
         writer.finish()
         tally = writer.tally
     return content, tally, time.perf_counter() - began

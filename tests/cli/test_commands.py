@@ -323,6 +323,21 @@ def test_verify_finds_damage_and_exits_with_1(data):
     assert text.out.startswith("damaged: ")
 
 
+def test_verify_names_ten_of_the_versions_that_are_not_here(cli):
+    for number in range(11):
+        cli.repo.write("a.csv", b"id\n%d\n" % number)
+        cli.ok("add", "a.csv")
+        cli.repo.commit("another")
+    for path in cli.repo.path(".git/datav/store").glob("*/*"):
+        path.unlink()
+
+    lines = cli("verify").lines
+
+    first = lines.index("11 versions not in this store at all:") + 1
+    assert lines[first] == f"    a.csv of commit {cli.repo.rev('HEAD')[:10]}"
+    assert lines[first + 10] == "    and 1 more"
+
+
 def test_verify_finds_what_is_missing(data):
     for path in data.repo.path(".git/datav/store/packs").glob("*.pack"):
         path.unlink()

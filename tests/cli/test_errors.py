@@ -79,7 +79,53 @@ def test_a_process_says_the_same(shared_data, arguments):
 
 
 def test_a_likely_name_is_suggested(shared_data):
-    assert "hint: did you mean a.csv?" in shared_data.fails("cat", "b.csv").err
+    for command in ("cat", "ls", "status", "restore", "rm", "du", "log"):
+        assert "hint: did you mean a.csv?" in shared_data.fails(command, "b.csv").err
+    assert "hint: did you mean a.csv?" in shared_data.fails("checkout", "HEAD", "b.csv").err
+    assert "hint: did you mean HEAD:a.csv?" in shared_data.fails("cat", "HEAD:b.csv").err
+    assert "hint: did you mean ../a.csv?" in shared_data.fails("status", "../b.csv", here="d").err
+
+
+@pytest.mark.parametrize("name", ["a.csv", "d", "d/one", "a.csv.datav"])
+def test_data_in_the_place_of_a_revision_is_told_how_it_comes_back(data, name):
+    before = data.repo.git("status", "--porcelain")
+    data.repo.path("d/one").unlink()
+
+    said = data.fails("checkout", name).err
+
+    assert f"`datav restore {name}` or `datav checkout -- {name}`" in said
+    assert data.ok("checkout", "-n", "--", name).out == data.ok("restore", "-n", name).out
+    assert data.repo.git("status", "--porcelain") == before
+
+
+@pytest.mark.parametrize("rev", ["HEAD", "HEAD~1", "@"])
+def test_before_the_first_commit_there_is_none_to_check_out(git_repo, rev):
+    cli = Cli(git_repo)
+    cli.ok("init")
+
+    assert "there is no commit yet" in cli.fails("checkout", rev).err
+
+
+def test_a_revision_that_is_neither_is_just_unknown(shared_data):
+    assert "hint: `git log --all" in shared_data.fails("checkout", "nothing").err
+
+
+def test_where_no_name_is_likely_the_hint_lists_what_there_was(shared_data):
+    assert "hint: `datav ls HEAD:` lists" in shared_data.fails("cat", "HEAD:nope").err
+    assert "hint: `datav ls` lists" in shared_data.fails("restore", "nope").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "way"),
+    [
+        (("mv", "a.csv"), "`datav mv --help`"),
+        (("--json", "-C", "d", "log", "--rev"), "`datav log --help`"),
+        (("frobnicate", "log"), "`datav --help`"),
+    ],
+    ids=["mv", "log", "no command"],
+)
+def test_a_wrong_call_is_told_which_help_to_read(shared_data, arguments, way):
+    assert f"hint: {way} " in shared_data.fails(*arguments).err
 
 
 def test_errors_stay_text_when_json_is_asked_for(shared_data):

@@ -141,6 +141,12 @@ def _branch_deleted(repo: DatavRepo) -> None:
     repo.git("reflog", "expire", "--expire=now", "--all")
 
 
+def _with_another_directory(repo: DatavRepo) -> None:
+    _first_committed(repo)
+    repo.write("other/notes.txt", b"git keeps this one")
+    repo.commit("another directory")
+
+
 def _modified(repo: DatavRepo) -> None:
     """What was added and then changed on disk exists nowhere else, and stays so."""
     _first_committed(repo)
@@ -161,6 +167,7 @@ SCENARIOS = (
     Scenario("restore", ("restore", "table.csv", "set"), _deleted_on_disk, syncs=False, knows_files=True),
     Scenario("gc", ("gc", "--apply"), _branch_deleted, SMALL_PACKS),
     Scenario("mv-file", ("mv", "table.csv", "renamed.csv"), _first_committed),
+    Scenario("mv-across", ("mv", "table.csv", "other/table.csv"), _with_another_directory),
     Scenario("mv-directory", ("mv", "set", "place"), _modified, knows_files=True),
     Scenario("rm", ("rm", "table.csv", "set"), _first_committed, syncs=False),
 )

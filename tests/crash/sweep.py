@@ -114,6 +114,35 @@ def _kill_then_cut(prepared: Prepared, driver: Driver, box: Path, at: int) -> li
     return problems + found + [f"done at last, and yet: {what}" for what in differences if syncs]
 
 
+def call_before(prepared: Prepared, driver: Driver, directory: Path, at: int) -> str | None:
+    """The last call that is made by a run that is killed at call `at`; None when it ended before."""
+    shutil.rmtree(directory, ignore_errors=True)
+    killed = _run(prepared, driver, _copy(prepared.template, directory), Fault("kill", at))
+    return ("", *killed.calls)[-2] if killed.happened else None
+
+
+def interrupt_twice(
+    prepared: Prepared, driver: Driver, directory: Path, first: int, second: int
+) -> list[str] | None:
+    """Kill the command at call `first`; run it again, and lose at call `second` what names are not synced.
+
+    Returns:
+        As interrupt: what is wrong, None when one of the runs ended before.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
+    box = _copy(prepared.template, directory)
+    kept = str(box.parent / "kept")
+    killed = _run(prepared, driver, box, Fault("kill", first, keep=kept))
+    cut = (
+        _run(prepared, driver, box, Fault("power-names", second, inherit=kept)) if killed.happened else killed
+    )
+    if not cut.happened or second > len(cut.calls) + 1:
+        return None
+    unsynced = not prepared.scenario.syncs
+    problems, differences, _ = _inspect(driver, prepared, box, unsynced=unsynced)
+    return problems + _run_again(prepared, driver, box, was_done=not differences, unsynced=unsynced)
+
+
 def _run(prepared: Prepared, driver: Driver, box: Path, fault: Fault | None = None) -> Outcome:
     scenario = prepared.scenario
     return driver.datav(*scenario.command, root=box, fault=fault or Fault(), tune=scenario.tune)

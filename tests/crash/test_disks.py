@@ -168,16 +168,20 @@ def test_a_disk_without_a_byte_left(mount, tmp_path):
     assert repo.states() == {"a.bin": "clean", "e": "clean"}
 
 
+def _can_be_read(repo):
+    assert "clean" in succeed(repo.root, "status")
+    assert "a.bin" in succeed(repo.root, "ls")
+    assert succeed(repo.root, "cat", "d/b.txt") == "version 2\n"
+    succeed(repo.root, "verify")
+
+
 def test_a_store_that_is_read_only(mount, tmp_path):
     disk = mount(32)
     repo = _repository(tmp_path / "repo", disk.place / "store")
     _two_versions(repo)
     disk.remount("ro")
 
-    assert "clean" in succeed(repo.root, "status")
-    assert "a.bin" in succeed(repo.root, "ls")
-    assert succeed(repo.root, "cat", "d/b.txt") == "version 2\n"
-    succeed(repo.root, "verify")
+    _can_be_read(repo)
     repo.path("a.bin").unlink()
     succeed(repo.root, "restore", "a.bin")
     assert repo.read("a.bin") == random_bytes(MIB, 2)
@@ -199,10 +203,7 @@ def test_a_disk_that_is_read_only(mount):
     _two_versions(repo)
     disk.remount("ro")
 
-    assert "clean" in succeed(repo.root, "status")
-    assert "a.bin" in succeed(repo.root, "ls")
-    assert succeed(repo.root, "cat", "d/b.txt") == "version 2\n"
-    succeed(repo.root, "verify")
+    _can_be_read(repo)
     for command in (["add", "a.bin"], ["checkout", "v1"], ["mv", "d", "e"], ["rm", "d"], ["gc", "--apply"]):
         fail(repo.root, *command)
 

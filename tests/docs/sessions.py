@@ -112,6 +112,10 @@ class Session:
             "PYTHONHASHSEED": "0",
             "COLUMNS": "80",
             "LC_ALL": "C.UTF-8",
+            # As git is where nobody has configured it: a page that goes on to name `main` must ask for it.
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "init.defaultBranch",
+            "GIT_CONFIG_VALUE_0": "master",
         }
         after = self.place / ".where"
         script = f"{command}\nstatus=$?\npwd > '{after}'\nexit $status\n"

@@ -65,6 +65,13 @@ def test_a_session_keeps_its_directory(tmp_path: Path):
     assert session.run("pwd") == "/home/ann/sub\n"
 
 
+@needs_shell
+def test_a_session_has_the_branch_that_git_makes_by_itself(tmp_path: Path):
+    session = Session.start(tmp_path.resolve())
+
+    assert session.run("git init -q && git symbolic-ref --short HEAD") == "master\n"
+
+
 def test_steps_are_commands_with_what_they_print():
     page = "text\n```console\n$ one \\\n> two\nout\n$ three\n```\n```python\n$ no\n```\n"
 

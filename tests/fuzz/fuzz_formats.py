@@ -98,7 +98,7 @@ def _decode_index(data: bytes) -> object:
         if position != index.ABSENT:
             assert position < opened.count
             opened.place(position)
-    return index.check_index(data, "x").records()
+    return list(index.check_index(data, "x").records())
 
 
 def _seal_index(data: bytes) -> bytes:

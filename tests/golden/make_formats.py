@@ -21,7 +21,7 @@ from datav.ids import EMPTY_CHUNK, PackId
 from datav.store.ingest import Ingest
 from datav.store.layout import create_store
 from datav.store.store import Store
-from datav.store.trees import write_directory_tree
+from tests.support.trees import write_entries
 
 FOLDER = Path(__file__).parent / "formats"
 BASES = {
@@ -139,7 +139,7 @@ def store(root: Path) -> dict[str, object]:
                 Entry(b"notes/run.sh", Kind.EXECUTABLE, note.depth, note.size, note.id),
                 Entry(b"table.csv", Kind.FILE, old.depth, old.size, old.id),
             ]
-            tree = write_directory_tree(writer, entries)
+            tree = write_entries(writer, entries)
         made[f"version {version}"] = {"id": tree.id.hex(), "depth": tree.depth, "size": tree.size}
     for name in ("tmp", "locks"):
         (root / name).rmdir()

@@ -13,7 +13,8 @@ from datav.formats.frame import DELTA, RAW, ZSTD
 from datav.formats.manifest import Manifest, encode_manifest
 from datav.ids import EMPTY_CHUNK
 from datav.store.store import Store
-from datav.store.trees import read_directory, read_file_shape, write_directory_tree
+from datav.store.trees import read_directory, read_file_shape
+from tests.support.trees import write_entries
 from tests.unit.store.files import Bytes, ingest_large, ingest_small
 from tests.unit.store.stores import edited, new_store, noise, pool, text
 
@@ -92,7 +93,7 @@ def _write_directory(store: Store, files: dict[bytes, tuple[int, bytes]], old: C
         entries.append(Entry(path, kind, content.depth, content.size, content.id))
     shape = read_directory(store.reader, old)[1] if old else None
     with pool() as executor, store.writing(executor) as writer:
-        return write_directory_tree(writer, entries, shape)
+        return write_entries(writer, entries, shape)
 
 
 def test_versions_of_a_directory_are_restored(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from datav.errors import GitError, UnknownRevisionError
 from datav.git import GitRepository
-from datav.git.history import iter_reachable_manifests, read_log
+from datav.git.history import find_origins, iter_reachable_manifests, read_log
 from datav.relpath import RelPath
 from tests.support.repos import ScratchRepo
 
@@ -448,3 +448,34 @@ def test_history_is_read_the_same_whatever_git_is_configured_to_show(git_repo):
 
     assert [commit.oid for commit in read_log(repo, RelPath(b"b.datav"))] == [second, first]
     assert reachable(git_repo) == {b"1"}
+
+
+# --- find_origins
+
+
+def test_the_origin_of_a_file_is_the_last_commit_that_made_it(git_repo):
+    commit_file(git_repo, b"1")
+    commit_file(git_repo, b"2")
+    again = commit_file(git_repo, b"1")
+    repo = GitRepository.discover(git_repo.root)
+    blob = git_repo.rev("HEAD:a.datav")
+
+    found = find_origins(repo, [blob, "0" * 40])
+
+    assert {name: (origin.commit, origin.path) for name, origin in found.items()} == {blob: (again, A)}
+
+
+def test_a_file_that_a_merge_made_is_from_the_merge_and_others_are_not(git_repo):
+    commit_file(git_repo, b"base")
+    git_repo.git("checkout", "-q", "-b", "side")
+    side = commit_file(git_repo, b"side", "b.datav")
+    git_repo.git("checkout", "-q", "main")
+    commit_file(git_repo, b"ours")
+    git_repo.git("merge", "-q", "--no-commit", "--no-ff", "side")
+    merge = commit_file(git_repo, b"by hand", "c.datav")
+    repo = GitRepository.discover(git_repo.root)
+    blobs = [git_repo.rev("HEAD:b.datav"), git_repo.rev("HEAD:c.datav")]
+
+    found = find_origins(repo, blobs)
+
+    assert [found[blob].commit for blob in blobs] == [side, merge]

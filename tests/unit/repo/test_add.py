@@ -6,6 +6,7 @@ from itertools import count
 
 import pytest
 
+import datav.repo.add as add_module
 from datav.errors import (
     FormatError,
     UnknownDatasetError,
@@ -216,6 +217,26 @@ def test_a_change_of_the_same_size_within_the_tick_is_seen(repo):
         assert {d.state for d in repo.add("a", "d").datasets} == {"modified"}
 
 
+@pytest.mark.parametrize("name", ["x", "d"])
+def test_a_mode_that_changes_after_the_scan_is_stored_as_it_was_read(repo, monkeypatch, name):
+    path = repo.write("x" if name == "x" else "d/x", b"1")
+    look = add_module._look
+
+    def look_then_change(repository, dataset):
+        disk = look(repository, dataset)
+        path.chmod(0o755)
+        return disk
+
+    monkeypatch.setattr(add_module, "_look", look_then_change)
+    repo.add(name)
+    path.unlink()
+
+    repo.checkout(None, [name])
+
+    assert path.stat().st_mode & 0o777 == 0o755
+    assert repo.states() == {name: "clean"}
+
+
 def test_the_executable_bit_is_a_change(repo):
     repo.write("a", b"1")
     repo.write("d/a", b"1")
@@ -309,6 +330,7 @@ def test_a_dataset_that_cannot_be_added_keeps_no_other_from_its_store(repo):
         ("x.datav", FormatError),
         ("datav.toml", UsageError),
         ("pipe", UsageError),
+        ("", UsageError),
     ],
 )
 def test_what_cannot_be_a_dataset_is_refused_and_nothing_changes(repo, name, error):
@@ -327,6 +349,32 @@ def test_what_cannot_be_a_dataset_is_refused_and_nothing_changes(repo, name, err
         repo.add(name)
 
     assert repo.git("status", "--porcelain") == before
+
+
+@pytest.mark.parametrize("name", ["datav.toml", ".gitignore", "code/.gitignore", "code/.datavignore"])
+def test_files_that_git_and_datav_read_are_no_data(repo, name):
+    repo.write(name, repo.read(name) if repo.exists(name) else b"*.tmp\n")
+
+    with pytest.raises(UsageError) as error:
+        repo.add(name)
+
+    assert error.value.hint == "`git add` it"
+
+
+def test_a_pipe_is_named_as_the_user_knows_it(repo):
+    os.mkfifo(repo.path("pipe"))
+
+    with pytest.raises(UsageError) as error:
+        repo.add("pipe")
+
+    assert str(error.value).startswith("pipe is a pipe")
+    assert error.value.hint
+
+
+def test_a_plain_directory_one_is_in_becomes_a_dataset(repo):
+    repo.write("d/a", b"1")
+
+    assert list(summary(repo.add(".", here="d"))) == ["d"]
 
 
 def test_a_directory_above_a_dataset_cannot_become_one(repo):

@@ -13,6 +13,7 @@ from datav.errors import (
     MissingChunkError,
     UnknownDatasetError,
     UnknownRevisionError,
+    UsageError,
 )
 from tests.support.datasets import random_bytes
 
@@ -371,6 +372,69 @@ def test_a_version_added_but_not_committed_is_not_forgotten(versions):
         versions.checkout("one", ["a.csv"])
 
     assert (versions.read("a.csv"), versions.read("a.csv.datav")) == (b"id\nonly here\n", manifest)
+
+
+@pytest.mark.parametrize("stage", [True, False])
+def test_a_new_dataset_that_is_not_committed_is_carried_over(versions, stage):
+    versions.write("new.csv", b"id\n9\n")
+    versions.add("new.csv", stage=stage)
+    index = versions.git("ls-files", "-s", "--", "new.csv.datav")
+
+    versions.checkout("one")
+
+    assert (versions.read("a.csv"), versions.read("new.csv")) == (b"id\n1\n", b"id\n9\n")
+    assert versions.git("ls-files", "-s", "--", "new.csv.datav") == index
+    assert versions.states() == {"a.csv": "clean", "d": "clean", "new.csv": "clean" if stage else "untracked"}
+
+
+@pytest.mark.parametrize("stage", [True, False])
+def test_a_new_version_that_is_not_committed_is_carried_over_as_git_does_it(versions, stage):
+    versions.git("commit", "--allow-empty", "-q", "-m", "three")
+    versions.write("a.csv", b"id\nonly here\n")
+    versions.add("a.csv", stage=stage)
+
+    for rev in ("HEAD~1", "HEAD", "main"):
+        versions.checkout(rev)
+
+        assert versions.read("a.csv") == b"id\nonly here\n"
+        assert versions.states() == {"a.csv": "clean", "d": "clean"}
+
+    with pytest.raises(GitError):
+        versions.checkout("one")
+    assert (versions.read("a.csv"), tree(versions, "d")) == (b"id\nonly here\n", TWO)
+
+
+def test_a_manifest_deleted_by_hand_stays_deleted_and_its_data_stays(versions):
+    versions.git("commit", "--allow-empty", "-q", "-m", "three")
+    versions.path("a.csv.datav").unlink()
+
+    versions.checkout("HEAD~1")
+
+    assert versions.read("a.csv") == b"id\n1\n2\n"
+    with pytest.raises(UsageError, match=r"a.csv.datav is not on disk") as error:
+        versions.checkout(None, ["a.csv"])
+    assert "git restore a.csv.datav" in error.value.hint
+
+
+@pytest.mark.parametrize("name", ["a.csv", "d"])
+def test_what_comes_back_is_ignored_by_git_again(versions, name):
+    versions.remove(name)
+    versions.commit("without")
+
+    versions.checkout("HEAD~1", [name])
+
+    assert versions.git("status", "--porcelain", "--untracked-files=all").splitlines() == sorted(
+        [b"M  .gitignore", f"A  {name}.datav".encode()], key=lambda line: line[3:]
+    )
+
+
+def test_restoring_repairs_what_git_ignores(versions):
+    versions.path(".gitignore").unlink()
+    versions.path("d/x/deep").unlink()
+
+    versions.checkout(None, ["d"])
+
+    assert b"/d\n" in versions.read(".gitignore")
 
 
 def test_a_conflict_marker_in_a_manifest_stops_it(versions):

@@ -28,6 +28,17 @@ def test_the_private_store_of_another_repository_is_refused(tmp_path):
     assert not (repo.root / "datav.toml").exists()
 
 
+def test_another_store_is_refused_with_how_to_move_it(tmp_path):
+    repo = ScratchRepo.init(tmp_path / "work")
+    init(repo.root)
+
+    with pytest.raises(UsageError) as error:
+        init(repo.root, store=tmp_path / "depot")
+
+    assert "to move it" in (error.value.hint or "")
+    assert not (tmp_path / "depot").exists()
+
+
 def test_init_again_changes_nothing(tmp_path):
     repo = ScratchRepo.init(tmp_path / "work")
     first = init(repo.root)

@@ -179,6 +179,16 @@ def test_a_move_that_makes_no_sense_changes_nothing(data, source, target):
     assert data.read("file") == b"mine"
 
 
+@pytest.mark.parametrize(("target", "way"), [("file", "move or delete"), ("a.csv", "`datav rm`")])
+def test_what_is_in_the_way_of_a_move_is_told_with_what_helps(data, target, way):
+    data.write("file", b"mine")
+
+    with pytest.raises(UsageError) as error:
+        data.move("d", target)
+
+    assert way in (error.value.hint or "")
+
+
 def test_the_place_of_a_dataset_that_is_not_on_disk_is_taken(data):
     data.path("a.csv").unlink()
 

@@ -92,7 +92,7 @@ def test_what_does_not_exist_is_told_apart(repo):
         read(repo, "nowhere:train.csv")
     with pytest.raises(UnknownDatasetError) as error:
         read(repo, "HEAD:trian.csv")
-    assert error.value.hint == "did you mean train.csv?"
+    assert error.value.hint == "did you mean HEAD:train.csv?"
     with pytest.raises(UnknownDatasetError):
         read(repo, "d/b")
     with pytest.raises(UnknownDatasetError):

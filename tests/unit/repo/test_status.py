@@ -6,7 +6,9 @@ import shutil
 import pytest
 
 from datav.errors import UnknownDatasetError
-from datav.repo.status import status
+from datav.repo.status import Status, status
+from datav.report.status import status_text
+from datav.report.style import Style
 from tests.support.datasets import random_bytes
 
 
@@ -24,6 +26,10 @@ def data(repo):
 def changes(repo, name):
     found = repo.statuses(name)[name].changes
     return found.added, found.removed, found.modified
+
+
+def shown(repo):
+    return status_text(Status(tuple(repo.statuses().values())), Style(False), verbose=False)
 
 
 def staged(repo):
@@ -67,6 +73,28 @@ def test_a_new_version_is_staged_as_modified(data):
     data.add("a.csv")
 
     assert (data.states()["a.csv"], staged(data)["a.csv"]) == ("clean", "modified")
+
+
+def test_a_manifest_that_is_not_staged_is_told(data):
+    data.write("a.csv", b"id\n2\n")
+    data.add("a.csv", stage=False)
+
+    found = {path: dataset.unstaged for path, dataset in data.statuses().items()}
+    assert found == {"a.csv": "modified", "d": "none"}
+    text = shown(data)
+    assert "manifest not staged" in text
+    assert "`git add` the manifest" in text
+
+
+def test_a_manifest_that_was_deleted_is_told(data):
+    data.path("a.csv.datav").unlink()
+
+    found = data.statuses()["a.csv"]
+
+    assert (found.state, found.unstaged) == ("deleted", "removed")
+    text = shown(data)
+    assert "manifest deleted: `git restore` brings it back" in text
+    assert "datav restore" not in text
 
 
 @pytest.mark.parametrize("content", [b"id\n2\n", b"id\n1", b"", b"id\n1\n2\n"])

@@ -1,5 +1,7 @@
 """verify: what is missing for whom, and what was never here."""
 
+import shutil
+
 import pytest
 
 from datav.repo.verify import Verified, verify
@@ -44,13 +46,56 @@ def test_a_repository_without_data_is_sound(repo):
     assert check(repo).ok
 
 
-def test_a_clone_without_data_is_sound_and_its_datasets_absent(data, tmp_path):
+def test_a_clone_without_data_is_not_complete_and_its_datasets_absent(data, tmp_path):
     data.git("clone", "-q", str(data.root), str(tmp_path / "clone"))
 
     found = check(DatavRepo(tmp_path / "clone"))
 
-    assert found.ok
+    assert (found.ok, found.store.ok, found.missing) == (False, True, ())
+    assert found.needed == ("a.bin.datav", "d.datav")
     assert found.absent == tuple(sorted(f"b3:{data.manifest(n).content.id.hex()}" for n in ("a.bin", "d")))
+
+
+def test_older_versions_may_have_been_never_fetched(data, tmp_path):
+    clone = DatavRepo(tmp_path / "clone")
+    data.git("clone", "-q", str(data.root), str(clone.root))
+    for name in ("a.bin", "d/x"):
+        clone.write(name, random_bytes(3_000, 7))
+    clone.add("a.bin", "d")
+
+    found = check(clone)
+
+    assert (found.ok, found.needed, len(found.absent)) == (True, (), 2)
+
+
+def test_a_store_that_was_deleted_is_noticed(data):
+    shutil.rmtree(data.root / ".git/datav/store")
+
+    found = check(data)
+
+    assert (found.ok, found.needed) == (False, ("a.bin.datav", "d.datav"))
+
+
+def test_versions_that_were_never_fetched_are_named_by_dataset_and_commit(data, tmp_path):
+    first = data.rev("HEAD")
+    data.write("a.bin", random_bytes(5_000, 2))
+    data.add("a.bin")
+    data.commit("second")
+    data.move("a.bin", "b.bin")
+    moved = data.commit("moved: the name it has now")
+    clone = DatavRepo(tmp_path / "clone")
+    data.git("clone", "-q", str(data.root), str(clone.root))
+    text = data.read("d.datav").decode()
+    fresh = text.replace(text.partition("b3:")[2][:64], "ab" * 32)
+    clone.write("new.bin.datav", fresh.encode())
+
+    found = check(clone).absent_versions
+
+    names = [(str(item.path), item.commit) for item in found]
+    assert names[0] == ("b.bin", moved)
+    assert sorted(names[1:3]) == [("a.bin", first), ("d", first)]
+    assert names[3:] == [("new.bin", None)]
+    assert sorted(item.id for item in found) == list(check(clone).absent)
 
 
 def test_a_lost_pack_is_missed_by_the_dataset_that_needs_it(data):

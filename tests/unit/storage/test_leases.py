@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from datav.errors import BusyError, StorageError
 from datav.storage import leases
-from datav.storage.leases import collector_lease, writer_lease
+from datav.storage.leases import collector_lease, exclusive_lease, writer_lease
 
 
 @pytest.fixture
@@ -178,6 +179,8 @@ def test_a_lease_of_no_process_is_dead_even_when_it_says_nothing_of_its_start(lo
     with collector_lease(locks):
         pass
 
+    assert list(locks.iterdir()) == []
+
 
 def test_a_lease_that_cannot_be_read_is_not_taken_for_dead(locks, monkeypatch):
     _leave(locks / "writer-0123")
@@ -257,3 +260,24 @@ def test_a_container_of_the_same_name_with_process_numbers_of_its_own_counts_unt
 
     with pytest.raises(BusyError), collector_lease(locks):
         pass
+
+
+def test_a_lease_that_could_not_be_removed_is_not_waited_for(tmp_path, monkeypatch):
+    path = tmp_path / "edit"
+    unlink = Path.unlink
+    failures = [OSError(5, "Input/output error")]
+
+    def fail_once(self, missing_ok=False):
+        if self == path and failures:
+            raise failures.pop()
+        unlink(self, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", fail_once)
+    with exclusive_lease(path):
+        pass
+    assert path.exists()
+
+    with exclusive_lease(path, wait_s=0):
+        pass
+
+    assert not path.exists()

@@ -43,6 +43,7 @@ def test_a_damaged_payload_is_an_error_that_names_the_pack(store):
         store.reader.read_many([identity], nodes=False)
 
     assert PackId(bytes.fromhex(path.stem)).short in str(error.value)
+    assert "`datav verify`" in (error.value.hint or "")
 
 
 def test_a_pack_that_is_cut_short_is_an_error_that_names_it(store):

@@ -11,7 +11,8 @@ from datav.formats.tree import encode_directory_node, encode_file_node, parse_di
 from datav.formats.words import u64_array
 from datav.ids import hash_node
 from datav.store.lazytree import FileTree, Folder, fold_below, read_below
-from datav.store.trees import write_directory_tree, write_file_tree
+from datav.store.trees import write_file_tree
+from tests.support.trees import write_entries
 
 
 class Nodes:
@@ -72,7 +73,7 @@ def fold(entries, prefix):
 @pytest.mark.parametrize("seed", range(5))
 def test_parts_are_what_the_whole_tree_says(nodes, seed):
     entries = make_entries(2000, seed)
-    root = write_directory_tree(nodes, entries)
+    root = write_entries(nodes, entries)
     assert root.depth > 2
     prefixes = [b"", b"a", b"a-b", b"a/a", b"a.b/b", b"a0", b"zz", b"a/a/a", *(e.path for e in entries[::97])]
 
@@ -84,7 +85,7 @@ def test_parts_are_what_the_whole_tree_says(nodes, seed):
 
 def test_one_entry_costs_a_node_a_level(nodes):
     entries = make_entries(2000)
-    root = write_directory_tree(nodes, entries)
+    root = write_entries(nodes, entries)
     nodes.reads = 0
 
     read_below(nodes, root, entries[1000].path)
@@ -94,7 +95,7 @@ def test_one_entry_costs_a_node_a_level(nodes):
 
 def test_what_lies_within_a_folder_is_not_read_to_add_it_up(nodes):
     entries = [Entry(b"%c/%05d" % (97 + n // 1000, n), Kind.FILE, 0, 1, bytes(32)) for n in range(5000)]
-    root = write_directory_tree(nodes, entries)
+    root = write_entries(nodes, entries)
     nodes.reads = 0
 
     folders = fold_below(nodes, root)
@@ -104,7 +105,7 @@ def test_what_lies_within_a_folder_is_not_read_to_add_it_up(nodes):
 
 
 def test_an_empty_directory_is_empty(nodes):
-    root = write_directory_tree(nodes, [])
+    root = write_entries(nodes, [])
 
     assert read_below(nodes, root) == fold_below(nodes, root) == fold_below(nodes, root, b"a") == []
 
@@ -112,7 +113,7 @@ def test_an_empty_directory_is_empty(nodes):
 @pytest.mark.parametrize("lie", ["sizes", "counts", "paths", "level", "end"])
 def test_a_node_that_is_not_what_its_parent_says_is_refused(nodes, lie):
     entries = make_entries(300)
-    root = write_directory_tree(nodes, entries)
+    root = write_entries(nodes, entries)
     top = parse_directory_node(nodes.held[root.id], "top")
     child = parse_directory_node(nodes.held[top.id(0)], "child")
     if lie == "sizes":

@@ -9,7 +9,8 @@ from datav.ids import hash_chunk
 from datav.store.collecting import StoreView
 from datav.store.marking import Marks, Reason, mark_contents
 from datav.store.store import Store
-from datav.store.trees import read_file_shape, write_directory_tree
+from datav.store.trees import read_file_shape
+from tests.support.trees import write_entries
 from tests.unit.store.collections import mark
 from tests.unit.store.files import Bytes, ingest_large, ingest_small
 from tests.unit.store.stores import edited, new_store, noise, pack_of, pool, put, store_chunks
@@ -46,7 +47,7 @@ def test_a_directory_needs_what_its_files_need(tmp_path):
         for n, content in enumerate(contents)
     ]
     with pool() as executor, store.writing(executor) as writer:
-        root = write_directory_tree(writer, entries)
+        root = write_entries(writer, entries)
 
     marks, marked = mark(StoreView(store.layout), [root])
 

@@ -16,9 +16,9 @@ from datav.store.trees import (
     check_order,
     read_directory,
     read_file_shape,
-    write_directory_tree,
     write_file_tree,
 )
+from tests.support.trees import write_entries
 from tests.unit.store.files import read_back
 from tests.unit.store.stores import new_store, pool, put
 
@@ -62,7 +62,7 @@ def test_an_empty_file_and_an_empty_directory(store):
     assert content == EMPTY_CONTENT
     assert read_file_shape(store.reader, content).chunk_ids == b""
 
-    root, _ = write(store, write_directory_tree, [])
+    root, _ = write(store, write_entries, [])
     assert read_directory(store.reader, root)[0] == []
 
 
@@ -94,7 +94,7 @@ def test_degenerate_ids_still_give_a_tree_that_gets_lower(store, identity):
 def test_a_directory_comes_back(store, count):
     entries = entries_for(count)
 
-    root, _ = write(store, write_directory_tree, entries)
+    root, _ = write(store, write_entries, entries)
 
     found, shape = read_directory(store.reader, root)
     assert found == entries
@@ -102,14 +102,27 @@ def test_a_directory_comes_back(store, count):
     assert len(shape.levels) == root.depth
 
 
+@pytest.mark.parametrize("count", [1, 1000, 30_000])
+@pytest.mark.parametrize("step", [1, 7, 10_000, 10**9])
+def test_some_entries_are_read_with_the_whole_shape(store, count, step):
+    entries = entries_for(count)
+    root, _ = write(store, write_entries, entries)
+    wanted = {entry.path for entry in entries[3::step]} | {b"!before all", b"\xff after all"}
+
+    found, shape = read_directory(store.reader, root, wanted)
+
+    assert found == [entry for entry in entries if entry.path in wanted]
+    assert shape == read_directory(store.reader, root)[1]
+
+
 def test_the_same_entries_give_the_same_root_whatever_the_history(tmp_path):
     entries = entries_for(5000)
     one, two = new_store(tmp_path / "one"), new_store(tmp_path / "two")
-    direct, _ = write(one, write_directory_tree, entries)
+    direct, _ = write(one, write_entries, entries)
 
     root, shape = None, None
     for step in (entries[::2], entries[1::3], entries[:10], entries):
-        root, _ = write(two, write_directory_tree, step, shape)
+        root, _ = write(two, write_entries, step, shape)
         assert read_directory(two.reader, root)[0] == step
         shape = read_directory(two.reader, root)[1]
 
@@ -118,13 +131,13 @@ def test_the_same_entries_give_the_same_root_whatever_the_history(tmp_path):
 
 def test_one_changed_entry_of_many_rewrites_little(store):
     entries = entries_for(200_000)
-    root, first = write(store, write_directory_tree, entries)
+    root, first = write(store, write_entries, entries)
     old = read_directory(store.reader, root)[1]
     nodes = {identity for ids, _ in old.levels for identity in ids}
     changed = list(entries)
     changed[123_456] = changed[123_456]._replace(size=5, id=b"\5" * 32)
 
-    with_base, small = write(store, write_directory_tree, changed, old)
+    with_base, small = write(store, write_entries, changed, old)
 
     found, new = read_directory(store.reader, with_base)
     assert found == changed
@@ -153,7 +166,7 @@ def test_versions_of_a_directory_stay_readable_though_their_nodes_are_deltas(sto
         entries = [*entries]
         entries[number] = entries[number]._replace(size=version + 1)
         entries.pop(rng.randrange(len(entries)))
-        root, _ = write(store, write_directory_tree, entries, shape)
+        root, _ = write(store, write_entries, entries, shape)
         roots.append((root, entries))
         shape = read_directory(store.reader, root)[1]
 
@@ -179,7 +192,7 @@ ORDERS = [
 def test_paths_out_of_order_or_below_a_file_are_refused(store, paths):
     entries = [Entry(path, 0, 0, 1, b"\1" * 32) for path in paths]
     with pytest.raises(FormatError):
-        check_order(entries)
+        check_order([entry.path for entry in entries])
     # Over two nodes, so that neither knows.
     halves = [entries[:1], entries[1:]]
     nodes = [_directory_node(half) for half in halves]
@@ -196,13 +209,13 @@ def test_paths_out_of_order_or_below_a_file_are_refused(store, paths):
     "paths", [[b"a", b"a.b", b"b/c", b"b/c.d", b"b/cd/e"], [b"a/b/c", b"a/b/d", b"a/c", b"b/b/c"]]
 )
 def test_paths_in_order_are_fine(paths):
-    check_order([Entry(path, 0, 0, 1, b"\1" * 32) for path in paths])
+    check_order(paths)
 
 
 def test_checking_deep_paths_is_quick():
     # Quadratic in the depth for each entry, this took minutes.
     deep = b"/".join([b"a"] * 1800)
-    check_order([Entry(b"%s/%05d/x" % (deep, n), 0, 0, 1, b"\1" * 32) for n in range(20_000)])
+    check_order([b"%s/%05d/x" % (deep, n) for n in range(20_000)])
 
 
 def _directory_node(entries: list[Entry]) -> bytes:

@@ -120,7 +120,7 @@ def test_a_base_that_is_itself_a_delta_is_replaced_by_its_own(store):
 
 
 def test_bases_larger_than_a_reader_takes_are_not_used(store, monkeypatch):
-    monkeypatch.setattr(writing, "MAX_CHUNK_BASES", 30_000)
+    monkeypatch.setattr("datav.store.encoding.MAX_CHUNK_BASES", 30_000)
     olds = [noise(n, 20_000) for n in range(2)]
     bases = store_chunks(store, olds)
     both = olds[0][:10_000] + olds[1][10_000:]

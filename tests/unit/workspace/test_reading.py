@@ -89,6 +89,13 @@ def test_a_file_that_is_no_file_any_more_is_an_error(files, replace):
         read(files, found)
 
 
+@pytest.fixture
+def nothing_is_plain(monkeypatch):
+    """The call for many files stops at the first, as it does when something is wrong with it."""
+    monkeypatch.setattr(reading, "read_files", lambda *args: 0)
+
+
+@pytest.mark.usefixtures("nothing_is_plain")
 def test_a_file_that_never_holds_still_is_an_error(files, monkeypatch):
     found = entries(files)
     fstat = os.fstat
@@ -130,6 +137,7 @@ def test_a_writer_in_another_thread_is_noticed_or_waited_for(tmp_path):
         writer.join()
 
 
+@pytest.mark.usefixtures("nothing_is_plain")
 def test_an_unreadable_file_is_an_error_that_names_it(files, monkeypatch):
     found = entries(files)
     refuse_to_open(monkeypatch, b"/a")
@@ -149,6 +157,7 @@ def refuse_to_open(monkeypatch, end):
     monkeypatch.setattr(reading.os, "open", refuse)
 
 
+@pytest.mark.usefixtures("nothing_is_plain")
 def test_a_failing_disk_is_an_error_that_names_the_file(files, monkeypatch):
     def fail(descriptor, *args):
         raise OSError(5, "Input/output error")

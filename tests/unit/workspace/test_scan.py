@@ -186,6 +186,38 @@ def test_a_directory_that_disappears_was_never_there(tmp_path, monkeypatch):
     assert list(kinds(tmp_path)) == [b"b/x"]
 
 
+def test_files_that_disappear_during_the_walk_were_never_there(tmp_path, monkeypatch):
+    for number in range(5):
+        put(tmp_path, b"%d" % number)
+    stat_listing = scan_module.stat_listing
+    calls = []
+
+    def stop_at_the_second(directory, listing):
+        calls.append(len(listing))
+        if len(calls) == 1:
+            (tmp_path / os.fsdecode(listing[1].name)).unlink()
+            return stat_listing(directory, listing[:1])
+        return stat_listing(directory, listing)
+
+    monkeypatch.setattr(scan_module, "stat_listing", stop_at_the_second)
+
+    assert len(kinds(tmp_path)) == 4
+    assert calls == [5]
+
+
+def test_a_file_that_may_not_be_looked_at_is_an_error_that_names_it(tmp_path, monkeypatch):
+    put(tmp_path, b"closed")
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(scan_module, "stat_listing", lambda directory, listing: b"")
+    monkeypatch.setattr(scan_module.os, "lstat", refuse)
+
+    with pytest.raises(UnreadableError, match=r"closed cannot be read: Permission denied"):
+        scan(tmp_path)
+
+
 def test_progress_hears_of_every_entry(tmp_path, monkeypatch):
     monkeypatch.setattr(scan_module, "_PROGRESS_STEP", 2)
     for number in range(7):
