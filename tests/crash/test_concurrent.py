@@ -154,7 +154,7 @@ def test_a_copy_made_while_an_add_runs_is_consistent(repo, tmp_path):
 
 
 def _copy(source, target):
-    """cp -r: what goes away meanwhile is not in the copy.  A lock that git held then, nobody holds in the copy."""
+    """cp -r: what goes away meanwhile is not in the copy.  A lock that git held then nobody holds there."""
 
     def copy_file(origin, place, **_):
         try:
