@@ -88,6 +88,24 @@ class StorageError(DatavError):
     code = "storage"
 
 
+class RemoteError(StorageError):
+    """A remote could not be reached, or did not do what it was asked."""
+
+    code = "remote"
+
+
+class RefusedError(RemoteError):
+    """A remote says that we may not: no credentials, wrong ones, or a missing permission."""
+
+    code = "refused"
+
+
+class MissingObjectError(RemoteError):
+    """A remote has no object of that name."""
+
+    code = "missing-object"
+
+
 class BusyError(DatavError):
     """Another process is in the way; waiting helps."""
 
