@@ -18,7 +18,14 @@ from datav.repo.repository import Repository, local_layout, store_path
 from datav.repo.roots import Root, Roots, find_roots
 from datav.storage.durable import TEMPORARY_PREFIX, remove_file
 from datav.storage.leases import collector_lease
-from datav.store.collecting import CollectionPlan, StoreView, mark_bases, mark_packs, plan_collection
+from datav.store.collecting import (
+    CollectionPlan,
+    StoreView,
+    mark_bases,
+    mark_packs,
+    plan_collection,
+    view_of,
+)
 from datav.store.marking import Marked, Marks, Reason, mark_contents
 from datav.store.sweeping import CollectionResult, apply_collection, remove_leftovers
 from datav.workspace.statcache import StatCache
@@ -83,7 +90,7 @@ def collect(repository: Repository, *, apply: bool = False, is_only_user: bool =
     """
     _refuse_shared_store(repository, is_only_user)
     layout = local_layout(repository.private)
-    view = StoreView(layout)
+    view = view_of(layout)
     marking = _Marking(view, Marks(view.positions), set(), set())
     repository.progress.start("marking", None, "nodes")
     _mark(marking, find_roots(repository.git))
@@ -96,6 +103,7 @@ def collect(repository: Repository, *, apply: bool = False, is_only_user: bool =
         _catch_up(marking, repository, known_packs)
         plan = plan_collection(marking.view, marking.marks)
         result = apply_collection(
+            layout,
             marking.view,
             marking.marks,
             plan,

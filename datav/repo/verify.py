@@ -18,9 +18,9 @@ from datav.repo.datasets import dataset_of_manifest
 from datav.repo.repository import Repository, local_layout
 from datav.repo.roots import Root, Unreadable, find_roots
 from datav.store.completeness import Completeness
-from datav.store.contents import read_contents
 from datav.store.layout import Layout
 from datav.store.lookup import Lookup
+from datav.store.packs import LocalPacks
 from datav.store.positions import Positions, split_ids
 from datav.store.reading import Reader
 from datav.store.verifying import VerifiedStore, verify_store
@@ -88,14 +88,22 @@ def verify(repository: Repository, *, sample: float | None = None, seed: int = 0
     layout = local_layout(repository.private)
     # The manifests first: what they name was stored before them, however much is stored meanwhile.
     roots = find_roots(repository.git)
-    store = verify_store(layout, repository.executor, sample=sample, seed=seed, progress=repository.progress)
+    packs = LocalPacks(layout)
+    store = verify_store(
+        packs,
+        Lookup(layout, checked=True),
+        repository.executor,
+        sample=sample,
+        seed=seed,
+        progress=repository.progress,
+    )
     wheres: dict[Content, list[str]] = {}
     unique = _unique([*roots.work_trees, *roots.history])
     for root in unique:
         wheres.setdefault(root.content, []).append(root.where)
     lookup = Lookup(layout, checked=True)
     absent = _find_absent(layout, lookup, wheres)
-    completeness = Completeness(lookup, Reader(layout, lookup))
+    completeness = Completeness(lookup, Reader(packs, lookup))
     missing = []
     for content, where in wheres.items():
         if content not in absent:
@@ -163,7 +171,7 @@ def _ids_without_index(layout: Layout, lookup: Lookup) -> Iterable[bytes]:
     """Yield the ids in packs that no index covers: known once, or being written."""
     for pack in sorted(layout.list_packs() - lookup.packs()):
         try:
-            contents = read_contents(layout, pack)
+            contents = LocalPacks(layout).read_contents(pack)
         except FormatError:
             continue
         if contents is not None:

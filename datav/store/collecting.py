@@ -13,10 +13,11 @@ import numpy as np
 from datav.errors import FormatError, IntegrityError
 from datav.formats.pack import PackContents
 from datav.ids import PackId
-from datav.store.contents import index_over, read_contents
+from datav.store.contents import index_over
 from datav.store.layout import Layout
 from datav.store.lookup import Lookup
 from datav.store.marking import Marks, Reason
+from datav.store.packs import LocalPacks, Packs
 from datav.store.positions import Positions, lengths_of, select_ids
 from datav.store.reading import Reader
 
@@ -77,12 +78,15 @@ class StoreView:
 
     Such packs are what a killed writer or collector left, or what a lost or damaged index covered: only
     marking tells. Indexes that are damaged count as lost.
+
+    Args:
+        lookup: one that checks indexes, and that is the view's own.
     """
 
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-        self.lookup = Lookup(layout, checked=True)
-        self.reader = Reader(layout, self.lookup)
+    def __init__(self, packs: Packs, lookup: Lookup) -> None:
+        self.packs = packs
+        self.lookup = lookup
+        self.reader = Reader(packs, lookup)
         self.unreadable: dict[PackId, str] = {}
         """Packs that no index covers and that have no table of contents that could be read."""
         self.indexed: set[PackId] = set()
@@ -94,13 +98,13 @@ class StoreView:
         """Look again, and make the positions anew."""
         self.lookup.adopt([])
         self.lookup.refresh()
-        self.sizes = self.layout.pack_sizes()
+        self.sizes = self.packs.sizes()
         self.indexed = self.lookup.packs() & self.sizes.keys()
         self.unreadable = {}
         adopted: dict[PackId, PackContents] = {}
         for pack in sorted(self.sizes.keys() - self.indexed):
             try:
-                contents = read_contents(self.layout, pack)
+                contents = self.packs.read_contents(pack)
             except FormatError as exc:
                 self.unreadable[pack] = str(exc)
                 continue
@@ -111,9 +115,14 @@ class StoreView:
             self.lookup.adopt([index_over(adopted)])
         self.positions = Positions(self.lookup.indexes)
 
-    def packs(self) -> list[PackId]:
+    def readable(self) -> list[PackId]:
         """Every pack that can be read."""
         return sorted(self.sizes.keys() - self.unreadable.keys())
+
+
+def view_of(layout: Layout) -> StoreView:
+    """Return the local store there as a collector sees it."""
+    return StoreView(LocalPacks(layout), Lookup(layout, checked=True))
 
 
 def mark_packs(view: StoreView, marks: Marks, packs: set[PackId], reason: Reason) -> None:
@@ -127,7 +136,7 @@ def mark_bases(view: StoreView, marks: Marks) -> None:
     changed = True
     while changed:
         changed = False
-        for pack, contents in read_all(view, view.packs()):
+        for pack, contents in read_all(view, view.readable()):
             reasons = marks.needed_in(pack, contents)
             bases = dict.fromkeys(
                 base for number, ids in contents.bases.items() if reasons[number] for base in ids
@@ -147,7 +156,7 @@ def plan_collection(view: StoreView, marks: Marks) -> CollectionPlan:
         IntegrityError: indexes and packs contradict each other, so what is needed is not known to be there.
     """
     measured, needed = [], dict.fromkeys(Reason, 0)
-    for pack, contents in read_all(view, view.packs()):
+    for pack, contents in read_all(view, view.readable()):
         reasons = marks.needed_in(pack, contents)
         marks.confirm(select_ids(contents.ids, reasons > 0))
         sums = np.bincount(reasons, lengths_of(contents), len(Reason))
@@ -183,6 +192,6 @@ def _plan_pack(pack: PackId, size: int, needed: int, total: int, *, joins: bool)
 def read_all(view: StoreView, packs: Sequence[PackId]) -> Iterator[tuple[PackId, PackContents]]:
     """Yield packs with their contents, but for those that are gone."""
     for pack in packs:
-        contents = read_contents(view.layout, pack)
+        contents = view.packs.read_contents(pack)
         if contents is not None:
             yield pack, contents

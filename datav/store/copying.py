@@ -7,21 +7,28 @@ carried on unseen.
 import contextlib
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
+from pathlib import Path
 
 from datav.errors import IntegrityError
 from datav.formats.frame import parse_frame
 from datav.formats.pack import PackContents
 from datav.ids import PackId
-from datav.storage.durable import storage_error
-from datav.store.layout import Layout
 from datav.store.packing import NewFrame, PackWriter, SealedPack
+from datav.store.packs import Packs, Run
 
 
 class PackCopier:
     """Writes new packs from frames of old ones.  Used by one thread."""
 
-    def __init__(self, layout: Layout, executor: Executor) -> None:
-        self._layout = layout
+    def __init__(self, packs: Packs, directory: Path, executor: Executor) -> None:
+        """
+        Args:
+            packs: where the frames come from.
+            directory: for the new packs, under temporary names.
+            executor: for syncing.
+        """
+        self._packs = packs
+        self._directory = directory
         self._executor = executor
         self._writer: PackWriter | None = None
         self._sealed: list[tuple[SealedPack, Future[SealedPack]]] = []
@@ -35,11 +42,15 @@ class PackCopier:
 
         Cost: holds the frames in memory; a pack is 64 MiB by its writers and 1 GiB at most.
         """
-        for frame in self._read(pack, contents, numbers):
+        self.append(self._read(pack, contents, numbers))
+
+    def append(self, frames: Sequence[NewFrame]) -> None:
+        """Write frames, in order."""
+        for frame in frames:
             if self._writer is not None and not self._writer.has_room(frame.length):
                 self._seal(self._writer)
             if self._writer is None:
-                self._writer = PackWriter(self._layout.temporary)
+                self._writer = PackWriter(self._directory)
             self._writer.append([frame])
 
     def finish(self) -> list[SealedPack]:
@@ -65,19 +76,41 @@ class PackCopier:
         self._sealed.append((sealed, self._executor.submit(sealed.sync)))
 
     def _read(self, pack: PackId, contents: PackContents, numbers: Sequence[int]) -> list[NewFrame]:
-        path, offsets, frames = self._layout.pack(pack), contents.offsets(), []
-        try:
-            with open(path, "rb") as file:
-                for number in numbers:
-                    file.seek(offsets[number])
-                    data = file.read(contents.lengths[number])
-                    frames.append(_new_frame(pack, contents, number, data))
-        except OSError as exc:
-            raise storage_error(exc, "read", path) from exc
+        offsets, frames = contents.offsets(), []
+        groups = _group(offsets, contents, numbers, self._packs)
+        runs = [
+            Run(pack, offsets[group[0]], offsets[group[-1]] + contents.lengths[group[-1]]) for group in groups
+        ]
+        for group, run, data in zip(groups, runs, self._packs.read_runs(runs), strict=True):
+            for number in group:
+                start = offsets[number] - run.start
+                frame = bytes(data[start : start + contents.lengths[number]])
+                frames.append(new_frame(pack, contents, number, frame))
         return frames
 
 
-def _new_frame(pack: PackId, contents: PackContents, number: int, data: bytes) -> NewFrame:
+def _group(
+    offsets: Sequence[int], contents: PackContents, numbers: Sequence[int], packs: Packs
+) -> list[list[int]]:
+    """Cut ascending numbers of frames into groups that are read in one go."""
+    groups: list[list[int]] = []
+    for number in numbers:
+        if groups:
+            first, last = groups[-1][0], groups[-1][-1]
+            near = offsets[number] - offsets[last] - contents.lengths[last] <= packs.gap
+            if near and offsets[number] + contents.lengths[number] - offsets[first] <= packs.longest_run:
+                groups[-1].append(number)
+                continue
+        groups.append([number])
+    return groups
+
+
+def new_frame(pack: PackId, contents: PackContents, number: int, data: bytes) -> NewFrame:
+    """Return frame `number` of a pack, whose bytes are `data`, as it is written to another pack.
+
+    Raises:
+        IntegrityError: it is damaged, or not what the contents say.
+    """
     where = f"pack {pack.short}, frame {number}"
     bases = contents.bases.get(number, ())
     frame = parse_frame(data, where)

@@ -22,14 +22,11 @@ from datav.formats.frame import (
 )
 from datav.formats.index import Place
 from datav.ids import Buffer, ChunkId, Id, NodeId, hash_chunk, hash_node
-from datav.storage.direct import ALIGNMENT, allocate, open_for_reading, read_at
-from datav.storage.durable import storage_error
-from datav.store.layout import Layout
 from datav.store.lookup import Lookup
+from datav.store.packs import PackGoneError, Packs, Run
 
-# Two frames this near are read together: a seek costs more than reading the gap.
-MAX_GAP = 128 * 1024
-MAX_RUN = 4 * 2**20
+# Raw bytes decoded at a time for `read_into`.
+_MAX_BATCH = 4 * 2**20
 MAX_FRAME = HEADER_SIZE + MAX_NODE + PAYLOAD_SLACK
 CACHED_BASES = 24 * 2**20
 BASES_AT_ONCE = 64
@@ -37,10 +34,6 @@ BASES_AT_ONCE = 64
 # costs.
 MAX_DELTA_DEPTH = 8
 _ON_DAMAGE = "`datav verify` names all that is damaged"
-
-
-class _PackGoneError(MissingChunkError):
-    """A pack that the index names is not there; perhaps the index is old."""
 
 
 class BaseCache:
@@ -72,8 +65,8 @@ class BaseCache:
 class Reader:
     """Reads verified content by id.  Used from several threads."""
 
-    def __init__(self, layout: Layout, lookup: Lookup) -> None:
-        self._layout = layout
+    def __init__(self, packs: Packs, lookup: Lookup) -> None:
+        self._packs = packs
         self._lookup = lookup
         self._local = threading.local()
         self._bases = BaseCache(CACHED_BASES)
@@ -146,7 +139,7 @@ class Reader:
         at, first = 0, 0
         while first < len(chunks):
             size, end = 0, first
-            while end < len(chunks) and size < MAX_RUN:
+            while end < len(chunks) and size < _MAX_BATCH:
                 size += chunks[end][1]
                 end += 1
             batch = chunks[first:end]
@@ -167,7 +160,7 @@ class Reader:
         """
         try:
             return self._read_frames(ids, nodes=nodes, longest=longest)
-        except _PackGoneError:
+        except PackGoneError:
             # A collector has moved what lived in that pack and made it known before it deleted it (O5).
             self._lookup.refresh()
             return self._read_frames(ids, nodes=nodes, longest=longest)
@@ -176,11 +169,13 @@ class Reader:
         places = self._places(ids, nodes=nodes, longest=longest)
         order = sorted(range(len(ids)), key=lambda number: places[number])
         frames: dict[int, Frame] = {}
-        for run in _runs([places[number] for number in order]):
-            data = self._read_run(run)
-            for number in order[len(frames) : len(frames) + len(run)]:
+        groups = _group([places[number] for number in order], self._packs)
+        for group, data in zip(
+            groups, self._packs.read_runs([_run_of(group) for group in groups]), strict=True
+        ):
+            for number in order[len(frames) : len(frames) + len(group)]:
                 place = places[number]
-                start = place.offset - run[0].offset
+                start = place.offset - group[0].offset
                 try:
                     frame = parse_frame(bytes(data[start : start + place.length]), self._where(place))
                 except (FormatError, IntegrityError) as exc:
@@ -211,34 +206,6 @@ class Reader:
                 hint="run `datav verify` to see what else is missing",
             )
         return found
-
-    def _read_run(self, run: list[Place]) -> memoryview:
-        """Return the first to the last byte of `run`, which lies in one pack;
-        good until this thread's next run."""
-        path = self._layout.pack(run[0].pack)
-        start = run[0].offset
-        end = max(place.offset + place.length for place in run)
-        aligned = start // ALIGNMENT * ALIGNMENT
-        buffer = self._scratch(end - aligned)
-        try:
-            with open_for_reading(path, end - aligned) as (cached, uncached):
-                got = read_at(cached, uncached, buffer, aligned)
-        except FileNotFoundError as exc:
-            raise _PackGoneError(
-                f"pack {run[0].pack.short} is gone from the store", hint="run `datav verify`"
-            ) from exc
-        except OSError as exc:
-            raise storage_error(exc, "read", path) from exc
-        if aligned + got < end:
-            raise IntegrityError(f"{self._where(run[-1])} is cut short", hint="run `datav verify`")
-        return buffer[start - aligned : end - aligned]
-
-    def _scratch(self, size: int) -> memoryview:
-        """An aligned buffer of this thread's own, good until its next call."""
-        held: memoryview | None = getattr(self._local, "scratch", None)
-        if held is None or len(held) < size:
-            held = self._local.scratch = allocate(max(size, MAX_RUN + 2 * ALIGNMENT))
-        return held[: -(-size // ALIGNMENT) * ALIGNMENT]
 
     def _contents_of_bases(
         self, frames: Sequence[Frame], *, nodes: bool, depth: int = 1
@@ -293,16 +260,20 @@ def _typed(identity: bytes, nodes: bool) -> Id:
     return NodeId(identity) if nodes else ChunkId(identity)
 
 
-def _runs(places: list[Place]) -> list[list[Place]]:
-    """Cut sorted places into runs that are read in one go."""
-    runs: list[list[Place]] = []
+def _group(places: list[Place], packs: Packs) -> list[list[Place]]:
+    """Cut sorted places into groups that are read in one go."""
+    groups: list[list[Place]] = []
     for place in places:
-        if runs:
-            run = runs[-1]
-            start, end = run[0].offset, run[-1].offset + run[-1].length
-            near = place.pack == run[0].pack and place.offset - end <= MAX_GAP
-            if near and place.offset + place.length - start <= MAX_RUN:
-                run.append(place)
+        if groups:
+            group = groups[-1]
+            start, end = group[0].offset, group[-1].offset + group[-1].length
+            near = place.pack == group[0].pack and place.offset - end <= packs.gap
+            if near and place.offset + place.length - start <= packs.longest_run:
+                group.append(place)
                 continue
-        runs.append([place])
-    return runs
+        groups.append([place])
+    return groups
+
+
+def _run_of(group: list[Place]) -> Run:
+    return Run(group[0].pack, group[0].offset, max(place.offset + place.length for place in group))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from datav.store.layout import Layout, open_store
 from datav.store.lookup import Lookup
+from datav.store.packs import LocalPacks
 from datav.store.reading import Reader
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.layout: Layout = open_store(root)
         self.lookup = Lookup(self.layout)
-        self.reader = Reader(self.layout, self.lookup)
+        self.packs = LocalPacks(self.layout)
+        self.reader = Reader(self.packs, self.lookup)
 
     @contextmanager
     def writing(self, executor: Executor) -> "Iterator[StoreWriter]":

@@ -46,6 +46,7 @@ class CollectionResult:
 
 
 def apply_collection(
+    layout: Layout,
     view: StoreView,
     marks: Marks,
     plan: CollectionPlan,
@@ -67,23 +68,22 @@ def apply_collection(
     """
     if plan.is_empty:
         return CollectionResult(0, 0, plan.bytes_before, plan.bytes_before, ())
-    layout = view.layout
     going = [pack.pack for pack in plan.packs if pack.action != "keep"]
     _check_other_copies(view, marks, going, lease)
     rewritten = [pack.pack for pack in plan.with_action("rewrite")]
-    written, damaged = _rewrite(view, marks, rewritten, lease, executor)
+    written, damaged = _rewrite(layout, view, marks, rewritten, lease, executor)
     new = {sealed.pack: sealed for sealed in written}
     # A pack that was rewritten to what it is already (after a kill) must not be taken for an old one.
     doomed = [pack for pack in going if pack not in damaged and pack not in new]
-    kept = [pack for pack in view.packs() if pack not in new and pack not in doomed]
+    kept = [pack for pack in view.readable() if pack not in new and pack not in doomed]
     lease.renew()
     old = sorted(layout.index.glob("*.idx"))
     bases = _find_going_bases(view, marks) if len(old) > 1 else []
     if bases:
-        bridge = _write_index(view, marks, kept, written, bases)
+        bridge = _write_index(layout, view, marks, kept, written, bases)
         before_deleting()
         _remove_indexes(layout, old, bridge)
-    index = _write_index(view, marks, kept, written, [])
+    index = _write_index(layout, view, marks, kept, written, [])
     before_deleting()
     lease.renew()
     _remove_indexes(layout, sorted(layout.index.glob("*.idx")), index)
@@ -128,11 +128,11 @@ def _check_other_copies(view: StoreView, marks: Marks, going: Sequence[PackId], 
 
 
 def _rewrite(
-    view: StoreView, marks: Marks, packs: Sequence[PackId], lease: Lease, executor: Executor
+    layout: Layout, view: StoreView, marks: Marks, packs: Sequence[PackId], lease: Lease, executor: Executor
 ) -> tuple[list[SealedPack], set[PackId]]:
     """Copy what stays of `packs` into new packs, durable; return those, and packs that are damaged."""
     damaged: set[PackId] = set()
-    copier = PackCopier(view.layout, executor)
+    copier = PackCopier(view.packs, layout.temporary, executor)
     try:
         for pack, contents in read_all(view, packs):
             lease.renew()
@@ -146,9 +146,9 @@ def _rewrite(
         copier.discard()
         raise
     for sealed in written:
-        publish(sealed.temporary, view.layout.pack(sealed.pack))
+        publish(sealed.temporary, layout.pack(sealed.pack))
     if written:
-        fsync_directory(view.layout.packs)
+        fsync_directory(layout.packs)
     return written, damaged
 
 
@@ -161,7 +161,7 @@ def _find_going_bases(view: StoreView, marks: Marks) -> list[tuple[bytes, Place]
     indexes are gone.
     """
     bases: dict[bytes, None] = {}
-    for _, contents in read_all(view, view.packs()):
+    for _, contents in read_all(view, view.readable()):
         packed = b"".join(base for group in contents.bases.values() for base in group)
         bases |= dict.fromkeys(split_ids(select_ids(packed, marks.reasons(packed) == Reason.NONE)))
     places = view.lookup.places(list(bases), longest=True)
@@ -169,6 +169,7 @@ def _find_going_bases(view: StoreView, marks: Marks) -> list[tuple[bytes, Place]
 
 
 def _write_index(
+    layout: Layout,
     view: StoreView,
     marks: Marks,
     kept: Sequence[PackId],
@@ -180,9 +181,9 @@ def _write_index(
     It leaves out what is not needed, for its bases may go.
     """
     packs = {*kept, *(sealed.pack for sealed in written), *(place.pack for _, place in more)}
-    path = view.layout.index / index_name(packs)
+    path = layout.index / index_name(packs)
     encoded = encode_index(packs, chain(more, _iter_records(view, marks, kept, written)))
-    write_atomic(path, encoded, temporary=view.layout.temporary)
+    write_atomic(path, encoded, temporary=layout.temporary)
     return path
 
 

@@ -22,12 +22,10 @@ from datav.formats.frame import NODE, Frame, parse_frame
 from datav.formats.pack import PackContents
 from datav.ids import ChunkId, NodeId, PackId
 from datav.progress import SILENT, Progress
-from datav.storage.durable import storage_error
-from datav.store.contents import read_contents
-from datav.store.layout import Layout
 from datav.store.lookup import Lookup
+from datav.store.packs import PackGoneError, Packs, Run
 from datav.store.positions import Positions
-from datav.store.reading import MAX_RUN, Reader
+from datav.store.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,8 @@ class _PackReport:
 
 
 def verify_store(
-    layout: Layout,
+    packs: Packs,
+    lookup: Lookup,
     executor: Executor,
     *,
     sample: float | None = None,
@@ -88,6 +87,7 @@ def verify_store(
     """Check a store, or a share of it.
 
     Args:
+        lookup: one that checks indexes.
         sample: which share of the frames to read, in runs of some MiB; tables of contents and indexes are all
             read.
         seed: another one chooses other runs.
@@ -97,21 +97,20 @@ def verify_store(
 
     Cost: reads all packs once; bases of deltas once more where they lie in other packs.
     """
-    lookup = Lookup(layout, checked=True)
-    sizes = layout.pack_sizes()
+    sizes = packs.sizes()
     positions = Positions(lookup.indexes)
     covered = lookup.packs()
-    packs = sorted(sizes.keys() & covered)
-    check = partial(_PackCheck, layout, positions, Reader(layout, lookup), sample, seed)
-    progress.start("verifying", sum(sizes[pack] for pack in packs), "bytes")
+    known = sorted(sizes.keys() & covered)
+    check = partial(_PackCheck, packs, positions, Reader(packs, lookup), sample, seed)
+    progress.start("verifying", sum(sizes[pack] for pack in known), "bytes")
     reports = []
-    for report in executor.map(lambda pack: check(pack).run(), packs):
+    for report in executor.map(lambda pack: check(pack).run(), known):
         progress.advance(sizes[report.pack])
         reports.append(report)
     if any(report.is_gone for report in reports):
         # A collector has replaced it; if not, it counts as lost.
         lookup.refresh()
-    lost = lookup.packs() - layout.list_packs()
+    lost = lookup.packs() - packs.sizes().keys()
     return VerifiedStore(
         chunks=sum(report.chunks for report in reports),
         nodes=sum(report.nodes for report in reports),
@@ -140,14 +139,14 @@ class _PackCheck:
 
     def __init__(
         self,
-        layout: Layout,
+        packs: Packs,
         positions: Positions,
         reader: Reader,
         sample: float | None,
         seed: int,
         pack: PackId,
     ) -> None:
-        self._layout = layout
+        self._packs = packs
         self._positions = positions
         self._reader = reader
         self._sample = sample
@@ -157,7 +156,7 @@ class _PackCheck:
     def run(self) -> _PackReport:
         report = self._report
         try:
-            contents = read_contents(self._layout, report.pack)
+            contents = self._packs.read_contents(report.pack)
         except FormatError as exc:
             report.damaged.append(Damage("", report.pack.text, str(exc)))
             return report
@@ -165,16 +164,20 @@ class _PackCheck:
             report.is_gone = True
             return report
         is_listed = self._find_listed(contents)
+        pieces = [
+            (first, end, Run(report.pack, start, start + size))
+            for first, end, start, size in _plan_runs(contents, self._packs.longest_run)
+            if is_listed[first:end].any() and self._is_chosen(first)
+        ]
         try:
-            with open(self._layout.pack(report.pack), "rb") as file:
-                for first, end, start, size in _plan_runs(contents):
-                    if is_listed[first:end].any() and self._is_chosen(first):
-                        file.seek(start)
-                        self._check_run(contents, first, end, file.read(size), is_listed)
-        except FileNotFoundError:
+            for (first, end, _), data in zip(
+                pieces, self._packs.read_runs([run for _, _, run in pieces]), strict=True
+            ):
+                self._check_run(contents, first, end, memoryview(data), is_listed)
+        except PackGoneError:
             report.is_gone = True
-        except OSError as exc:
-            raise storage_error(exc, "read", self._layout.pack(report.pack)) from exc
+        except IntegrityError as exc:
+            report.damaged.append(Damage("", report.pack.text, str(exc)))
         return report
 
     def _find_listed(self, contents: PackContents) -> NDArray[np.bool_]:
@@ -196,7 +199,7 @@ class _PackCheck:
         return draw < self._sample * 2**64
 
     def _check_run(
-        self, contents: PackContents, first: int, end: int, data: bytes, is_listed: NDArray[np.bool_]
+        self, contents: PackContents, first: int, end: int, data: memoryview, is_listed: NDArray[np.bool_]
     ) -> None:
         """Check neighbouring frames whose bytes are `data`."""
         whole: dict[bool, list[tuple[bytes, Frame]]] = {False: [], True: []}
@@ -206,7 +209,7 @@ class _PackCheck:
             if is_listed[number]:
                 is_node = bool(contents.kinds[number] & NODE)
                 try:
-                    frame = self._parse(contents, number, data[at : at + length])
+                    frame = self._parse(contents, number, bytes(data[at : at + length]))
                     whole[is_node].append((contents.id(number), frame))
                 except DatavError as exc:
                     self._damage(contents.id(number), is_node, exc)
@@ -241,12 +244,12 @@ class _PackCheck:
         self._report.damaged.append(Damage(name.text, self._report.pack.text, str(error)))
 
 
-def _plan_runs(contents: PackContents) -> Iterator[tuple[int, int, int, int]]:
+def _plan_runs(contents: PackContents, longest: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield (first frame, end, offset, bytes) of pieces of a pack to be read at a time."""
     offsets = contents.offsets()
     first = 0
     for number, length in enumerate(contents.lengths):
-        if number > first and offsets[number] + length - offsets[first] > MAX_RUN:
+        if number > first and offsets[number] + length - offsets[first] > longest:
             yield first, number, offsets[first], offsets[number] - offsets[first]
             first = number
     if len(contents):

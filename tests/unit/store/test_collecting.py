@@ -9,7 +9,8 @@ from datav.formats.entry import Content
 from datav.formats.frame import DELTA
 from datav.formats.index import encode_index
 from datav.ids import hash_chunk
-from datav.store.collecting import StoreView, plan_collection
+from datav.store.collecting import plan_collection, view_of
+from datav.store.lookup import Lookup
 from datav.store.store import Store
 from datav.store.sweeping import remove_leftovers
 from datav.store.verifying import verify_store
@@ -39,7 +40,7 @@ def _again(store: Store) -> Store:
 
 def _is_sound(store: Store) -> bool:
     with pool() as executor:
-        found = verify_store(store.layout, executor)
+        found = verify_store(store.packs, Lookup(store.layout, checked=True), executor)
     return found.ok and not found.lost_packs and not found.unindexed_packs
 
 
@@ -224,7 +225,7 @@ def test_an_index_that_contradicts_the_packs_stops_the_collection(tmp_path):
     index = store.lookup.indexes[0].index
     (a, place), *rest = index.records()
     path.write_bytes(encode_index(index.packs, [(a, place._replace(offset=place.offset + 1)), *rest]))
-    view = StoreView(store.layout)
+    view = view_of(store.layout)
     marks, _ = mark(view, [Content(a, 0, 5_000)])
 
     with pytest.raises(IntegrityError):

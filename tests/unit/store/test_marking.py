@@ -6,7 +6,7 @@ from datav.formats.entry import Content, Entry, Kind
 from datav.formats.frame import DELTA
 from datav.formats.tree import FileNode, encode_file_node
 from datav.ids import hash_chunk
-from datav.store.collecting import StoreView
+from datav.store.collecting import view_of
 from datav.store.marking import Marks, Reason, mark_contents
 from datav.store.store import Store
 from datav.store.trees import read_file_shape
@@ -29,7 +29,7 @@ def test_a_file_needs_its_nodes_and_chunks_and_nothing_else(tmp_path):
     kept = ingest_large(store, Bytes(noise(1, 300_000))).content
     other = ingest_large(store, Bytes(noise(2, 300_000))).content
 
-    marks, marked = mark(StoreView(store.layout), [kept])
+    marks, marked = mark(view_of(store.layout), [kept])
 
     shape = read_file_shape(store.reader, kept)
     ids = [shape.chunk_ids[at : at + 32] for at in range(0, len(shape.chunk_ids), 32)]
@@ -49,7 +49,7 @@ def test_a_directory_needs_what_its_files_need(tmp_path):
     with pool() as executor, store.writing(executor) as writer:
         root = write_entries(writer, entries)
 
-    marks, marked = mark(StoreView(store.layout), [root])
+    marks, marked = mark(view_of(store.layout), [root])
 
     assert _reasons(marks, [content.id for content in contents if content.size]) == [Reason.HISTORY] * 600
     assert (marked.absent, marked.unwalked, marked.missing_chunks) == ([], [], 0)
@@ -63,7 +63,7 @@ def test_a_delta_needs_its_base_and_not_what_lies_below_the_base(tmp_path):
     (delta,) = store_chunks(store, [new], [[base]])
     assert store.reader.read_frames([delta], nodes=False)[0].kind == DELTA
 
-    marks, _ = mark(StoreView(store.layout), [_chunk(new)])
+    marks, _ = mark(view_of(store.layout), [_chunk(new)])
 
     assert _reasons(marks, [delta, base]) == [Reason.HISTORY, Reason.BASE]
     assert _reasons(marks, [_chunk(noise(2, 100)).id]) == [Reason.NONE]
@@ -75,7 +75,7 @@ def test_what_was_never_fetched_is_absent_and_what_was_lost_is_not(tmp_path):
     pack_of(store, lost.id).unlink()
     never = Content(bytes(32), 2, 10)
 
-    _, marked = mark(StoreView(store.layout), [lost, never, Content(bytes(32), 0, 10)])
+    _, marked = mark(view_of(store.layout), [lost, never, Content(bytes(32), 0, 10)])
 
     assert marked.absent == [never, Content(bytes(32), 0, 10)]
     assert [unwalked.content for unwalked in marked.unwalked] == [lost]
@@ -87,7 +87,7 @@ def test_a_missing_node_below_the_top_is_told(tmp_path):
     with pool() as executor, store.writing(executor) as writer:
         (top,) = writer.put_nodes([node], [[]])
 
-    _, marked = mark(StoreView(store.layout), [Content(top, 2, 5)])
+    _, marked = mark(view_of(store.layout), [Content(top, 2, 5)])
 
     assert [unwalked.content.id for unwalked in marked.unwalked] == [top]
 
@@ -98,7 +98,7 @@ def test_a_missing_chunk_is_counted_and_leaves_nothing_in_doubt(tmp_path):
     with pool() as executor, store.writing(executor) as writer:
         (top,) = writer.put_nodes([node], [[]])
 
-    _, marked = mark(StoreView(store.layout), [Content(top, 1, 5)])
+    _, marked = mark(view_of(store.layout), [Content(top, 1, 5)])
 
     assert (marked.missing_chunks, marked.unwalked) == (1, [])
 
@@ -110,7 +110,7 @@ def test_a_node_that_a_hostile_tree_calls_a_chunk_is_walked_all_the_same(tmp_pat
     with pool() as executor, store.writing(executor) as writer:
         (top,) = writer.put_nodes([hostile], [[]])
 
-    marks, _ = mark(StoreView(store.layout), [Content(top, 1, 5), honest])
+    marks, _ = mark(view_of(store.layout), [Content(top, 1, 5), honest])
 
     assert marks.reasons(read_file_shape(store.reader, honest).chunk_ids).all()
 
@@ -119,10 +119,10 @@ def test_marks_are_carried_over_to_merged_indexes(tmp_path, monkeypatch):
     store = new_store(tmp_path / "s")
     kept = ingest_large(store, Bytes(noise(1, 100_000))).content
     gone = ingest_large(store, Bytes(noise(2, 100_000))).content
-    before, _ = mark(StoreView(store.layout), [kept])
+    before, _ = mark(view_of(store.layout), [kept])
     monkeypatch.setattr("datav.store.merging.MAX_PER_TIER", 2)
     store_chunks(store, [b"one more"])
-    view = StoreView(store.layout)
+    view = view_of(store.layout)
     assert len(view.lookup.indexes) == 1
 
     after = Marks(view.positions)
@@ -138,7 +138,7 @@ def test_marks_are_carried_over_to_merged_indexes(tmp_path, monkeypatch):
 def test_each_node_is_read_once_whatever_shares_it(tmp_path, monkeypatch):
     store = new_store(tmp_path / "s")
     content = ingest_large(store, Bytes(noise(1, 400_000))).content
-    view, reads = StoreView(store.layout), []
+    view, reads = view_of(store.layout), []
     read_many = view.reader.read_many
     monkeypatch.setattr(
         view.reader, "read_many", lambda ids, *, nodes: reads.extend(ids) or read_many(ids, nodes=nodes)
@@ -158,6 +158,6 @@ def test_a_base_stored_as_a_delta_as_well_keeps_the_copy_that_is_whole(tmp_path)
         put(one, [b, b"makes it the larger index"])
         put(two, [b], [[first]])
 
-    marks, _ = mark(StoreView(store.layout), [_chunk(b)])
+    marks, _ = mark(view_of(store.layout), [_chunk(b)])
 
     assert _reasons(marks, [_chunk(b).id, first]) == [Reason.HISTORY, Reason.NONE]

@@ -5,6 +5,7 @@ import pytest
 from datav.formats.entry import Content
 from datav.formats.index import Place, encode_index
 from datav.ids import hash_chunk
+from datav.store.lookup import Lookup
 from datav.store.store import Store
 from datav.store.verifying import VerifiedStore, verify_store
 from tests.unit.store.collections import collect_store
@@ -24,7 +25,7 @@ from tests.unit.store.stores import (
 
 def _verify(store: Store, **options) -> VerifiedStore:
     with pool() as executor:
-        return verify_store(store.layout, executor, **options)
+        return verify_store(store.packs, Lookup(store.layout, checked=True), executor, **options)
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def test_what_a_collection_left_in_a_pack_is_not_looked_at(tmp_path):
 
 
 def test_a_sample_is_a_share_the_same_each_time(tmp_path, monkeypatch):
-    monkeypatch.setattr("datav.store.verifying.MAX_RUN", 20_000)
+    monkeypatch.setattr("datav.store.packs.LocalPacks.longest_run", 20_000)
     store = new_store(tmp_path / "s")
     ingest_large(store, Bytes(noise(1, 1_000_000)))
     whole = _verify(store).bytes
