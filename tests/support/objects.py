@@ -1,4 +1,4 @@
-"""Objects in memory: a remote that is nowhere, keeps every promise of the protocol, and refuses what it is told to.
+"""Objects in memory: a remote that is nowhere, keeps every promise, and refuses what it is told to refuse.
 
 place = MemoryObjects()
 place.refused.add("delete")
