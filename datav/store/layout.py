@@ -10,7 +10,8 @@ from datav.errors import FormatError, StorageError
 from datav.ids import PackId
 from datav.storage.durable import fsync_directory, make_directories, translating, write_atomic
 
-_PACK_NAME = re.compile("[0-9a-f]{64}")
+_PACK_NAME = re.compile(r"([0-9a-f]{64})\.pack")
+_INDEX_NAME = re.compile(r"[0-9a-f]{64}\.idx")
 FORMAT_LINE = b"datav store 1\n"
 
 
@@ -47,8 +48,7 @@ class Layout:
         """Every pack in the store.  Files that are not named like packs are not ours."""
         with translating("list", self.packs):
             names = os.listdir(self.packs)
-        bare = (name.removesuffix(".pack") for name in names if name.endswith(".pack"))
-        return {PackId(bytes.fromhex(name)) for name in bare if _PACK_NAME.fullmatch(name)}
+        return {pack for name in names if (pack := pack_named(name)) is not None}
 
     def pack_sizes(self) -> dict[PackId, int]:
         """Every pack in the store and its size in bytes."""
@@ -57,6 +57,17 @@ class Layout:
             with translating("look at", self.packs), contextlib.suppress(FileNotFoundError):
                 result[pack] = self.pack(pack).stat().st_size
         return result
+
+
+def pack_named(name: str) -> PackId | None:
+    """Return the pack that a file is by its name; None when it is not ours."""
+    match = _PACK_NAME.fullmatch(name)
+    return PackId(bytes.fromhex(match[1])) if match else None
+
+
+def index_file(name: str) -> bool:
+    """Whether a file is an index by its name."""
+    return _INDEX_NAME.fullmatch(name) is not None
 
 
 def create_store(root: Path) -> Layout:

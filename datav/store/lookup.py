@@ -9,12 +9,12 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from datav.errors import FormatError, StorageError
 from datav.formats.index import ABSENT, Index, Place, check_index, open_index
 from datav.formats.words import u32_array
 from datav.ids import ID_SIZE, Buffer, PackId
-from datav.store.layout import Layout
 
 # Nobody merges indexes faster than they are listed; a name that leads nowhere must not keep us for ever.
 MAX_TRIES = 100
@@ -30,6 +30,16 @@ class OpenIndex:
     """What tells the file from another of the same name: a collection may list less of the same packs."""
 
 
+class Indexed(Protocol):
+    """A directory of indexes, and what is known of the packs that they name."""
+
+    @property
+    def index(self) -> Path: ...
+
+    def list_packs(self) -> set[PackId] | None:
+        """Every pack that is there; None when nobody knows: then what an index names counts as there."""
+
+
 class Lookup:
     """The indexes of one store as they were when last refreshed.  Used from several threads.
 
@@ -38,7 +48,7 @@ class Lookup:
             index that cannot even be opened is an error.
     """
 
-    def __init__(self, layout: Layout, *, checked: bool = False) -> None:
+    def __init__(self, layout: Indexed, *, checked: bool = False) -> None:
         self._layout = layout
         self._checked = checked
         self._open: tuple[OpenIndex, ...] = ()
@@ -90,7 +100,9 @@ class Lookup:
                 continue
             if index is None:
                 return None
-            lost = frozenset(n for n, pack in enumerate(index.packs) if pack not in packs)
+            lost = frozenset(
+                n for n, pack in enumerate(index.packs) if packs is not None and pack not in packs
+            )
             found.append(OpenIndex(path, index, lost, stamp))
         return found
 

@@ -1,0 +1,344 @@
+"""A remote, opened: its indexes and roots as they are cached here, its packs by ranges.
+
+Everything cached is an immutable file of the remote, checked when it arrived, and dropped when the remote's
+listing no longer has it (docs/formats/remote.md).  Nothing is asked of the remote before `refresh`.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from datav.errors import FormatError, MissingObjectError, RemoteError, StorageError
+from datav.formats.index import check_index
+from datav.formats.pack import (
+    FOOTER_SIZE,
+    HEADER_SIZE,
+    PackContents,
+    parse_footer,
+)
+from datav.formats.root import MAX_SIZE as MAX_ROOT
+from datav.formats.root import RemoteRoot, clone_of, parse_collecting, parse_root
+from datav.ids import Buffer, PackId
+from datav.storage.durable import TEMPORARY_PREFIX, make_directories, remove_file, write_atomic
+from datav.storage.objects import ObjectInfo, Objects
+from datav.store.layout import FORMAT_LINE, index_file, pack_named
+from datav.store.lookup import Lookup
+from datav.store.packs import Run, cut_short, pack_gone, parse_checked_contents
+from datav.store.reading import Reader
+
+# Sixteen million entries and more; what is larger no writer makes.
+MAX_INDEX = 2**30
+# A name that is listed and leads nowhere must not keep us for ever.
+_MAX_TRIES = 20
+# Covers the table of contents of most packs; of others another request is made.
+_TAIL = 64 * 1024
+_MAX_COLLECTING = 64 * 2**20
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+class RemoteCache:
+    """Where the immutable files of one remote are kept here."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.listed: dict[PackId, ObjectInfo] | None = None
+        """The packs when they were last listed; None when nobody asked."""
+        self.condemned: set[PackId] = set()
+        """Packs that a collection is about to delete."""
+
+    @property
+    def index(self) -> Path:
+        return self.directory / "index"
+
+    @property
+    def roots(self) -> Path:
+        return self.directory / "roots"
+
+    @property
+    def contents(self) -> Path:
+        return self.directory / "contents"
+
+    @property
+    def temporary(self) -> Path:
+        return self.directory / "tmp"
+
+    def make(self) -> None:
+        for directory in (self.index, self.roots, self.contents, self.temporary):
+            make_directories(directory)
+
+    def list_packs(self) -> set[PackId] | None:
+        """Every pack that can be relied on; None when the remote was not asked."""
+        return None if self.listed is None else self.listed.keys() - self.condemned
+
+
+class RemotePacks:
+    """The packs of a remote, by range requests.
+
+    Args:
+        executor: leaf requests are made there, several at a time; None makes them one by one where they are
+            asked for, which work that itself runs in such an executor must ask for.
+        gap: see `Packs`.
+    """
+
+    longest_run = 4 * 2**20
+
+    def __init__(
+        self, objects: Objects, cache: RemoteCache, executor: Executor | None, *, jobs: int, gap: int
+    ) -> None:
+        self.gap = gap
+        self._objects = objects
+        self._cache = cache
+        self._executor = executor
+        self._jobs = jobs
+
+    def sizes(self) -> dict[PackId, int]:
+        if self._cache.listed is None:
+            self._cache.listed = list_packs(self._objects)
+        return {pack: info.size for pack, info in self._cache.listed.items()}
+
+    def read_runs(self, runs: Sequence[Run]) -> Iterator[Buffer]:
+        if self._executor is None or len(runs) == 1:
+            for run in runs:
+                yield self._read(run)
+        else:
+            yield from in_parallel(self._executor, self._jobs, self._read, runs)
+
+    def _read(self, run: Run) -> bytes:
+        try:
+            data = self._objects.read(f"packs/{run.pack.hex()}.pack", run.start, run.end)
+        except MissingObjectError as exc:
+            raise pack_gone(run.pack) from exc
+        if len(data) != run.end - run.start:
+            raise cut_short(run)
+        return data
+
+    def read_contents(self, pack: PackId) -> PackContents | None:
+        path = self._cache.contents / pack.hex()
+        with contextlib.suppress(OSError, FormatError):
+            return _parse_tail(pack, path.read_bytes(), self._size_of(pack))
+        size = self._size_of(pack)
+        if size is None:
+            return None
+        where = f"pack {pack.short}"
+        start = max(HEADER_SIZE, size - _TAIL)
+        tail = self._read_tail(pack, start, size)
+        if tail is None:
+            return None
+        footer = parse_footer(tail[-FOOTER_SIZE:], size, where)
+        if footer.contents_offset < start:
+            more = self._read_tail(pack, footer.contents_offset, start)
+            if more is None:
+                return None
+            tail, start = more + tail, footer.contents_offset
+        tail = tail[footer.contents_offset - start :]
+        contents = _parse_tail(pack, tail, size)
+        # It can be had again.
+        with contextlib.suppress(StorageError, OSError):
+            write_atomic(path, tail, sync=False, temporary=self._cache.temporary)
+        return contents
+
+    def _size_of(self, pack: PackId) -> int | None:
+        return self.sizes().get(pack)
+
+    def _read_tail(self, pack: PackId, start: int, end: int) -> bytes | None:
+        try:
+            return self._objects.read(f"packs/{pack.hex()}.pack", start, end)
+        except MissingObjectError:
+            return None
+
+
+def _parse_tail(pack: PackId, tail: bytes, size: int | None) -> PackContents:
+    """Return the contents from all that follows a pack's last frame."""
+    if size is None:
+        raise FormatError(f"pack {pack.short} is not listed")
+    footer = parse_footer(tail[-FOOTER_SIZE:], size, f"pack {pack.short}")
+    return parse_checked_contents(pack, footer, tail[: footer.contents_length])
+
+
+def in_parallel(
+    executor: Executor, jobs: int, work: Callable[[_Item], _Result], items: Iterable[_Item]
+) -> Iterator[_Result]:
+    """Yield `work` of each item, in order, at most `jobs` ahead of the caller."""
+    waiting: list[Future[_Result]] = []
+    try:
+        for item in items:
+            if len(waiting) >= jobs:
+                yield waiting.pop(0).result()
+            waiting.append(executor.submit(work, item))
+        while waiting:
+            yield waiting.pop(0).result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def list_packs(objects: Objects) -> dict[PackId, ObjectInfo]:
+    """Every pack that lies there.  Objects that are not named like packs are not ours."""
+    found = {}
+    for name, info in objects.list("packs").items():
+        pack = pack_named(name)
+        if pack is not None:
+            found[pack] = info
+    return found
+
+
+class RemoteStore:
+    """Chunks and nodes of a remote by id.
+
+    Args:
+        directory: for what is cached; may not exist yet.
+        executor: for requests, which never wait for one another.
+        jobs: how many at a time.
+        gap: bytes between two frames that are worth reading to save a request.
+    """
+
+    def __init__(
+        self, objects: Objects, directory: Path, executor: Executor, *, jobs: int, gap: int = 256 * 1024
+    ) -> None:
+        self.objects = objects
+        self.cache = RemoteCache(directory)
+        self.cache.make()
+        self.executor = executor
+        self.jobs = jobs
+        self.lookup = Lookup(self.cache)
+        self.packs = RemotePacks(objects, self.cache, executor, jobs=jobs, gap=gap)
+        self.reader = Reader(self.packs, self.lookup)
+        self.inline_packs = RemotePacks(objects, self.cache, None, jobs=1, gap=gap)
+        """For work that runs in the executor itself."""
+        self.roots: dict[str, RemoteRoot] = cached_roots(self.cache)
+        self.root_infos: dict[str, ObjectInfo] = {}
+        self.broken: dict[str, str] = {}
+        """Indexes and roots of the remote that are damaged, and what is wrong with each."""
+
+    @property
+    def shown(self) -> str:
+        return self.objects.shown
+
+    def check_format(self) -> bool:
+        """Return whether there is a store; False of an empty place.
+
+        Raises:
+            FormatError: what is there is of a newer version, or something else.
+        """
+        try:
+            line = self.objects.read("format", 0, 1024)
+        except MissingObjectError:
+            return False
+        if line != FORMAT_LINE:
+            shown = line[:40].decode("ascii", "replace").strip()
+            raise FormatError(
+                f"the remote at {self.shown} is {shown!r}, which this datav does not know",
+                hint="upgrade datav",
+            )
+        return True
+
+    def refresh(self, *, packs: bool = False) -> bool:
+        """Ask what there is now, and get what is not cached; return whether there is a store at all.
+
+        Three requests where nothing is new.
+
+        Args:
+            packs: also list the packs, and which of them are about to be deleted, so that the lookup knows
+                which are gone.
+
+        Raises:
+            FormatError: it is a store of a newer version.
+            RemoteError: it cannot be reached.
+        """
+        listings = {name: self.executor.submit(self.objects.list, name) for name in ("index", "roots")}
+        exists = self.check_format()
+        self.broken = {}
+        self._mirror(
+            "index", listings["index"].result(), self.cache.index, MAX_INDEX, check_index, index_file
+        )
+        self.root_infos = self._mirror(
+            "roots", listings["roots"].result(), self.cache.roots, MAX_ROOT, _check_root, _is_root
+        )
+        self.roots = cached_roots(self.cache)
+        if packs:
+            # First what is about to go, then what is there: what lies between is seen by one of the two (R3).
+            self.cache.condemned = self._find_condemned()
+            self.cache.listed = list_packs(self.objects)
+        self.lookup.refresh()
+        return exists
+
+    def _find_condemned(self) -> set[PackId]:
+        condemned: set[PackId] = set()
+        for name in self.objects.list("collecting"):
+            # It may end just now: then its packs are gone from the listing that follows.
+            with contextlib.suppress(MissingObjectError):
+                condemned |= parse_collecting(self.objects.read(f"collecting/{name}", 0, _MAX_COLLECTING))
+        return condemned
+
+    def _mirror(
+        self,
+        directory: str,
+        listed: dict[str, ObjectInfo],
+        place: Path,
+        max_size: int,
+        check: Callable[[bytes, str], object],
+        is_ours: Callable[[str], bool],
+    ) -> dict[str, ObjectInfo]:
+        """Make the files in `place` those that the remote has now; return what is listed."""
+        for _ in range(_MAX_TRIES):
+            listed = {name: info for name, info in listed.items() if is_ours(name)}
+            present = {path.name for path in place.iterdir()}
+            get = partial(self._get, directory, listed, place, max_size, check)
+            try:
+                for name, what in in_parallel(self.executor, self.jobs, get, sorted(listed.keys() - present)):
+                    if what is not None:
+                        self.broken[f"{directory}/{name}"] = what
+            except MissingObjectError:
+                # Somebody has put another in its stead: the listing is old.
+                listed = self.objects.list(directory)
+                continue
+            for name in present - listed.keys():
+                if not name.startswith(TEMPORARY_PREFIX):
+                    remove_file(place / name)
+            return listed
+        raise RemoteError(f"{directory}/ of {self.shown} lists what is not there")
+
+    def _get(
+        self,
+        directory: str,
+        listed: dict[str, ObjectInfo],
+        place: Path,
+        max_size: int,
+        check: Callable[[bytes, str], object],
+        name: str,
+    ) -> tuple[str, str | None]:
+        """Bring a file here; return its name, and what is wrong with it if something is."""
+        size = listed[name].size
+        if size > max_size:
+            return name, f"it is {size} bytes long, which no writer makes it"
+        data = self.objects.read(f"{directory}/{name}", 0, size)
+        try:
+            check(data, name)
+        except FormatError as exc:
+            return name, str(exc)
+        write_atomic(place / name, data, sync=False, temporary=self.cache.temporary)
+        return name, None
+
+
+def cached_roots(cache: RemoteCache) -> dict[str, RemoteRoot]:
+    """The roots as they were when the remote was last asked, by file name."""
+    roots = {}
+    with contextlib.suppress(FileNotFoundError):
+        for path in sorted(cache.roots.iterdir()):
+            with contextlib.suppress(FormatError, OSError):
+                if clone_of(path.name) is not None:
+                    roots[path.name] = parse_root(path.name, path.read_bytes())
+    return roots
+
+
+def _is_root(name: str) -> bool:
+    return clone_of(name) is not None
+
+
+def _check_root(data: bytes, name: str) -> None:
+    parse_root(name, data)
