@@ -11,7 +11,7 @@ from datav.repo.listing import not_here
 from datav.repo.repository import Repository
 from datav.repo.specs import Located, locate
 from datav.store.lazytree import FileTree, Piece, read_below
-from datav.store.reading import Reader
+from datav.store.reading import Reading
 
 BLOCK = 4 * 2**20
 # Bounds what a tree that calls large chunks small can have read at a time.
@@ -39,7 +39,7 @@ class ContentReader:
         IntegrityError, FormatError: what is stored is not what it should be.
     """
 
-    def __init__(self, reader: Reader, file: FoundFile) -> None:
+    def __init__(self, reader: Reading, file: FoundFile) -> None:
         self._reader = reader
         self._tree = FileTree(reader, file.content)
         self.file = file

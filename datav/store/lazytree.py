@@ -13,7 +13,7 @@ from datav.errors import FormatError
 from datav.formats.entry import Content, Entry
 from datav.formats.tree import MAX_LEVEL, DirectoryNode, FileNode, parse_directory_node, parse_file_node
 from datav.ids import NodeId
-from datav.store.reading import Reader
+from datav.store.reading import Reading
 from datav.store.trees import BATCH, check_order
 
 # Of one file's tree: enough for the path to a place and for going on from there.
@@ -30,7 +30,7 @@ class Folder(NamedTuple):
     """Bytes of their contents."""
 
 
-def read_below(reader: Reader, root: Content, prefix: bytes = b"") -> list[Entry]:
+def read_below(reader: Reading, root: Content, prefix: bytes = b"") -> list[Entry]:
     """Return the entry at `prefix`, or the entries below it, in order; all of them without one.
 
     Raises:
@@ -45,7 +45,7 @@ def read_below(reader: Reader, root: Content, prefix: bytes = b"") -> list[Entry
     return chosen
 
 
-def fold_below(reader: Reader, root: Content, prefix: bytes = b"") -> list[Entry | Folder]:
+def fold_below(reader: Reading, root: Content, prefix: bytes = b"") -> list[Entry | Folder]:
     """Return what lies right below `prefix`, in order of paths: entries, and folders, added up.
 
     Raises as `read_below` does.
@@ -141,7 +141,7 @@ class _Fold:
         self._folders[folder] = (before[0] + files, before[1] + size)
 
 
-def _leaves(reader: Reader, root: Content, may_hold: _MayHold) -> Iterator[DirectoryNode]:
+def _leaves(reader: Reading, root: Content, may_hold: _MayHold) -> Iterator[DirectoryNode]:
     """Yield the nodes of level 0 that must be read, in order."""
     if not 1 <= root.depth <= MAX_LEVEL + 1:
         raise FormatError(f"directory tree {NodeId(root.id).short} has an impossible depth")
@@ -157,7 +157,7 @@ def _leaves(reader: Reader, root: Content, may_hold: _MayHold) -> Iterator[Direc
         yield node
 
 
-def _read_directory_nodes(reader: Reader, wanted: list[_Child]) -> Iterator[tuple[_Child, DirectoryNode]]:
+def _read_directory_nodes(reader: Reading, wanted: list[_Child]) -> Iterator[tuple[_Child, DirectoryNode]]:
     for first in range(0, len(wanted), BATCH):
         batch = wanted[first : first + BATCH]
         for child, data in zip(
@@ -200,7 +200,7 @@ class FileTree:
     Used from several threads.
     """
 
-    def __init__(self, reader: Reader, content: Content) -> None:
+    def __init__(self, reader: Reading, content: Content) -> None:
         if content.depth > MAX_LEVEL + 1:
             raise FormatError(f"file tree {NodeId(content.id).short} is too deep")
         self._content = content

@@ -7,6 +7,7 @@ replaced meanwhile is looked up again (docs/formats/ordering.md, O5).
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from datav.errors import FormatError, IntegrityError, MissingChunkError
 from datav.formats.frame import (
@@ -36,8 +37,8 @@ MAX_DELTA_DEPTH = 8
 _ON_DAMAGE = "`datav verify` names all that is damaged"
 
 
-class BaseCache:
-    """Contents of delta bases, the last used kept, by bytes."""
+class ContentCache:
+    """Contents by id, the last used kept, bounded by their bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -62,6 +63,18 @@ class BaseCache:
                 self._size -= len(self._held.popitem(last=False)[1])
 
 
+class Reading(Protocol):
+    """Whoever gives verified content by id: the reader of one store, or of one before another."""
+
+    def read_chunk(self, chunk: ChunkId) -> bytes: ...
+
+    def read_node(self, node: NodeId) -> bytes: ...
+
+    def read_many(self, ids: Sequence[bytes], *, nodes: bool) -> list[Buffer]: ...
+
+    def read_each(self, ids: Sequence[bytes], *, nodes: bool) -> Iterator[Buffer]: ...
+
+
 class Reader:
     """Reads verified content by id.  Used from several threads."""
 
@@ -69,7 +82,7 @@ class Reader:
         self._packs = packs
         self._lookup = lookup
         self._local = threading.local()
-        self._bases = BaseCache(CACHED_BASES)
+        self._bases = ContentCache(CACHED_BASES)
 
     @property
     def codec(self) -> Codec:

@@ -287,17 +287,19 @@ class RemoteStore:
         """Make the files in `place` those that the remote has now; return what is listed."""
         for _ in range(_MAX_TRIES):
             listed = {name: info for name, info in listed.items() if is_ours(name)}
-            present = {path.name for path in place.iterdir()}
+            # An index is named by its packs; a collection may list less of the same.
+            present = {path.name: path.stat().st_size for path in place.iterdir()}
+            missing = [name for name, info in sorted(listed.items()) if present.get(name) != info.size]
             get = partial(self._get, directory, listed, place, max_size, check)
             try:
-                for name, what in in_parallel(self.executor, self.jobs, get, sorted(listed.keys() - present)):
+                for name, what in in_parallel(self.executor, self.jobs, get, missing):
                     if what is not None:
                         self.broken[f"{directory}/{name}"] = what
             except MissingObjectError:
                 # Somebody has put another in its stead: the listing is old.
                 listed = self.objects.list(directory)
                 continue
-            for name in present - listed.keys():
+            for name in present.keys() - listed.keys():
                 if not name.startswith(TEMPORARY_PREFIX):
                     remove_file(place / name)
             return listed

@@ -29,7 +29,7 @@ from datav.formats.tree import (
 from datav.formats.words import u64_array
 from datav.ids import ID_SIZE, ChunkId, NodeId
 from datav.store.deltas import MAX_OLD_CHUNKS, OldChunks
-from datav.store.reading import Reader
+from datav.store.reading import Reading
 
 if TYPE_CHECKING:
     from datav.store.writing import Sink
@@ -57,7 +57,7 @@ class FileShape:
         return OldChunks(self.chunk_ids, self.chunk_sizes)
 
 
-def read_file_shape(reader: Reader, content: Content) -> FileShape:
+def read_file_shape(reader: Reading, content: Content) -> FileShape:
     """Read all nodes of a file's tree.
 
     Raises:
@@ -87,7 +87,7 @@ def read_file_shape(reader: Reader, content: Content) -> FileShape:
 
 
 def _read_file_nodes(
-    reader: Reader, ids: list[bytes], sizes: list[int], level: int, limit: int
+    reader: Reading, ids: list[bytes], sizes: list[int], level: int, limit: int
 ) -> list[FileNode]:
     """Read the nodes of a level; FormatError when they have more than `limit` entries together."""
     nodes, total = [], 0
@@ -163,7 +163,7 @@ class DirectoryShape:
 
 
 def read_directory(
-    reader: Reader, root: Content, only: Set[bytes] | None = None
+    reader: Reading, root: Content, only: Set[bytes] | None = None
 ) -> tuple[list[Entry], DirectoryShape]:
     """Read the entries of a directory, in order, and the shape of its tree.
 
@@ -206,7 +206,7 @@ def read_directory(
 
 
 def _read_directory_nodes(
-    reader: Reader,
+    reader: Reading,
     ids: list[bytes],
     level: int,
     sizes: list[int] | None,
