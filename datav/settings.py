@@ -230,10 +230,6 @@ def encode_settings(settings: Settings) -> str:
     )
 
 
-def encode_private_settings(settings: PrivateSettings) -> str:
-    return "" if settings.store is None else f"store = {encode_text(settings.store)}\n"
-
-
 def encode_remote(remote: RemoteSettings, *, is_default: bool = False) -> str:
     """Return the table of a remote, without its options."""
     lines = [f"[remote.{encode_key(remote.name)}]"]

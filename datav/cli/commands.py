@@ -13,6 +13,8 @@ from datav.cli.init import init
 from datav.cli.log import log
 from datav.cli.ls import ls
 from datav.cli.mv import mv, rm
+from datav.cli.remote import SUBCOMMANDS as REMOTE_SUBCOMMANDS
+from datav.cli.remote import remote
 from datav.cli.status import status
 from datav.cli.verify import verify
 
@@ -27,8 +29,12 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "cat": cat,
     "mv": mv,
     "rm": rm,
+    "remote": remote,
     "du": du,
     "verify": verify,
     "gc": gc,
     "demo": demo,
 }
+
+# Of a command that has some: its function is called before them, or alone.
+SUBCOMMANDS: dict[str, dict[str, Callable[..., Any]]] = {"remote": REMOTE_SUBCOMMANDS}

@@ -8,6 +8,7 @@ import io
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -217,7 +218,20 @@ def build(arguments: list[str]) -> Any:
     words = [word for before, word in pairwise(["", *arguments]) if before != "-C"]
     chosen = next((word for word in words if word in commands.COMMANDS), None)
     for name, command in commands.COMMANDS.items():
-        if chosen in (None, name):
-            # Said in full: typer would cut it after 45 letters.
-            app.command(name, short_help=(command.__doc__ or "").partition("\n")[0])(command)
+        if chosen not in (None, name):
+            continue
+        if name in commands.SUBCOMMANDS:
+            group = typer.Typer(callback=command, invoke_without_command=True, rich_markup_mode=None)
+            for below, subcommand in commands.SUBCOMMANDS[name].items():
+                group.command(below, short_help=_first_line(subcommand))(subcommand)
+            app.add_typer(
+                group, name=name, short_help=_first_line(command), help=command.__doc__, epilog=_EPILOG
+            )
+        else:
+            app.command(name, short_help=_first_line(command))(command)
     return typer.main.get_command(app)
+
+
+def _first_line(command: Callable[..., Any]) -> str:
+    """What a list says of a command, in full: typer would cut it after 45 letters."""
+    return (command.__doc__ or "").partition("\n")[0]

@@ -16,11 +16,12 @@ from datav.errors import NotARepositoryError, StorageError, UnsafePathError, Usa
 from datav.git import GitRepository
 from datav.progress import SILENT, Progress
 from datav.relpath import RelPath
+from datav.repo.settingstext import set_store
 from datav.settings import (
     FILE_NAME,
-    PrivateSettings,
+    PRIVATE_FILE_NAME,
     Settings,
-    encode_private_settings,
+    combine_settings,
     encode_settings,
     parse_private_settings,
     parse_settings,
@@ -47,6 +48,7 @@ class Repository:
     ) -> None:
         self.git = git
         self.settings = settings
+        """Of `datav.toml`, with what the private configuration overrides."""
         self.progress = progress
         self.here = here
         """The directory that paths of the user are relative to."""
@@ -57,13 +59,14 @@ class Repository:
     @classmethod
     def open(cls, here: Path, progress: Progress = SILENT) -> Self:
         git = GitRepository.discover(here)
-        try:
-            text = (git.root / FILE_NAME).read_text("utf-8")
-        except FileNotFoundError as exc:
-            raise NotARepositoryError(f"datav is not set up in {git.root}", hint="run `datav init`") from exc
-        except (OSError, UnicodeDecodeError) as exc:
-            raise UsageError(f"cannot read {git.root / FILE_NAME}: {exc}") from exc
-        return cls(git, parse_settings(text), here, progress)
+        text = read_settings_text(git.root / FILE_NAME)
+        if text is None:
+            raise NotARepositoryError(f"datav is not set up in {git.root}", hint="run `datav init`")
+        settings = parse_settings(text)
+        private = read_settings_text(git.common_dir / "datav" / PRIVATE_FILE_NAME)
+        if private is not None:
+            settings = combine_settings(settings, parse_private_settings(private))
+        return cls(git, settings, here, progress)
 
     def __enter__(self) -> Self:
         return self
@@ -183,14 +186,23 @@ class Repository:
         return os.path.relpath(path.on(self.root), self.here)
 
 
-def store_path(private: Path) -> Path:
+def read_settings_text(path: Path) -> str | None:
+    """Return the text of a file of settings, its line ends as they are; None if there is no file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     try:
-        text = (private / "config.toml").read_text("utf-8")
+        return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
-        return private / "store"
+        return None
     except (OSError, UnicodeDecodeError) as exc:
-        raise UsageError(f"cannot read {private / 'config.toml'}: {exc}") from exc
-    chosen = parse_private_settings(text).store
+        raise UsageError(f"cannot read {path}: {exc}") from exc
+
+
+def store_path(private: Path) -> Path:
+    text = read_settings_text(private / PRIVATE_FILE_NAME)
+    chosen = parse_private_settings(text).store if text is not None else None
     return Path(chosen) if chosen else private / "store"
 
 
@@ -252,7 +264,10 @@ def init(here: Path, *, store: Path | None = None) -> Initialized:
                 f"this repository has its store at {present} already",
                 hint="to move it: copy it, delete the old one, then `datav init --store` again",
             )
-        write_atomic(private / "config.toml", encode_private_settings(PrivateSettings(str(chosen))).encode())
+        if present != chosen:
+            text = read_settings_text(private / PRIVATE_FILE_NAME) or ""
+            text = set_store(text, str(chosen), PRIVATE_FILE_NAME)
+            write_atomic(private / PRIVATE_FILE_NAME, text.encode())
     place = store_path(private)
     create_store(place)
     settings = git.root / FILE_NAME
