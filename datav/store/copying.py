@@ -5,31 +5,38 @@ carried on unseen.
 """
 
 import contextlib
+import secrets
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
 from datav.errors import IntegrityError
-from datav.formats.frame import parse_frame
+from datav.formats.frame import Codec, parse_frame
+from datav.formats.index import Place
 from datav.formats.pack import PackContents
-from datav.ids import PackId
+from datav.ids import PackId, hash_chunk
+from datav.store.encoding import Piece, encode_frames
 from datav.store.packing import NewFrame, PackWriter, SealedPack
-from datav.store.packs import Packs, Run
+from datav.store.packs import Packs, group_places
+
+_SALT_SIZE = 16
 
 
 class PackCopier:
     """Writes new packs from frames of old ones.  Used by one thread."""
 
-    def __init__(self, packs: Packs, directory: Path, executor: Executor) -> None:
+    def __init__(self, packs: Packs, directory: Path, executor: Executor, *, is_salted: bool = False) -> None:
         """
         Args:
             packs: where the frames come from.
             directory: for the new packs, under temporary names.
             executor: for syncing.
+            is_salted: give each pack a chunk of random bytes, and so a name that no other has.
         """
         self._packs = packs
         self._directory = directory
         self._executor = executor
+        self._is_salted = is_salted
         self._writer: PackWriter | None = None
         self._sealed: list[tuple[SealedPack, Future[SealedPack]]] = []
 
@@ -51,13 +58,21 @@ class PackCopier:
                 self._seal(self._writer)
             if self._writer is None:
                 self._writer = PackWriter(self._directory)
+                if self._is_salted:
+                    self._writer.append([_salt()])
             self._writer.append([frame])
 
+    def take(self) -> list[SealedPack]:
+        """Return the packs that are full, durable, not yet under their names; they are the caller's now."""
+        done = [future.result() for _, future in self._sealed]
+        self._sealed = []
+        return done
+
     def finish(self) -> list[SealedPack]:
-        """Return the new packs, durable, not yet under their names."""
+        """Return all that `take` has not, the last pack too."""
         if self._writer is not None:
             self._seal(self._writer)
-        return [future.result() for _, future in self._sealed]
+        return self.take()
 
     def discard(self) -> None:
         """Remove what was written.  For after an error; raises nothing."""
@@ -77,32 +92,21 @@ class PackCopier:
 
     def _read(self, pack: PackId, contents: PackContents, numbers: Sequence[int]) -> list[NewFrame]:
         offsets, frames = contents.offsets(), []
-        groups = _group(offsets, contents, numbers, self._packs)
-        runs = [
-            Run(pack, offsets[group[0]], offsets[group[-1]] + contents.lengths[group[-1]]) for group in groups
-        ]
-        for group, run, data in zip(groups, runs, self._packs.read_runs(runs), strict=True):
-            for number in group:
+        groups = list(
+            group_places((Place(pack, offsets[n], contents.lengths[n]) for n in numbers), self._packs)
+        )
+        for (run, count), data in zip(groups, self._packs.read_runs([run for run, _ in groups]), strict=True):
+            for number in numbers[len(frames) : len(frames) + count]:
                 start = offsets[number] - run.start
                 frame = bytes(data[start : start + contents.lengths[number]])
                 frames.append(new_frame(pack, contents, number, frame))
         return frames
 
 
-def _group(
-    offsets: Sequence[int], contents: PackContents, numbers: Sequence[int], packs: Packs
-) -> list[list[int]]:
-    """Cut ascending numbers of frames into groups that are read in one go."""
-    groups: list[list[int]] = []
-    for number in numbers:
-        if groups:
-            first, last = groups[-1][0], groups[-1][-1]
-            near = offsets[number] - offsets[last] - contents.lengths[last] <= packs.gap
-            if near and offsets[number] + contents.lengths[number] - offsets[first] <= packs.longest_run:
-                groups[-1].append(number)
-                continue
-        groups.append([number])
-    return groups
+def _salt() -> NewFrame:
+    data = secrets.token_bytes(_SALT_SIZE)
+    (frame,) = encode_frames(Codec(), [Piece(hash_chunk(data), memoryview(data), ())])
+    return frame
 
 
 def new_frame(pack: PackId, contents: PackContents, number: int, data: bytes) -> NewFrame:

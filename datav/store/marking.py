@@ -92,6 +92,10 @@ class Marks:
             np.maximum.at(result, here, flags[found[here]] >> _REASON_SHIFT)
         return result
 
+    def marked(self, number: int) -> NDArray[np.uint32]:
+        """Return the positions of the marked entries of one index."""
+        return np.flatnonzero(self._flags[number] >> _REASON_SHIFT).astype(np.uint32)
+
     def needed_in(self, pack: PackId, contents: PackContents) -> NDArray[np.uint8]:
         """Return why each frame of a pack stays; NONE where it does not, or another copy does."""
         reasons = self.reasons(contents.ids)

@@ -5,10 +5,11 @@
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from datav.errors import FormatError, IntegrityError, MissingChunkError
+from datav.formats.index import Place
 from datav.formats.pack import (
     FOOTER_SIZE,
     HEADER,
@@ -63,6 +64,21 @@ class Packs(Protocol):
             FormatError: it is damaged, or not the pack that its name says.
             StorageError: it cannot be read.
         """
+
+
+def group_places(places: Iterable[Place], packs: Packs) -> Iterator[tuple[Run, int]]:
+    """Cut places, which are in order, into runs worth reading in one go; yield each, and how many it holds."""
+    pack, start, end, count = None, 0, 0, 0
+    for place in places:
+        stop = place.offset + place.length
+        if pack is not None:
+            if place.pack == pack and place.offset - end <= packs.gap and stop - start <= packs.longest_run:
+                end, count = max(end, stop), count + 1
+                continue
+            yield Run(pack, start, end), count
+        pack, start, end, count = place.pack, place.offset, stop, 1
+    if pack is not None:
+        yield Run(pack, start, end), count
 
 
 class LocalPacks:

@@ -51,6 +51,17 @@ class Positions:
             found.append(positions)
         return found
 
+    def ids_at(self, number: int, positions: Numbers) -> bytes:
+        """Return the ids at positions of one index, packed."""
+        rows = np.frombuffer(self.indexes[number].index.ids, np.uint8).reshape(-1, ID_SIZE)
+        return rows[positions].tobytes()
+
+    def packs_at(self, number: int, positions: Numbers) -> set[PackId]:
+        """Return the packs that entries at positions of one index lie in."""
+        packs = self.indexes[number].index.packs
+        own = np.unique(self._places[number][positions, 0])
+        return {packs[int(each)] for each in own if each < len(packs)}
+
     def is_named(self, identity: bytes) -> bool:
         """Whether any index has that id, be it in a pack that is lost."""
         return any(entry.index.find(identity)[0] != ABSENT for entry in self.indexes)

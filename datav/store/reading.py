@@ -24,7 +24,7 @@ from datav.formats.frame import (
 from datav.formats.index import Place
 from datav.ids import Buffer, ChunkId, Id, NodeId, hash_chunk, hash_node
 from datav.store.lookup import Lookup
-from datav.store.packs import PackGoneError, Packs, Run
+from datav.store.packs import PackGoneError, Packs, group_places
 
 # Raw bytes decoded at a time for `read_into`.
 _MAX_BATCH = 4 * 2**20
@@ -182,13 +182,11 @@ class Reader:
         places = self._places(ids, nodes=nodes, longest=longest)
         order = sorted(range(len(ids)), key=lambda number: places[number])
         frames: dict[int, Frame] = {}
-        groups = _group([places[number] for number in order], self._packs)
-        for group, data in zip(
-            groups, self._packs.read_runs([_run_of(group) for group in groups]), strict=True
-        ):
-            for number in order[len(frames) : len(frames) + len(group)]:
+        groups = list(group_places([places[number] for number in order], self._packs))
+        for (run, count), data in zip(groups, self._packs.read_runs([run for run, _ in groups]), strict=True):
+            for number in order[len(frames) : len(frames) + count]:
                 place = places[number]
-                start = place.offset - group[0].offset
+                start = place.offset - run.start
                 try:
                     frame = parse_frame(bytes(data[start : start + place.length]), self._where(place))
                 except (FormatError, IntegrityError) as exc:
@@ -271,22 +269,3 @@ class Reader:
 
 def _typed(identity: bytes, nodes: bool) -> Id:
     return NodeId(identity) if nodes else ChunkId(identity)
-
-
-def _group(places: list[Place], packs: Packs) -> list[list[Place]]:
-    """Cut sorted places into groups that are read in one go."""
-    groups: list[list[Place]] = []
-    for place in places:
-        if groups:
-            group = groups[-1]
-            start, end = group[0].offset, group[-1].offset + group[-1].length
-            near = place.pack == group[0].pack and place.offset - end <= packs.gap
-            if near and place.offset + place.length - start <= packs.longest_run:
-                group.append(place)
-                continue
-        groups.append([place])
-    return groups
-
-
-def _run_of(group: list[Place]) -> Run:
-    return Run(group[0].pack, group[0].offset, max(place.offset + place.length for place in group))

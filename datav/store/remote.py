@@ -243,8 +243,7 @@ class RemoteStore:
         Three requests where nothing is new.
 
         Args:
-            packs: also list the packs, and which of them are about to be deleted, so that the lookup knows
-                which are gone.
+            packs: also `look_at_packs`, which says what comes before what.
 
         Raises:
             FormatError: it is a store of a newer version.
@@ -261,11 +260,17 @@ class RemoteStore:
         )
         self.roots = cached_roots(self.cache)
         if packs:
-            # First what is about to go, then what is there: what lies between is seen by one of the two (R3).
-            self.cache.condemned = self._find_condemned()
-            self.cache.listed = list_packs(self.objects)
-        self.lookup.refresh()
+            self.look_at_packs()
+        else:
+            self.lookup.refresh()
         return exists
+
+    def look_at_packs(self) -> None:
+        """List the packs, and which of them are about to be deleted, and take the others for lost."""
+        # First what is about to go, then what is there: what lies between is seen by one of the two (R3).
+        self.cache.condemned = self._find_condemned()
+        self.cache.listed = list_packs(self.objects)
+        self.lookup.refresh()
 
     def _find_condemned(self) -> set[PackId]:
         condemned: set[PackId] = set()

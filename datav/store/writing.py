@@ -148,6 +148,24 @@ class StoreWriter:
             self._append(encode_frames(self._reader.codec, pieces, node=NODE))
         return ids
 
+    def put_frames(self, frames: Sequence[NewFrame], *, nodes: bool) -> None:
+        """Store frames from another store, as they are, of ids that are new.
+
+        The caller has checked each against its id, and stores what deltas rest on too.
+        """
+        ids = b"".join([frame.id for frame in frames])
+        fresh = self._claim(ids, self._stored(ids, nodes=nodes))
+        self._append([frames[number] for number in fresh])
+
+    def renew(self) -> None:
+        """Say that this writer is still at work.  Cheap to call often."""
+        self._lease.renew()
+
+    def checkpoint(self) -> None:
+        """Make everything written so far durable and known.  No other thread is writing meanwhile."""
+        self._lease.renew()
+        self._publish()
+
     def checkpoint_if_due(self) -> None:
         """Make what was written durable and known when it is much.  Others may go on writing meanwhile."""
         self._lease.renew()

@@ -1,0 +1,307 @@
+"""Fetching: what contents need and the local store lacks, out of a remote.
+
+Trees are walked from the top, what is missing of them is stored as it is found; their chunks are gathered,
+looked up in the remote's indexes, and read by place, in runs of some MiB, several at a time.  Every chunk is
+checked against its id before it is stored.  What was stored so far is made known every now and then, so a
+transfer that breaks off goes on where it was.
+
+Memory is bounded by the window of chunks that are fetched together and by the runs in flight, whatever the
+size of the data.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+
+from datav.errors import DatavError, FormatError, IntegrityError, MissingChunkError
+from datav.formats.entry import Content
+from datav.formats.frame import DELTA, NODE, Frame, parse_frame
+from datav.formats.index import Place
+from datav.ids import ID_SIZE, Buffer, ChunkId, NodeId
+from datav.progress import SILENT, Progress
+from datav.store.marking import children_of
+from datav.store.packing import NewFrame
+from datav.store.packs import Run, group_places
+from datav.store.positions import split_ids
+from datav.store.reading import MAX_DELTA_DEPTH, MAX_FRAME, Reader
+from datav.store.remote import RemoteStore
+from datav.store.store import Store
+from datav.store.writing import StoreWriter
+
+# Chunks that are looked up, sorted and fetched together: some GiB, and some ten MiB of ids and places.
+WINDOW = 65_536
+# Deltas wait for what they rest on; when they are so many bytes they wait no longer.
+_MAX_WAITING = 32 * 2**20
+# Nodes read at a time.
+_BATCH = 256
+# Of a pack with at least so many wanted chunks the contents are read, to know what deltas rest on beforehand.
+_WORTH_CONTENTS = 64
+
+
+@dataclass(slots=True)
+class Fetched:
+    """What a fetch did.  Sizes are bytes."""
+
+    chunks: int = 0
+    nodes: int = 0
+    bytes_of_data: int = 0
+    """Of the chunks, as files have them."""
+    missing: list[str] = field(default_factory=list)
+    """Ids that neither side has; nothing else was left out."""
+    missing_count: int = 0
+
+
+def fetch_contents(
+    store: Store,
+    remote: RemoteStore,
+    writer: StoreWriter,
+    contents: Iterable[Content],
+    *,
+    progress: Progress = SILENT,
+) -> Fetched:
+    """Bring all that the contents need into the local store.
+
+    Args:
+        remote: refreshed.
+
+    Raises:
+        RemoteError: it cannot be reached; what was stored so far stays.
+        IntegrityError, FormatError: it has something else under an id than what hashes to it.
+    """
+    fetch = _Fetch(store, remote, writer, progress)
+    fetch.run(contents)
+    return fetch.result
+
+
+class _Fetch:
+    def __init__(self, store: Store, remote: RemoteStore, writer: StoreWriter, progress: Progress) -> None:
+        self.result = Fetched()
+        self._store = store
+        self._remote = remote
+        self._writer = writer
+        self._progress = progress
+        self._inline = Reader(remote.inline_packs, remote.lookup)
+        self._seen: set[bytes] = set()
+        self._window: dict[bytes, None] = {}
+        self._lock = threading.Lock()
+
+    def run(self, contents: Iterable[Content]) -> None:
+        tops = []
+        for content in contents:
+            if content.depth:
+                tops.append(content.id)
+            elif content.size:
+                self._want(content.id)
+        self._progress.start("looking up", None, "nodes")
+        for chunks in self._walk(tops):
+            self._want(chunks)
+        self._fetch_window()
+
+    def _walk(self, pending: list[bytes]) -> Iterator[bytes]:
+        """Go down all trees; store the nodes that are missing; yield ids of chunks, packed."""
+        while pending:
+            # From the end: what is pending stays about as much as one path through the tree.
+            batch = [identity for identity in dict.fromkeys(pending[-_BATCH:]) if identity not in self._seen]
+            del pending[-_BATCH:]
+            self._seen.update(batch)
+            for identity, data in self._read_nodes(batch):
+                chunks, nodes = children_of(data, NodeId(identity).short)
+                pending += split_ids(nodes)
+                yield chunks
+
+    def _read_nodes(self, ids: list[bytes]) -> list[tuple[bytes, Buffer]]:
+        here = self._store.lookup.contains(b"".join(ids)) if ids else b""
+        near = [identity for identity, is_here in zip(ids, here, strict=True) if is_here]
+        far = [identity for identity, is_here in zip(ids, here, strict=True) if not is_here]
+        found = list(zip(near, self._store.reader.read_many(near, nodes=True), strict=True))
+        there = self._remote.lookup.contains(b"".join(far)) if far else b""
+        for identity, is_there in zip(far, there, strict=True):
+            if not is_there:
+                self._miss(NodeId(identity).text)
+        far = [identity for identity, is_there in zip(far, there, strict=True) if is_there]
+        if far:
+            frames = self._remote.reader.read_frames(far, nodes=True)
+            contents = list(self._remote.reader.decode_frames(far, frames, nodes=True))
+            self._writer.put_nodes([bytes(data) for data in contents], [frame.bases for frame in frames])
+            self.result.nodes += len(far)
+            found += zip(far, contents, strict=True)
+        return found
+
+    def _miss(self, name: str) -> None:
+        self.result.missing_count += 1
+        if len(self.result.missing) < 100:
+            self.result.missing.append(name)
+
+    def _want(self, chunks: bytes) -> None:
+        """Take chunks, packed, into the window; those that are here already are not wanted."""
+        here = self._store.lookup.contains(chunks)
+        for number, is_here in enumerate(here):
+            if not is_here:
+                self._window[chunks[ID_SIZE * number : ID_SIZE * (number + 1)]] = None
+        if len(self._window) >= WINDOW:
+            self._fetch_window()
+
+    def _fetch_window(self) -> None:
+        wanted = list(self._window)
+        self._window = {}
+        found = self._find(wanted)
+        for identity in wanted:
+            if identity not in found:
+                self._miss(ChunkId(identity).text)
+        bases = self._find_bases(found)
+        total = sum(place.length for place in [*found.values(), *bases.values()])
+        self._progress.start("fetching", total, "bytes")
+        self.result.chunks += len(found)
+        self._transfer(found | bases, depth=0)
+        self._writer.checkpoint()
+
+    def _find(self, ids: Sequence[bytes], *, longest: bool = False) -> dict[bytes, Place]:
+        """Where ids lie on the remote; those that are nowhere are not in the result."""
+        places = self._remote.lookup.places(ids, longest=longest)
+        found = {identity: place for identity, place in zip(ids, places, strict=True) if place is not None}
+        if any(place.length > MAX_FRAME for place in found.values()):
+            raise FormatError(
+                f"an index of {self._remote.shown} states a frame longer than any writer makes",
+                hint="run `datav verify --remote`",
+            )
+        return found
+
+    def _find_bases(self, wanted: dict[bytes, Place]) -> dict[bytes, Place]:
+        """What wanted deltas rest on and nobody has here, as far as contents of packs tell cheaply.
+
+        The rest turns up when the deltas have come.
+        """
+        bases: dict[bytes, Place] = {}
+        fresh = wanted
+        for _ in range(MAX_DELTA_DEPTH):
+            counts: dict[bytes, int] = {}
+            for place in fresh.values():
+                counts[place.pack] = counts.get(place.pack, 0) + 1
+            named: dict[bytes, None] = {}
+            for place_pack in {place.pack for place in fresh.values()}:
+                if counts[place_pack] < _WORTH_CONTENTS:
+                    continue
+                contents = self._remote.packs.read_contents(place_pack)
+                for number, ids in contents.bases.items() if contents is not None else ():
+                    if contents is not None and contents.id(number) in fresh:
+                        named |= dict.fromkeys(ids)
+            unknown = [base for base in named if base not in wanted and base not in bases]
+            fresh = self._find(self._not_here(unknown), longest=True)
+            if not fresh:
+                break
+            bases |= fresh
+        return bases
+
+    def _not_here(self, ids: Sequence[bytes]) -> list[bytes]:
+        here = self._store.lookup.contains(b"".join(ids)) if ids else b""
+        return [identity for identity, is_here in zip(ids, here, strict=True) if not is_here]
+
+    def _transfer(self, wanted: dict[bytes, Place], *, depth: int) -> None:
+        """Read frames by place, check and store them; deltas after what they rest on."""
+        if depth > MAX_DELTA_DEPTH:
+            raise FormatError("a delta rests on more deltas than any writer makes")
+        deltas: dict[bytes, tuple[Frame, NewFrame]] = {}
+        later: dict[bytes, Place] = {}
+        waiting = 0
+        for more in self._in_flight(wanted):
+            for frame, new in more:
+                if waiting < _MAX_WAITING:
+                    deltas[new.id] = frame, new
+                    waiting += new.length
+                else:
+                    later[new.id] = wanted[new.id]
+        if deltas:
+            # Known from here on, so that deltas can be checked against it.
+            self._writer.checkpoint()
+            self._store_deltas(deltas, depth)
+        if later:
+            # Read twice: what else would hold any number of them in memory?
+            self._transfer(later, depth=depth)
+
+    def _in_flight(self, wanted: dict[bytes, Place]) -> Iterator[list[tuple[Frame, NewFrame]]]:
+        """Yield the deltas of each run as it has come; what is no delta was stored."""
+        flying: set[Future[list[tuple[Frame, NewFrame]]]] = set()
+        order = sorted(wanted.items(), key=lambda item: item[1])
+        first = 0
+        try:
+            for run, count in group_places((place for _, place in order), self._remote.packs):
+                if len(flying) >= self._remote.jobs:
+                    done, flying = wait(flying, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        yield future.result()
+                    self._writer.renew()
+                flying.add(self._remote.executor.submit(self._take_run, run, order[first : first + count]))
+                first += count
+            for future in flying:
+                yield future.result()
+            flying = set()
+        finally:
+            # They write: nobody goes on before they have ended.
+            for future in flying:
+                future.cancel()
+            wait(flying)
+
+    def _take_run(self, run: Run, places: list[tuple[bytes, Place]]) -> list[tuple[Frame, NewFrame]]:
+        """Read one run; store what is whole in it; return the deltas.  Runs in the executor."""
+        (data,) = self._remote.inline_packs.read_runs([run])
+        whole: list[NewFrame] = []
+        deltas: list[tuple[Frame, NewFrame]] = []
+        for identity, place in places:
+            raw = bytes(data[place.offset - run.start : place.offset - run.start + place.length])
+            frame, new = _parse(identity, raw, f"pack {place.pack.short} of {self._remote.shown}")
+            if frame.kind == DELTA:
+                deltas.append((frame, new))
+                continue
+            (content,) = self._inline.decode_frames([identity], [frame], nodes=False)
+            self._count(len(content))
+            whole.append(new)
+        self._writer.put_frames(whole, nodes=False)
+        self._progress.advance(sum(place.length for _, place in places))
+        return deltas
+
+    def _count(self, size: int) -> None:
+        with self._lock:
+            self.result.bytes_of_data += size
+
+    def _store_deltas(self, deltas: dict[bytes, tuple[Frame, NewFrame]], depth: int) -> None:
+        """Check deltas against what they rest on, which is fetched if it is not here, and store them."""
+        unknown = {base for frame, _ in deltas.values() for base in frame.bases} - deltas.keys()
+        missing = self._not_here(sorted(unknown))
+        found = self._find(missing, longest=True)
+        if len(found) < len(missing):
+            name = next(ChunkId(base).short for base in missing if base not in found)
+            raise MissingChunkError(
+                f"{name}, which a delta rests on, is not on {self._remote.shown}",
+                hint="run `datav verify --remote`",
+            )
+        if found:
+            self._transfer(found, depth=depth + 1)
+            self._writer.checkpoint()
+        while deltas:
+            ready = {
+                identity: pair
+                for identity, pair in deltas.items()
+                if not any(base in deltas for base in pair[0].bases)
+            }
+            if not ready:
+                raise FormatError("deltas rest on each other in a ring")
+            ids = list(ready)
+            frames = [ready[identity][0] for identity in ids]
+            for content in self._store.reader.decode_frames(ids, frames, nodes=False):
+                self._count(len(content))
+            self._writer.put_frames([ready[identity][1] for identity in ids], nodes=False)
+            deltas = {identity: pair for identity, pair in deltas.items() if identity not in ready}
+            if deltas:
+                self._writer.checkpoint()
+
+
+def _parse(identity: bytes, raw: bytes, where: str) -> tuple[Frame, NewFrame]:
+    try:
+        frame = parse_frame(raw, where)
+        if frame.is_node:
+            raise IntegrityError(f"{where} has a tree node where its index says there is a chunk")
+    except DatavError as exc:
+        exc.hint = "`datav verify --remote` names all that is damaged"
+        raise
+    return frame, NewFrame(identity, raw[0] & ~NODE, b"", (raw,), len(raw), frame.bases)
