@@ -13,6 +13,8 @@ from datav.storage.objects import Traffic
 
 _LONGEST_WORDS = 300
 """Characters of what a server says that people are shown: some send whole pages."""
+_SLOWEST = 2**14
+"""Bytes a second: slower than this is as good as standing still."""
 
 
 class Outcome(enum.Enum):
@@ -79,7 +81,11 @@ class Attempt:
         self.moved()
 
     def moved(self) -> None:
-        self.last_moved = self._clock()
+        self.last_moved = max(self.last_moved, self._clock())
+
+    def allow(self, size: int) -> None:
+        """So many bytes are about to come all at once as far as we can see: at a rate of this at least."""
+        self.last_moved = self._clock() + size / _SLOWEST
 
 
 def outcome_of_status(status: int) -> Outcome:

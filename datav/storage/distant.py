@@ -155,6 +155,9 @@ class DistantObjects:
 
     def _error(self, action: str, name: str, failure: Failure, failed: int) -> RemoteError:
         what = f"{self.shown}/{name}"
+        if failure.outcome is Outcome.MISSING and action == "put":
+            hint = failure.hint or "create the place that the URL names, or correct the URL"
+            return RemoteError(f"cannot put {what}: there is no {self.shown}", hint=hint)
         if failure.outcome is Outcome.MISSING:
             return MissingObjectError(f"there is no {what}", hint=failure.hint)
         if failure.outcome is Outcome.REFUSED:

@@ -10,10 +10,12 @@ from datav.errors import UsageError
 from datav.settings import RemoteSettings, TransferSettings
 from datav.storage.attempts import Patience
 from datav.storage.directory import DirectoryObjects
-from datav.storage.distant import DistantObjects
+from datav.storage.distant import DistantObjects, Place
 from datav.storage.objects import Objects
 
-KNOWN_SCHEMES = ("file", "s3")
+KNOWN_SCHEMES = ("file", "s3", "gs", "az", "abfs", "abfss", "sftp", "http", "https")
+_EXTRAS = {"gs": "gcs", "az": "azure", "abfs": "azure", "abfss": "azure", "sftp": "ssh"}
+"""What `pip` must add for a scheme."""
 PATIENCE = Patience()
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
@@ -39,16 +41,53 @@ def open_objects(
     scheme, rest = parts[1].lower(), parts[2]
     if scheme == "file":
         return DirectoryObjects(_file_url_path(settings.url, rest))
+    if scheme not in KNOWN_SCHEMES:
+        raise UsageError(
+            f"datav does not know the scheme of {settings.shown}",
+            hint=f"use a path, or one of {', '.join(f'{known}://' for known in KNOWN_SCHEMES)}",
+        )
     patience = dataclasses.replace(patience, stall_timeout_s=transfer.stall_timeout_s)
-    if scheme == "s3":
-        # Half a second to import, so only for those who need it.
-        from datav.storage.s3 import S3Place
+    return DistantObjects(_open_place(scheme, rest, settings, transfer, patience), patience)
 
-        return DistantObjects(S3Place(settings, transfer, patience, path=rest), patience)
-    raise UsageError(
-        f"datav does not know the scheme of {settings.url}",
-        hint=f"use a path, or one of {', '.join(f'{known}://' for known in KNOWN_SCHEMES)}",
-    )
+
+def _open_place(
+    scheme: str, rest: str, settings: RemoteSettings, transfer: TransferSettings, patience: Patience
+) -> Place:
+    try:
+        # Each takes half a second and more to import, so only for those who need it.
+        match scheme:
+            case "s3":
+                from datav.storage.s3 import S3Place
+
+                return S3Place(settings, transfer, patience, path=rest)
+            case "gs":
+                from datav.storage.gcs import GcsPlace
+
+                return GcsPlace(settings, patience, path=rest)
+            case "az" | "abfs" | "abfss":
+                from datav.storage.azure import AzurePlace
+
+                return AzurePlace(settings, patience, path=rest)
+            case "sftp":
+                from datav.storage.sftp import SftpPlace
+
+                return SftpPlace(settings, patience)
+            case _:
+                from datav.storage.web import WebPlace
+
+                return WebPlace(settings, patience)
+    except ImportError as exc:
+        extra = _EXTRAS.get(scheme)
+        raise UsageError(
+            f"cannot open {settings.shown}: {exc.name} is not installed",
+            hint=f"run `pip install '{f'datav[{extra}]' if extra else 'datav'}'`",
+        ) from exc
+    except (TypeError, ValueError, OSError) as exc:
+        # What the clients say about options that mean nothing to them.
+        raise UsageError(
+            f"cannot open {settings.shown}: {exc}",
+            hint="look at the settings and the `options` of the remote",
+        ) from exc
 
 
 def _plain_path(text: str, root: Path) -> Path:
