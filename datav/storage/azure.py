@@ -196,7 +196,8 @@ def _add_endpoint(options: dict[str, Any], endpoint: str) -> None:
 
 def _failure(exc: Exception) -> Failure | None:
     if isinstance(exc, exceptions.HttpResponseError) and exc.status_code is not None:
-        code = str(getattr(exc, "error_code", None) or "")
+        code = getattr(exc, "error_code", None) or ""
+        code = str(getattr(code, "value", code))  # those that the SDK knows are members of an enum
         words = f"the server says {exc.status_code} {code or exc.reason or ''}"
         if code == "ContainerNotFound":
             return Failure(Outcome.NEVER, words, hint="create the container, or correct the URL")

@@ -12,8 +12,10 @@ from typing import Any
 from urllib.parse import quote
 
 import aiohttp
-import gcsfs
 import google.auth.exceptions
+
+# Not the one that `gcsfs` itself offers, which asks first what kind of bucket it has before it.
+from gcsfs.core import GCSFileSystem
 from yarl import URL
 
 from datav.errors import UsageError
@@ -52,7 +54,7 @@ class GcsPlace:
             raise UsageError(f"{settings.shown} names no bucket", hint="write `gs://BUCKET/PATH`")
         self._bucket = quote(bucket, safe="")
         self._prefix = f"{prefix}/" if prefix else ""
-        self._fs = gcsfs.GCSFileSystem(**_options(settings))
+        self._fs = GCSFileSystem(**_options(settings))
         self._waiter = Waiter(self._fs.loop, patience)
         self._timeouts = timeouts(patience.stall_timeout_s)
 
