@@ -90,13 +90,16 @@ def check(
     ] = None,
 ) -> None:
     """Put, list, read and delete a small probe there, and say what is not allowed."""
+    from datav.repo.connecting import opened_objects
     from datav.repo.probing import check_remote
-    from datav.repo.remotes import open_remote
+    from datav.repo.remotes import find_remote
     from datav.report.remotes import check_json, check_text
 
     output = terminal()
-    with opened(output) as repository, open_remote(repository, name) as (settings, objects):
-        result = check_remote(settings, objects)
+    with opened(output) as repository:
+        settings = find_remote(repository, name)
+        with opened_objects(repository, settings) as objects:
+            result = check_remote(settings, objects)
     output.show(check_text(result, output.style), check_json(result))
     if not result.is_ok:
         raise typer.Exit(1)

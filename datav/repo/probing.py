@@ -132,12 +132,16 @@ def _attempt(remote: RemoteSettings, verb: Verb, action: Callable[[], object]) -
     try:
         action()
     except RefusedError as exc:
-        scheme = remote.url.partition("://")[0].lower()
-        permission = _PERMISSIONS.get(scheme, {}).get(verb)
+        permission = _PERMISSIONS.get(_cloud_of(remote.url), {}).get(verb)
         return Attempt(verb, "refused", _NEEDED_FOR[verb], str(exc), permission)
     except RemoteError as exc:
         return Attempt(verb, "failed", _NEEDED_FOR[verb], str(exc))
     return Attempt(verb, "ok", _NEEDED_FOR[verb])
+
+
+def _cloud_of(url: str) -> str:
+    scheme = url.partition("://")[0].lower()
+    return "az" if scheme in ("abfs", "abfss") else scheme
 
 
 def _list_probe(objects: Objects, name: str, is_there: bool) -> None:

@@ -7,8 +7,6 @@ overrides.  Both files are the user's: an edit changes what it must and leaves e
 import dataclasses
 import difflib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -24,12 +22,12 @@ from datav.settings import (
     combine_settings,
     encode_remote,
     find_secret,
+    hide_secrets,
     is_remote_name,
     parse_private_settings,
     parse_settings,
 )
 from datav.storage.durable import make_directories, write_atomic
-from datav.storage.objects import Objects
 
 # A directory beside the repository, or beside the one above it, moves with it; what is further is elsewhere.
 _MOST_STEPS_UP = 2
@@ -82,23 +80,6 @@ def find_remote(repository: Repository, name: str | None) -> RemoteSettings:
     if name not in remotes:
         raise UsageError(f"there is no remote {name}", hint=_suggest(name, list(remotes)))
     return remotes[name]
-
-
-@contextmanager
-def open_remote(repository: Repository, name: str | None) -> Iterator[tuple[RemoteSettings, Objects]]:
-    """Yield a remote's settings and its place, which is closed afterwards; asks it nothing yet.
-
-    Raises:
-        UsageError: as `find_remote`; its URL means nothing, or what it needs is not installed.
-    """
-    from datav.storage.opening import open_objects
-
-    remote = find_remote(repository, name)
-    objects = open_objects(remote, repository.settings.transfer, root=repository.root)
-    try:
-        yield remote, objects
-    finally:
-        objects.close()
 
 
 def list_remotes(repository: Repository) -> tuple[Remote, ...]:
@@ -215,7 +196,9 @@ def _stored_url(repository: Repository, url: str) -> str:
     scheme, separator, _ = url.partition("://")
     if separator and scheme.lower() not in KNOWN_SCHEMES:
         known = ", ".join(f"`{name}://`" for name in KNOWN_SCHEMES)
-        raise UsageError(f"datav does not know the scheme of {url}", hint=f"use a path, or one of {known}")
+        raise UsageError(
+            f"datav does not know the scheme of {hide_secrets(url)}", hint=f"use a path, or one of {known}"
+        )
     if not separator or scheme.lower() == "file":
         # Says what is wrong with a path.  A cloud's own packages may be missing here, and are not needed yet.
         open_objects(RemoteSettings("", url), repository.settings.transfer, root=repository.root).close()

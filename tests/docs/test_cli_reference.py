@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from datav.cli.commands import COMMANDS
+from datav.cli.commands import COMMANDS, SUBCOMMANDS
 from datav.cli.main import build
 from tests.docs.sessions import ROOT
 
@@ -19,8 +19,14 @@ def sections() -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+def parameters_of(command) -> list:
+    """Of a command and, where it has some, of its subcommands."""
+    below = getattr(command, "commands", {}) if command is not PROGRAM else {}
+    return [*command.params, *(parameter for name in below for parameter in below[name].params)]
+
+
 def options_of(command) -> set[str]:
-    return {name for parameter in command.params for name in parameter.opts if name.startswith("-")}
+    return {name for parameter in parameters_of(command) for name in parameter.opts if name.startswith("-")}
 
 
 def options_named_in(text: str) -> set[str]:
@@ -49,12 +55,25 @@ def test_a_section_names_the_options_that_there_are(name: str):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_section_names_the_arguments_json_and_exit_status(name: str):
     section = sections()[f"datav {name}"]
+    command = PROGRAM.commands[name]
     usage = next(line for line in section.splitlines() if line.startswith(f"`datav {name}"))
-    arguments = [p.metavar or "" for p in PROGRAM.commands[name].params if p.param_type_name == "argument"]
+    arguments = [p.metavar or "" for p in command.params if p.param_type_name == "argument"]
 
     assert all(argument in usage for argument in arguments)
+    assert all(below in usage for below in getattr(command, "commands", {}))
     assert "JSON" in section
     assert "Exit status: 0" in section
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_a_section_has_a_row_for_each_subcommand_with_its_arguments(name: str):
+    rows = re.findall(rf"^\| `datav {name} (\w+)(.*?)` \|", sections()[f"datav {name}"], re.MULTILINE)
+
+    assert [below for below, _ in rows] == list(SUBCOMMANDS[name])
+    for below, usage in rows:
+        parameters = PROGRAM.commands[name].commands[below].params
+        arguments = [p.metavar or "" for p in parameters if p.param_type_name == "argument"]
+        assert re.findall(r"\w+", usage) == arguments
 
 
 def test_the_global_options_are_named():
