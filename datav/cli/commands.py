@@ -8,11 +8,13 @@ from datav.cli.cat import cat
 from datav.cli.checkout import checkout, restore
 from datav.cli.demo import demo
 from datav.cli.du import du
+from datav.cli.fetch import clone, fetch, pull
 from datav.cli.gc import gc
 from datav.cli.init import init
 from datav.cli.log import log
 from datav.cli.ls import ls
 from datav.cli.mv import mv, rm
+from datav.cli.push import push
 from datav.cli.remote import SUBCOMMANDS as REMOTE_SUBCOMMANDS
 from datav.cli.remote import remote
 from datav.cli.status import status
@@ -30,6 +32,10 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "mv": mv,
     "rm": rm,
     "remote": remote,
+    "push": push,
+    "fetch": fetch,
+    "pull": pull,
+    "clone": clone,
     "du": du,
     "verify": verify,
     "gc": gc,

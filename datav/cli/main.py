@@ -98,15 +98,24 @@ def lift_global_options(arguments: list[str]) -> list[str]:
 NO_REVISION = "\0none"
 
 
+_TAKE_A_REVISION = ("checkout", "fetch", "pull")
+
+
 def mark_no_revision(arguments: list[str]) -> list[str]:
     """Put a word for no revision into `checkout -- PATH...`: else the first PATH would be taken for one."""
-    if "checkout" not in arguments or "--" not in arguments:
+    at = arguments.index("--") if "--" in arguments else 0
+    command = next((word for word in arguments[:at] if word in _TAKE_A_REVISION), None)
+    if command is None:
         return arguments
-    at = arguments.index("--")
-    before = arguments[arguments.index("checkout") + 1 : at]
-    if arguments.index("checkout") < at and all(word.startswith("-") for word in before):
+    before = arguments[arguments.index(command) + 1 : at]
+    if all(_is_option(word, previous) for previous, word in pairwise(["", *before])):
         return [*arguments[:at], "--", NO_REVISION, *arguments[at + 1 :]]
     return arguments
+
+
+def _is_option(word: str, previous: str) -> bool:
+    """Whether a word before `--` is an option, or the value of one."""
+    return word.startswith("-") or previous in ("--remote", "--jobs", "-j")
 
 
 def _invoke(arguments: list[str]) -> int:

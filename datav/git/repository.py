@@ -6,6 +6,7 @@ understands, except that they cannot begin with a dash.
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,22 @@ class GitRepository:
         git.run("init", "--quiet")
         stdout = git.run("rev-parse", "--show-toplevel", "--absolute-git-dir", "--git-common-dir")
         return cls._from_lines(path, git, stdout)
+
+    @classmethod
+    def clone(cls, here: Path, url: str, directory: Path | None, *, branch: str | None = None) -> Self:
+        """Clone `url` into `directory`, by default one called after it, and return it.
+
+        Args:
+            here: what a relative `url` or `directory` is relative to.
+
+        Raises:
+            GitError: git could not; it leaves nothing behind then.
+        """
+        git = Git(here, isolated=True)
+        target = str(directory) if directory is not None else _name_for(url)
+        chosen = () if branch is None else ("--branch", branch)
+        git.run("clone", "--quiet", *chosen, "--", url, target)
+        return cls.discover(here / target)
 
     @classmethod
     def _from_lines(cls, start: Path, git: Git, stdout: bytes) -> Self:
@@ -393,6 +410,15 @@ class GitRepository:
             self.git.run(
                 "--literal-pathspecs", *command, "--pathspec-from-file=-", "--pathspec-file-nul", stdin=stdin
             )
+
+
+def _name_for(url: str) -> str:
+    """The directory that `git clone` makes when none is named."""
+    bare = url.rstrip("/").removesuffix("/.git").rstrip("/")
+    name = re.split(r"[/:\\]", bare)[-1].removesuffix(".git").removesuffix(".bundle")
+    if name in ("", ".", ".."):
+        raise UsageError(f"{url} does not say what the directory is to be called", hint="name one behind it")
+    return name
 
 
 def _is_pinned(git: Git) -> bool:

@@ -51,6 +51,7 @@ def connected(
         executor = ThreadPoolExecutor(count, "transfer")
         try:
             yield RemoteStore(
+                settings.name,
                 objects,
                 cache_directory(repository, settings),
                 executor,

@@ -91,7 +91,8 @@ class PackCopier:
         self._sealed.append((sealed, self._executor.submit(sealed.sync)))
 
     def _read(self, pack: PackId, contents: PackContents, numbers: Sequence[int]) -> list[NewFrame]:
-        offsets, frames = contents.offsets(), []
+        offsets = contents.offsets()
+        frames: list[NewFrame] = []
         groups = list(
             group_places((Place(pack, offsets[n], contents.lengths[n]) for n in numbers), self._packs)
         )

@@ -20,11 +20,12 @@ from datav.formats.frame import DELTA, NODE, Frame, parse_frame
 from datav.formats.index import Place
 from datav.ids import ID_SIZE, Buffer, ChunkId, NodeId
 from datav.progress import SILENT, Progress
+from datav.store.lookup import Lookup
 from datav.store.marking import children_of
 from datav.store.packing import NewFrame
 from datav.store.packs import Run, group_places
 from datav.store.positions import split_ids
-from datav.store.reading import MAX_DELTA_DEPTH, MAX_FRAME, Reader
+from datav.store.reading import MAX_DELTA_DEPTH, MAX_FRAME, Reader, Reading
 from datav.store.remote import RemoteStore
 from datav.store.store import Store
 from datav.store.writing import StoreWriter
@@ -72,6 +73,32 @@ def fetch_contents(
     fetch = _Fetch(store, remote, writer, progress)
     fetch.run(contents)
     return fetch.result
+
+
+class KeepingReader:
+    """Reads nodes, and stores those that are not in the local store.  Used by one thread."""
+
+    def __init__(self, reader: Reading, lookup: Lookup, writer: StoreWriter) -> None:
+        self._reader = reader
+        self._lookup = lookup
+        self._writer = writer
+
+    def read_chunk(self, chunk: ChunkId) -> bytes:
+        return self._reader.read_chunk(chunk)
+
+    def read_node(self, node: NodeId) -> bytes:
+        return bytes(self.read_many([node], nodes=True)[0])
+
+    def read_each(self, ids: Sequence[bytes], *, nodes: bool) -> Iterator[Buffer]:
+        return iter(self.read_many(ids, nodes=nodes))
+
+    def read_many(self, ids: Sequence[bytes], *, nodes: bool) -> list[Buffer]:
+        contents = self._reader.read_many(ids, nodes=nodes)
+        if nodes and ids:
+            here = self._lookup.contains(b"".join(ids))
+            far = [bytes(data) for data, is_here in zip(contents, here, strict=True) if not is_here]
+            self._writer.put_nodes(far, [()] * len(far))
+        return contents
 
 
 class _Fetch:

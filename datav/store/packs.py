@@ -67,7 +67,7 @@ class Packs(Protocol):
 
 
 def group_places(places: Iterable[Place], packs: Packs) -> Iterator[tuple[Run, int]]:
-    """Cut places, which are in order, into runs worth reading in one go; yield each, and how many it holds."""
+    """Cut places, in order, into runs worth reading in one go; yield each with the number of its places."""
     pack, start, end, count = None, 0, 0, 0
     for place in places:
         stop = place.offset + place.length

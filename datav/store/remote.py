@@ -191,6 +191,7 @@ class RemoteStore:
     """Chunks and nodes of a remote by id.
 
     Args:
+        name: what the user calls it.
         directory: for what is cached; may not exist yet.
         executor: for requests, which never wait for one another.
         jobs: how many at a time.
@@ -198,8 +199,16 @@ class RemoteStore:
     """
 
     def __init__(
-        self, objects: Objects, directory: Path, executor: Executor, *, jobs: int, gap: int = 256 * 1024
+        self,
+        name: str,
+        objects: Objects,
+        directory: Path,
+        executor: Executor,
+        *,
+        jobs: int,
+        gap: int = 256 * 1024,
     ) -> None:
+        self.name = name
         self.objects = objects
         self.cache = RemoteCache(directory)
         self.cache.make()

@@ -1,0 +1,121 @@
+"""push: what commits need and a remote lacks."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from datav.errors import DataLossError
+from datav.formats.entry import Content
+from datav.repo.clone_identity import clone_identity
+from datav.repo.connecting import connected
+from datav.repo.repository import Repository
+from datav.repo.wanted import Version, at_revisions, everywhere, in_history
+from datav.storage.leases import writer_lease
+from datav.store.pushing import Pushed, push_contents
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """What a push did.  Sizes are bytes."""
+
+    remote: str
+    url: str
+    versions: int
+    """Different contents that the manifests name."""
+    new_versions: int
+    """How many of these the remote did not have, or not for this clone."""
+    packs: int
+    chunks: int
+    nodes: int
+    bytes_sent: int
+    bytes_of_data: int
+    """Of the new versions, as files."""
+    requests: int
+    seconds: float
+    incomplete: tuple[Version, ...]
+    """Versions that neither this store nor, by anybody's word, the remote has."""
+
+
+def push(
+    repository: Repository,
+    remote: str | None = None,
+    *,
+    revs: Sequence[str] = (),
+    everything: bool = False,
+    names: Sequence[str] = (),
+    jobs: int | None = None,
+) -> PushResult:
+    """Make a remote have what manifests name.
+
+    Args:
+        remote: None for the default.
+        revs: of these revisions only; without, of every commit that HEAD can reach.
+        everything: of all that git can still show.
+        names: of these datasets only.
+        jobs: requests at a time.
+
+    Raises:
+        RemoteError: it cannot be reached or refuses; running it again goes on.
+        DataLossError: of a revision that was named something is neither here nor there; all else was pushed.
+        UnknownRevisionError, UnknownDatasetError: a word means nothing.
+    """
+    began = time.monotonic()
+    if everything:
+        versions = everywhere(repository)
+    elif revs:
+        versions = at_revisions(repository, revs, names)
+    else:
+        versions = in_history(repository, names)
+    contents = {version.content for version in versions}
+    with connected(repository, remote, jobs=jobs) as store:
+        traffic = store.objects.traffic
+        # Nobody collects the local store meanwhile.
+        with writer_lease(repository.store.layout.locks):
+            pushed = push_contents(
+                repository.store,
+                store,
+                contents,
+                clone=clone_identity(repository),
+                time=datetime.now(UTC).isoformat(timespec="seconds"),
+                executor=repository.executor,
+                progress=repository.progress,
+            )
+        result = PushResult(
+            remote=store.name,
+            url=store.shown,
+            versions=len(contents),
+            new_versions=pushed.contents,
+            packs=pushed.packs,
+            chunks=pushed.chunks,
+            nodes=pushed.nodes,
+            bytes_sent=traffic.bytes_sent,
+            bytes_of_data=pushed.bytes_of_data,
+            requests=traffic.requests,
+            seconds=time.monotonic() - began,
+            incomplete=_incomplete(versions, pushed),
+        )
+    if revs and result.incomplete:
+        raise _not_here(result)
+    return result
+
+
+def split_remote(repository: Repository, words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Return the remote that the first word names, if it does, and the paths that the others are."""
+    if words and words[0] in repository.settings.remotes:
+        return words[0], list(words[1:])
+    return None, list(words)
+
+
+def _incomplete(versions: Sequence[Version], pushed: Pushed) -> tuple[Version, ...]:
+    missing: set[Content] = set(pushed.incomplete)
+    return tuple({v.content: v for v in versions if v.content in missing}.values())
+
+
+def _not_here(result: PushResult) -> DataLossError:
+    first = result.incomplete[0].dataset
+    more = f" and {len(result.incomplete) - 1} more" if len(result.incomplete) > 1 else ""
+    return DataLossError(
+        f"{first}{more}: the data of that revision is neither in the local store nor on {result.url}",
+        hint="push from a clone that has it, or `datav add` it where it still is",
+    )

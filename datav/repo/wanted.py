@@ -1,0 +1,131 @@
+"""What revisions need: the contents that their manifests name, of all datasets or of some."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from datav.errors import DatavError, UnknownDatasetError, UsageError
+from datav.formats.entry import Content
+from datav.formats.manifest import Manifest, parse_manifest
+from datav.git.manifestlog import iter_changes
+from datav.relpath import RelPath
+from datav.repo.datasets import dataset_of_manifest, expand_paths, list_datasets, read_manifest
+from datav.repo.repository import Repository
+from datav.repo.roots import contents_named_in, find_roots
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One content, and who names it."""
+
+    content: Content
+    dataset: RelPath | None
+    """None of what only some root of git's has, by a name that was not looked for."""
+    manifest: Manifest | None
+
+
+def at_revisions(repository: Repository, revs: Iterable[str], names: Sequence[str] = ()) -> list[Version]:
+    """Return what manifests name at each of `revs`.
+
+    Raises:
+        UnknownRevisionError: git does not know one.
+        UnknownDatasetError: a name is no dataset at any of them.
+        FormatError: a manifest there is none.
+    """
+    blobs: dict[str, RelPath] = {}
+    for rev in revs:
+        for file in repository.git.list_files(repository.git.resolve(rev)):
+            blobs.setdefault(file.oid, file.path)
+    return _chosen(repository, _read(repository, blobs), names)
+
+
+def in_history(repository: Repository, names: Sequence[str] = ()) -> list[Version]:
+    """Return what manifests name in any commit that HEAD can reach.
+
+    Raises:
+        UsageError: there is no commit yet.
+        UnknownDatasetError: a name was never a dataset.
+    """
+    if repository.git.head() is None:
+        raise UsageError("there is no commit yet", hint="`git commit` the manifests first")
+    blobs: dict[str, RelPath] = {}
+    for commit in iter_changes(repository.git):
+        for change in commit.changes:
+            if change.after is not None:
+                blobs.setdefault(change.after, change.path)
+    return _chosen(repository, _read(repository, blobs, strict=False), names)
+
+
+def everywhere(repository: Repository) -> list[Version]:
+    """Return what any manifest names that git can still show, or that lies in a work tree."""
+    roots = find_roots(repository.git)
+    return [Version(root.content, root.path, None) for root in [*roots.work_trees, *roots.history]]
+
+
+def on_disk(repository: Repository, names: Sequence[str] = ()) -> list[Version]:
+    """Return what the manifests in the work tree name.
+
+    Raises:
+        UnknownDatasetError: a name is no dataset.
+        FormatError: a manifest is none.
+    """
+    versions = []
+    for dataset in list_datasets(repository):
+        manifest = read_manifest(repository, dataset)
+        if manifest is not None:
+            versions.append(Version(manifest.content, dataset.path, manifest))
+    return _chosen(repository, versions, names)
+
+
+def _read(repository: Repository, blobs: dict[str, RelPath], *, strict: bool = True) -> list[Version]:
+    """Return what the manifests in `blobs` name.
+
+    Args:
+        strict: one that is none is an error; else, in history, it is nobody's.
+    """
+    versions = []
+    for oid, data in repository.git.iter_blobs(blobs):
+        dataset = dataset_of_manifest(blobs[oid])
+        if dataset is None:
+            continue
+        try:
+            manifest = parse_manifest(data or b"", str(blobs[oid]))
+        except DatavError:
+            if strict:
+                raise
+            versions += [Version(content, dataset.path, None) for content in _named_in(data or b"", oid)]
+        else:
+            versions.append(Version(manifest.content, dataset.path, manifest))
+    return versions
+
+
+def _named_in(data: bytes, where: str) -> list[Content]:
+    try:
+        return contents_named_in(data, where)
+    except DatavError:
+        return []
+
+
+def _chosen(repository: Repository, versions: list[Version], names: Sequence[str]) -> list[Version]:
+    """Return those of the datasets that `names` mean; a path in one means that dataset."""
+    if not names:
+        return versions
+    chosen: dict[int, Version] = {}
+    for path in expand_paths(repository, names):
+        found = dict(_below(versions, path))
+        if not found:
+            shown = repository.shown(path) if path is not None else "."
+            raise UnknownDatasetError(f"{shown} is no dataset there", hint="`datav ls` lists the datasets")
+        chosen |= found
+    return [chosen[number] for number in sorted(chosen)]
+
+
+def _below(versions: list[Version], path: RelPath | None) -> Iterator[tuple[int, Version]]:
+    manifest = dataset_of_manifest(path) if path is not None else None
+    wanted = manifest.path if manifest is not None else path
+    for number, version in enumerate(versions):
+        own = version.dataset
+        if wanted is None or (
+            own is not None
+            and (own == wanted or own.startswith(wanted + b"/") or wanted.startswith(own + b"/"))
+        ):
+            yield number, version
