@@ -5,8 +5,29 @@ import os
 from hypothesis import HealthCheck, settings
 
 from tests.support.repos import git_repo, isolated_environment
+from tests.support.servers import (
+    any_server,
+    azure_server,
+    directory_server,
+    fault_proxy,
+    gcs_server,
+    http_server,
+    s3_server,
+    sftp_server,
+)
 
-__all__ = ["git_repo", "isolated_environment"]
+__all__ = [
+    "any_server",
+    "azure_server",
+    "directory_server",
+    "fault_proxy",
+    "gcs_server",
+    "git_repo",
+    "http_server",
+    "isolated_environment",
+    "s3_server",
+    "sftp_server",
+]
 
 # No deadline: the first example of a test pays for imports, and a busy machine is no bug.
 # A fixture that a test only reads may well be shared by all its examples.
