@@ -6,7 +6,7 @@ says of permissions and what it does differ.
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +25,8 @@ _RANGE = (1000, 3000)
 _FORMAT_SIZE = 64
 _FORMAT = re.compile(rb"datav store (\d{1,9})\n")
 
+_VERBS: tuple[Verb, ...] = ("put", "list", "read", "delete")
+_READING: tuple[Verb, ...] = ("list", "read")
 _NEEDED_FOR: Mapping[Verb, str] = {
     "put": "push",
     "list": "everything",
@@ -104,28 +106,47 @@ def check_remote(
 
     What the remote refuses or fails to do is no error but what was to be found out.
     """
+    verbs = _VERBS if objects.can_write else _READING
+    try:
+        presence, version = _find_store(objects)
+    except RemoteError as exc:
+        # It was asked several times over.  To do that once more for each verb would tell nothing new.
+        attempts = [_not_tried(verb, "it does not answer as it should") for verb in verbs]
+        attempts[verbs.index("read")] = Attempt("read", "failed", _NEEDED_FOR["read"], str(exc))
+        return _conclude(remote, objects, attempts, "unknown", None)
     name, data = f"probe/{random(16).hex()}", random(_PROBE_SIZE)
-    left_behind = None
-    if objects.can_write:
-        put = _attempt(remote, "put", lambda: objects.put(name, data))
-        has_probe = put.outcome == "ok"
-        listing = _attempt(remote, "list", lambda: _list_probe(objects, name, has_probe))
-        read = _attempt(remote, "read", lambda: _read_probe(objects, name, data if has_probe else None))
-        delete = _attempt(remote, "delete", lambda: _delete_probe(objects, name, listing.outcome == "ok"))
-        if has_probe and delete.outcome != "ok":
-            left_behind = name
-        if not has_probe and delete.outcome == "ok":
-            delete = Attempt("delete", "skipped", delete.needed_for, "there was no probe to delete")
-        attempts: tuple[Attempt, ...] = (put, listing, read, delete)
-    else:
-        attempts = (
+    if not objects.can_write:
+        attempts = [
             _attempt(remote, "list", lambda: _list_probe(objects, name, False)),
             _attempt(remote, "read", lambda: _read_probe(objects, name, None)),
-        )
-    presence, version = _find_store(objects)
+        ]
+        return _conclude(remote, objects, attempts, presence, version)
+    put = _attempt(remote, "put", lambda: objects.put(name, data))
+    has_probe = put.outcome == "ok"
+    listing = _attempt(remote, "list", lambda: _list_probe(objects, name, has_probe))
+    read = _attempt(remote, "read", lambda: _read_probe(objects, name, data if has_probe else None))
+    delete = _attempt(remote, "delete", lambda: _delete_probe(objects, name, listing.outcome == "ok"))
+    left_behind = name if has_probe and delete.outcome != "ok" else None
+    if not has_probe and delete.outcome == "ok":
+        delete = _not_tried("delete", "there was no probe to delete")
+    return _conclude(remote, objects, [put, listing, read, delete], presence, version, left_behind)
+
+
+def _conclude(
+    remote: RemoteSettings,
+    objects: Objects,
+    attempts: Sequence[Attempt],
+    presence: Presence,
+    version: int | None,
+    left_behind: str | None = None,
+) -> RemoteCheck:
     return RemoteCheck(
-        remote.name, objects.shown, objects.can_write, attempts, presence, version, left_behind
+        remote.name, objects.shown, objects.can_write, tuple(attempts), presence, version, left_behind
     )
+
+
+def _not_tried(verb: Verb, why: str) -> Attempt:
+    return Attempt(verb, "skipped", _NEEDED_FOR[verb], why)
 
 
 def _attempt(remote: RemoteSettings, verb: Verb, action: Callable[[], object]) -> Attempt:
@@ -172,12 +193,16 @@ def _delete_probe(objects: Objects, name: str, can_list: bool) -> None:
 
 
 def _find_store(objects: Objects) -> tuple[Presence, int | None]:
-    """Return what is there, and the version of the store."""
+    """Return what is there, and the version of the store.
+
+    Raises:
+        RemoteError: it cannot be found out, and not because we may not ask.
+    """
     try:
         line = objects.read("format", 0, _FORMAT_SIZE)
     except MissingObjectError:
         return _find_rest(objects), None
-    except RemoteError:
+    except RefusedError:
         return "unknown", None
     version = _parse_version(line)
     return ("other", None) if version is None else ("store", version)

@@ -1,8 +1,9 @@
 """remote: text and JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from datav.relpath import one_line
 from datav.repo.probing import Attempt, RemoteCheck
 from datav.repo.remotes import Remote, RemotesChanged
 from datav.report.style import Style, columns
@@ -110,9 +111,11 @@ def check_json(result: RemoteCheck) -> dict[str, Any]:
 def check_text(result: RemoteCheck, style: Style) -> str:
     lines = [f"{result.remote}: {result.url}"]
     for attempt, line in zip(result.attempts, columns([_row(a) for a in result.attempts]), strict=True):
-        lines.append(style.good(line) if attempt.outcome == "ok" else style.bad(line))
-        if attempt.message is not None:
-            lines.append(f"          {attempt.message}")
+        lines.append(_paint(attempt, style)(line))
+        if attempt.message is not None and attempt.outcome != "skipped":
+            lines.append(f"          {one_line(attempt.message)}")
+    if all(attempt.outcome == "refused" for attempt in result.attempts):
+        lines.append("everything is refused: look at the credentials first, then at permissions")
     lines.append(_place(result))
     if not result.can_write:
         lines.append("it can be read only: nothing can be pushed there")
@@ -121,14 +124,19 @@ def check_text(result: RemoteCheck, style: Style) -> str:
     return "\n".join(lines)
 
 
+def _paint(attempt: Attempt, style: Style) -> Callable[[str], str]:
+    if attempt.outcome == "skipped":
+        return style.faint
+    return style.good if attempt.outcome == "ok" else style.bad
+
+
 def _row(attempt: Attempt) -> tuple[str, ...]:
-    if attempt.outcome == "ok":
-        return f"  {attempt.verb}", "ok"
-    if attempt.permission is not None:
-        missing = f"{attempt.permission} is missing, which {attempt.needed_for} needs"
-    else:
-        missing = f"{attempt.needed_for} needs it"
-    return f"  {attempt.verb}", attempt.outcome, missing
+    verb, outcome = f"  {attempt.verb}", attempt.outcome
+    if outcome == "ok":
+        return verb, outcome
+    if outcome == "skipped":
+        return verb, outcome, attempt.message or ""
+    return verb, outcome, f"{attempt.needed_for} needs {attempt.permission or 'it'}"
 
 
 def _place(result: RemoteCheck) -> str:
