@@ -154,6 +154,7 @@ class S3Place:
         """Before a request over plain HTTP goes, its body is read once to sign it; that is not counted."""
         reader.counting = False
         _READER.set(reader)
+        await self._fs.set_session()
         client = await self._fs.get_s3(self._bucket)
         client.meta.events.register("before-send.s3.PutObject", _begin_to_count, unique_id="datav-count")
 
