@@ -4,6 +4,7 @@ The layout is specified in docs/formats/remote.md, and this module is the only c
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from blake3 import blake3
@@ -85,6 +86,19 @@ def parse_root(name: str, data: Buffer) -> RemoteRoot:
     return RemoteRoot(
         match[1], one_line(fields["name"][0]), fields["time"][0][:40], tuple(fields["replaces"]), contents
     )
+
+
+def live_contents(roots: Iterable[RemoteRoot]) -> set[Content]:
+    """All that the given roots name."""
+    return {content for root in roots for content in root.contents}
+
+
+def live_roots(roots: Mapping[str, RemoteRoot], clone: str | None = None) -> dict[str, RemoteRoot]:
+    """Return the roots that no other replaces, of all clones or of one, by file name."""
+    replaced = {name for root in roots.values() for name in root.replaces}
+    return {
+        name: root for name, root in roots.items() if name not in replaced and clone in (None, root.clone)
+    }
 
 
 def _parse_content(text: str, where: str) -> Content:

@@ -1,7 +1,7 @@
 """status: how each dataset on disk stands to its manifest, and its manifest to git."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -10,8 +10,15 @@ from datav.formats.entry import Content
 from datav.formats.manifest import Manifest, ManifestConflictError, parse_manifest
 from datav.git import Change
 from datav.relpath import RelPath
-from datav.repo.datasets import Dataset, find_targets, list_datasets, read_manifest_bytes
+from datav.repo.datasets import (
+    Dataset,
+    find_targets,
+    list_datasets,
+    read_manifest,
+    read_manifest_bytes,
+)
 from datav.repo.disk import Disk, look, wanted_entries
+from datav.repo.pushed import contents_there
 from datav.repo.repository import Repository
 from datav.storage.durable import make_directories
 from datav.workspace.scan import Found
@@ -48,7 +55,7 @@ class DatasetStatus:
     unstaged: Change | Literal["none"]
     """How the manifest on disk is not what git's index has."""
     pushed: bool | None
-    """None: no remote was asked."""
+    """Whether the default remote had it when it was last asked; None: there is no remote."""
     changes: FileChanges
     """Of a modified directory."""
     is_stored: bool = False
@@ -65,6 +72,11 @@ class Status:
     def is_clean(self) -> bool:
         return all(dataset.state == "clean" for dataset in self.datasets)
 
+    @property
+    def is_pushed(self) -> bool:
+        """Whether nothing is known not to be on the default remote."""
+        return all(dataset.pushed is not False for dataset in self.datasets)
+
 
 def status(repository: Repository, names: Sequence[str] = ()) -> Status:
     """Compare the datasets on disk with their manifests; files that may have changed are read.
@@ -79,6 +91,7 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
     index = repository.git.list_index()
     in_index = {entry.path for entry in index}
     unmerged = {entry.path for entry in index if entry.stage}
+    there = contents_there(repository)
     staged, unstaged = repository.git.staged_changes(), repository.git.unstaged_changes()
     result = []
     for dataset in datasets:
@@ -98,7 +111,7 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
                 state=found.state,
                 staged=staged.get(manifest_path, "none"),
                 unstaged="none" if manifest_path in unmerged else unstaged.get(manifest_path, "none"),
-                pushed=None,
+                pushed=_is_pushed(repository, dataset, there),
                 changes=found.changes,
                 is_stored=found.is_stored,
                 error=error,
@@ -109,6 +122,18 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
 
 def _path(dataset: Dataset) -> bytes:
     return dataset.path
+
+
+def _is_pushed(repository: Repository, dataset: Dataset, there: Set[Content] | None) -> bool | None:
+    if there is None:
+        return None
+    try:
+        manifest = read_manifest(repository, dataset)
+    except FormatError:
+        return None
+    if manifest is None:
+        return None
+    return manifest.content in there or (manifest.content.size == 0 and manifest.content.depth == 0)
 
 
 class _Found(NamedTuple):

@@ -16,6 +16,7 @@ _NEXT = {
     "untracked": "`git add` its manifest",
 }
 _NOT_STAGED = "`git add` the manifest"
+_NOT_PUSHED = "`datav push` sends what is committed"
 _NO_MANIFEST = "`git restore` brings it back, `git rm --cached` gives the dataset up"
 _OTHER_VERSION = "git moved and the data did not: `datav checkout` brings what the manifest says"
 
@@ -74,6 +75,8 @@ def _advice(result: Status) -> Iterator[tuple[str, str]]:
         yield "another version", _OTHER_VERSION
     if any(map(_lacks_manifest, result.datasets)):
         yield "manifest deleted", _NO_MANIFEST
+    if any(dataset.pushed is False for dataset in result.datasets):
+        yield "not pushed", _NOT_PUSHED
     if any(dataset.unstaged == "modified" for dataset in result.datasets):
         yield "manifest not staged", _NOT_STAGED
 
@@ -124,6 +127,16 @@ def _files(changes: FileChanges) -> list[str]:
 
 
 def _summary(result: Status) -> str:
+    """How many there are, how many are not clean, how many only this clone has."""
+    unpushed = [str(dataset.path) for dataset in result.datasets if dataset.pushed is False]
+    if not unpushed:
+        return _how_clean(result)
+    names = ", ".join(unpushed[:_SHOWN_FILES])
+    more = f" and {len(unpushed) - _SHOWN_FILES} more" if len(unpushed) > _SHOWN_FILES else ""
+    return f"{_how_clean(result)}; not pushed: {names}{more}"
+
+
+def _how_clean(result: Status) -> str:
     total = len(result.datasets)
     clean = sum(dataset.state == "clean" for dataset in result.datasets)
     if clean == total:

@@ -22,7 +22,7 @@ from datav.formats.entry import Content
 from datav.formats.frame import NODE
 from datav.formats.index import Place, encode_index
 from datav.formats.pack import PackContents
-from datav.formats.root import RemoteRoot, encode_root
+from datav.formats.root import RemoteRoot, encode_root, live_contents, live_roots
 from datav.ids import NodeId, PackId
 from datav.progress import SILENT, Progress
 from datav.storage.durable import remove_file, write_atomic
@@ -69,18 +69,6 @@ class Pushed:
     nodes: int = 0
     incomplete: list[Content] = field(default_factory=list)
     """What is neither all here nor named by anybody's root there; it was not named."""
-
-
-def live_contents(roots: Iterable[RemoteRoot]) -> set[Content]:
-    """All that the given roots name."""
-    return {content for root in roots for content in root.contents}
-
-
-def live_roots(roots: "dict[str, RemoteRoot]", clone: str) -> dict[str, RemoteRoot]:
-    """Return the roots of a clone that none of its others replaces, by file name."""
-    own = {name: root for name, root in roots.items() if root.clone == clone}
-    replaced = {name for root in own.values() for name in root.replaces}
-    return {name: root for name, root in own.items() if name not in replaced}
 
 
 def push_contents(
