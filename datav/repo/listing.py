@@ -10,6 +10,7 @@ from datav.formats.manifest import Manifest, parse_manifest
 from datav.git import MAX_MANIFEST_SIZE
 from datav.relpath import RelPath, show_path
 from datav.repo.datasets import Dataset, dataset_of_manifest, list_datasets, read_manifest_bytes
+from datav.repo.farreading import Source
 from datav.repo.repository import Repository
 from datav.repo.specs import Located, find_at, split_spec, unknown_dataset
 from datav.store.lazytree import Folder, fold_below, read_below
@@ -117,7 +118,8 @@ def list_entries(repository: Repository, spec: str, *, recursive: bool = False) 
         UnknownRevisionError: git does not know the revision.
         UnknownDatasetError: there is no such dataset, or no such path in it.
         UsageError: `spec` names no dataset but what lies above some.
-        MissingChunkError: the tree is not in the local store.
+        MissingChunkError: the tree is neither in the local store nor on the default remote.
+        RemoteError: the tree is not in the local store, and the remote cannot be reached.
         FormatError: the manifest or the tree is not what it should be.
     """
     listed = list_path(repository, spec, recursive=recursive)
@@ -178,20 +180,13 @@ def _file_entry(manifest: Manifest, name: bytes) -> Entry:
 
 
 def _read_tree(repository: Repository, located: Located, *, recursive: bool) -> list[Entry | Folder]:
-    reader, root = repository.store.reader, located.manifest.content
+    source, root = Source(repository), located.manifest.content
     try:
         if recursive:
-            return [*read_below(reader, root, located.inside)]
-        return fold_below(reader, root, located.inside)
+            return [*read_below(source, root, located.inside)]
+        return fold_below(source, root, located.inside)
     except MissingChunkError as exc:
-        raise not_here(located) from exc
-
-
-def not_here(located: Located) -> MissingChunkError:
-    """The error for data that git knows of and the local store has not got."""
-    return MissingChunkError(
-        f"the data of {located.shown} is not in the local store", hint="`datav verify` tells what is missing"
-    )
+        raise source.not_here(f"the data of {located.shown}") from exc
 
 
 def _listed_entry(item: Entry | Folder) -> ListedEntry:

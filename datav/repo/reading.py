@@ -1,19 +1,22 @@
 """cat: the bytes of one file of any version, streamed out of the store or read at any place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from datav.errors import FormatError, IntegrityError, MissingChunkError, UnknownDatasetError, UsageError
 from datav.formats.entry import Content, Entry, Kind
 from datav.ids import ChunkId
 from datav.relpath import MAX_PATH_SIZE, RelPath, show_path
-from datav.repo.listing import not_here
+from datav.repo.farreading import Source
 from datav.repo.repository import Repository
 from datav.repo.specs import Located, locate
-from datav.store.lazytree import FileTree, Piece, read_below
+from datav.store.lazytree import FileTree, Piece, find_below
 from datav.store.reading import Reading
 
-BLOCK = 4 * 2**20
+# Read at a time: several requests of a few MiB, where it comes from far.
+BLOCK = 16 * 2**20
+# At first little: perhaps the head is all that is wanted.
+_FIRST_BLOCK = 2**20
 # Bounds what a tree that calls large chunks small can have read at a time.
 _CHUNKS_AT_ONCE = 256
 
@@ -35,7 +38,7 @@ class ContentReader:
     """The bytes of one file in a store, every one of them checked.  Used from several threads.
 
     Raises, whenever bytes are asked for:
-        MissingChunkError: a part of it is not in the local store.
+        MissingChunkError: a part of it is nowhere.
         IntegrityError, FormatError: what is stored is not what it should be.
     """
 
@@ -49,32 +52,38 @@ class ContentReader:
         return self.file.content.size
 
     def iter_blocks(self) -> Iterator[bytes]:
-        """Yield all of it, in order, some MiB at a time."""
-        for batch in self._batches(0, self.size):
-            yield b"".join(self._read(batch))
+        """Yield all of it, in order, up to some MiB at a time."""
+        at, size = 0, _FIRST_BLOCK
+        while at < self.size:
+            yield self.read_at(at, size)
+            at += size
+            size = min(2 * size, BLOCK)
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on, fewer at the end; only what they touch is read."""
-        if offset < 0 or size < 0:
-            raise UsageError(f"cannot read {size} bytes at {offset}")
-        end = min(offset + size, self.size)
-        parts = []
-        for batch in self._batches(offset, end):
-            for piece, data in zip(batch, self._read(batch), strict=True):
-                parts.append(data[max(0, offset - piece.offset) : end - piece.offset])
-        return b"".join(parts)
+        return self.read_ranges([(offset, size)])[0]
 
-    def _batches(self, start: int, end: int) -> Iterator[list[Piece]]:
-        batch: list[Piece] = []
-        size = 0
-        for piece in self._tree.pieces(start, end):
-            batch.append(piece)
-            size += piece.size
-            if size >= BLOCK or len(batch) == _CHUNKS_AT_ONCE:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
+    def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return several parts of it, each as `read_at` does; what lies near each other is read in one go."""
+        wanted: dict[Piece, list[int]] = {}
+        for number, (offset, size) in enumerate(ranges):
+            if offset < 0 or size < 0:
+                raise UsageError(f"cannot read {size} bytes at {offset}")
+            for piece in self._tree.pieces(offset, offset + size):
+                wanted.setdefault(piece, []).append(number)
+        parts: list[list[bytes]] = [[] for _ in ranges]
+        for batch in _batches(sorted(wanted)):
+            for piece, data in zip(batch, self._read(batch), strict=True):
+                for number in wanted[piece]:
+                    start, size = ranges[number]
+                    parts[number].append(data[max(0, start - piece.offset) : start + size - piece.offset])
+        return [b"".join(found) for found in parts]
+
+    def read_piece(self, offset: int) -> tuple[int, bytes]:
+        """Return the chunk that the byte at `offset` lies in, and where it begins; nothing behind the end."""
+        for piece in self._tree.pieces(offset, offset + 1):
+            return piece.offset, self._read([piece])[0]
+        return self.size, b""
 
     def _read(self, pieces: list[Piece]) -> list[bytes]:
         found = self._reader.read_many([piece.id for piece in pieces], nodes=False)
@@ -82,6 +91,19 @@ class ContentReader:
             if len(data) != piece.size:
                 raise FormatError(f"chunk {ChunkId(piece.id).short} is not as long as its tree says")
         return [bytes(data) for data in found]
+
+
+def _batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    batch: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        batch.append(piece)
+        size += piece.size
+        if size >= BLOCK or len(batch) == _CHUNKS_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def open_content(repository: Repository, spec: str) -> ContentReader:
@@ -95,19 +117,18 @@ def open_content(repository: Repository, spec: str) -> ContentReader:
         UnknownRevisionError: git does not know the revision.
         UnknownDatasetError: there is no such dataset, or no such path in it.
         UsageError: it is no file: a directory, or a symbolic link.
-        MissingChunkError: it is not in the local store.
+        MissingChunkError: it is neither in the local store nor on the default remote.
+        RemoteError: it is not in the local store, and the remote cannot be reached.
     """
+    source = Source(repository)
     located = locate(repository, spec)
-    file = _find_file(repository, located)
-    content = file.content
-    if content.size and not all(repository.store.lookup.contains(content.id)):
-        repository.store.lookup.refresh()
-        if not all(repository.store.lookup.contains(content.id)):
-            raise not_here(located)
-    return ContentReader(repository.store.reader, file)
+    file = _find_file(source, located)
+    if file.content.size and not source.contains(file.content.id):
+        raise source.not_here(f"the data of {located.shown}")
+    return ContentReader(source, file)
 
 
-def _find_file(repository: Repository, located: Located) -> FoundFile:
+def _find_file(source: Source, located: Located) -> FoundFile:
     manifest, dataset = located.manifest, located.dataset
     if manifest.kind == "file":
         if located.inside:
@@ -116,18 +137,18 @@ def _find_file(repository: Repository, located: Located) -> FoundFile:
     if not located.inside:
         raise _is_directory(located)
     try:
-        entries = read_below(repository.store.reader, manifest.content, located.inside)
+        found = find_below(source, manifest.content, located.inside)
     except MissingChunkError as exc:
-        raise not_here(located) from exc
-    if not entries:
+        raise source.not_here(f"the data of {located.shown}") from exc
+    entry = found.entry
+    if entry is None and not found.is_folder:
         raise UnknownDatasetError(
             f"{located.shown} is not in {dataset}", hint=f"`datav ls {_above(located)}` lists it"
         )
-    entry = entries[0]
-    if entry.path != located.inside or entry.kind == Kind.EMPTY_DIRECTORY:
+    if entry is None or entry.kind == Kind.EMPTY_DIRECTORY:
         raise _is_directory(located)
     if entry.kind == Kind.SYMLINK:
-        target = show_path(_read_target(repository, entry))
+        target = show_path(_read_target(source, entry))
         raise UsageError(f"{located.shown} is a symbolic link to {target}", hint="name what it points to")
     is_executable = entry.kind == Kind.EXECUTABLE
     return FoundFile(located.rev, dataset.path, located.inside, is_executable, entry.content)
@@ -144,10 +165,10 @@ def _above(located: Located) -> str:
     return prefix + str(located.dataset)
 
 
-def _read_target(repository: Repository, entry: Entry) -> bytes:
+def _read_target(reader: Reading, entry: Entry) -> bytes:
     if not 0 < entry.size <= MAX_PATH_SIZE or entry.depth != 0:
         raise FormatError(f"{show_path(entry.path)} is a symbolic link with a target of {entry.size} bytes")
-    target = repository.store.reader.read_chunk(ChunkId(entry.id))
+    target = reader.read_chunk(ChunkId(entry.id))
     if len(target) != entry.size:
         raise IntegrityError(
             f"{show_path(entry.path)} is a symbolic link whose target is not as long as it should be"

@@ -4,6 +4,7 @@ A node is believed to be what its parent says of it once they agree: level, byte
 path.  Below a node that is not read its parent's word stands for it, which is as good as the parent's id.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +29,27 @@ class Folder(NamedTuple):
     """Entries below it."""
     size: int
     """Bytes of their contents."""
+
+
+class Found(NamedTuple):
+    """What lies at a path of a directory."""
+
+    entry: Entry | None
+    is_folder: bool
+    """Whether entries lie below it."""
+
+
+def find_below(reader: Reading, root: Content, path: bytes) -> Found:
+    """Return what lies at `path`.
+
+    Raises as `read_below` does.
+
+    Cost: two nodes of each level at most, whatever lies below the path.
+    """
+    find = _Find(path)
+    for node in _leaves(reader, root, find.may_hold):
+        find.look(node)
+    return Found(find.entry, find.is_folder)
 
 
 def read_below(reader: Reading, root: Content, prefix: bytes = b"") -> list[Entry]:
@@ -97,6 +119,30 @@ class _Below:
 
 def _meets(child: _Child, start: bytes, end: bytes) -> bool:
     return child.first < end and (child.end is None or child.end > start)
+
+
+class _Find:
+    """The entry at a path, and whether there are any below."""
+
+    def __init__(self, path: bytes) -> None:
+        self._path, self._start = path, path + b"/"
+        self._below = _Below(path)
+        self.entry: Entry | None = None
+        self.is_folder = False
+
+    def may_hold(self, child: _Child) -> bool:
+        if child.first.startswith(self._start):
+            # No need to read it.
+            self.is_folder = True
+            return False
+        return self._below.may_hold(child)
+
+    def look(self, node: DirectoryNode) -> None:
+        at = bisect_left(node.paths, self._path)
+        if node.paths[at : at + 1] == [self._path]:
+            self.entry = node.entries()[at]
+        at = bisect_left(node.paths, self._start)
+        self.is_folder = self.is_folder or any(p.startswith(self._start) for p in node.paths[at : at + 1])
 
 
 class _Fold:

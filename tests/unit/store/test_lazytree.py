@@ -10,7 +10,7 @@ from datav.formats.entry import Content, Entry, Kind
 from datav.formats.tree import encode_directory_node, encode_file_node, parse_directory_node, parse_file_node
 from datav.formats.words import u64_array
 from datav.ids import hash_node
-from datav.store.lazytree import FileTree, Folder, fold_below, read_below
+from datav.store.lazytree import FileTree, Folder, find_below, fold_below, read_below
 from datav.store.trees import write_file_tree
 from tests.support.trees import write_entries
 
@@ -189,3 +189,28 @@ def test_a_file_node_that_is_not_what_its_parent_says_is_refused(nodes):
         list(FileTree(nodes, Content(identity, content.depth, content.size + 1)).pieces(0, 10))
     with pytest.raises(FormatError):
         list(FileTree(nodes, Content(content.id, content.depth, content.size + 1)).pieces(0, 10))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_path_is_found_as_in_the_whole_tree(nodes, seed):
+    entries = make_entries(2000, seed)
+    root = write_entries(nodes, entries)
+    by_path = {entry.path: entry for entry in entries}
+    wanted = [b"a", b"a-b", b"a/a", b"a.b/b", b"a0", b"zz", b"a/a/a", b"b/b/b/b", *[*by_path][::53]]
+
+    for path in wanted:
+        found = find_below(nodes, root, path)
+
+        assert found.entry == by_path.get(path)
+        assert found.is_folder == any(entry.path.startswith(path + b"/") for entry in entries)
+
+
+def test_finding_a_path_reads_a_few_nodes_whatever_lies_below_it(nodes):
+    entries = [Entry(b"all/%05d" % number, Kind.FILE, 0, 1, bytes(32)) for number in range(5000)]
+    root = write_entries(nodes, [Entry(b"aaa", Kind.FILE, 0, 1, bytes(32)), *entries])
+    for path in (b"all", b"all/02500", b"none"):
+        nodes.reads = 0
+
+        find_below(nodes, root, path)
+
+        assert nodes.reads <= 2 * root.depth
