@@ -29,6 +29,10 @@ __all__ = [
     "sftp_server",
 ]
 
+# gcsfs reads it when it is first imported, which any module of tests may do: otherwise it asks over gRPC what
+# kind of bucket it has, and is patient for two minutes when the server does not speak that.
+os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+
 # No deadline: the first example of a test pays for imports, and a busy machine is no bug.
 # A fixture that a test only reads may well be shared by all its examples.
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

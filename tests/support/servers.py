@@ -213,7 +213,7 @@ class GcsServer(Server):
         return _missing_modules("gcsfs")
 
     def environment(self) -> dict[str, str]:
-        # Otherwise gcsfs asks over gRPC, and at Google's own address, what kind of bucket it is.
+        # tests/conftest.py says why; here for processes of their own.
         return {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
 
     def filesystem(self) -> Any:
