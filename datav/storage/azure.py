@@ -46,7 +46,10 @@ class AzurePlace:
         if not container:
             raise UsageError(f"{settings.shown} names no container", hint="write `az://CONTAINER/PATH`")
         self._prefix = f"{prefix}/" if prefix else ""
-        self._fs = AzureBlobFileSystem(**_options(settings, host))
+        try:
+            self._fs = AzureBlobFileSystem(**_options(settings, host))
+        except ValueError as exc:
+            raise UsageError(f"cannot open {settings.shown}: {exc}", hint=_LOGIN_HINT) from exc
         client = self._fs.service_client
         # One request for a pack; else it goes in blocks, whose checksum the service does not know.
         client._config.max_single_put_size = _LARGEST_SINGLE_PUT
@@ -206,7 +209,7 @@ def _failure(exc: Exception) -> Failure | None:
     if isinstance(exc, exceptions.ClientAuthenticationError):
         return Failure(Outcome.REFUSED, exc.message, hint=_LOGIN_HINT)
     if isinstance(exc, exceptions.AzureError):
-        if isinstance(exc.inner_exception, aiohttp.ClientConnectorCertificateError):
+        if isinstance(exc.inner_exception, aiohttp.ClientError):
             return failure_of_client(exc.inner_exception)
         return Failure(Outcome.AGAIN, exc.message or type(exc).__name__)
     return failure_of_client(exc)

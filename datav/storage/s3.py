@@ -10,6 +10,7 @@ import re
 import ssl
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import botocore.exceptions
@@ -233,9 +234,13 @@ def _failure(exc: Exception) -> Failure | None:
         return Failure(
             Outcome.NEVER, str(exc), hint="the server's certificate is not trusted by this machine"
         )
+    if isinstance(exc, botocore.exceptions.EndpointConnectionError):
+        place = urlsplit(exc.kwargs.get("endpoint_url", "")).netloc
+        return Failure(Outcome.AGAIN, f"cannot connect to {place}")
     if isinstance(
         exc,
         botocore.exceptions.HTTPClientError
+        | botocore.exceptions.ConnectionError
         | botocore.exceptions.ResponseStreamingError
         | botocore.parsers.ResponseParserError
         | aiohttp.ClientError

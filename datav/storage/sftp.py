@@ -8,6 +8,7 @@ import contextlib
 import errno
 import hashlib
 import inspect
+import logging
 import os
 import secrets
 import socket
@@ -38,6 +39,9 @@ _TEMPORARY = "tmp"
 _KNOWN_HOSTS = "known_hosts"
 """Our own option; the others go to paramiko's `SSHClient.connect`."""
 _OURS = {"self", "hostname", "port", "username", "timeout", "sock"}
+
+# What it says of connections that break is in our errors; without a handler it goes to stderr too.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class SftpPlace:
@@ -150,9 +154,22 @@ class SftpPlace:
                 self._drop_connection()
                 self._client = self._connect()
                 transport = self._client.get_transport()
-            elif self._idle:
-                return self._idle.pop()
-        sftp = paramiko.SFTPClient.from_transport(transport)
+            while self._idle:
+                sftp = self._idle.pop()
+                # Those of a connection that is gone are closed.
+                if not sftp.get_channel().closed:
+                    return sftp
+        return self._open_channel(transport)
+
+    def _open_channel(self, transport: paramiko.Transport) -> paramiko.SFTPClient:
+        # paramiko waits for the answers to this without a limit.
+        watch = threading.Timer(self._timeout_s, transport.close)
+        watch.daemon = True
+        watch.start()
+        try:
+            sftp = paramiko.SFTPClient.from_transport(transport)
+        finally:
+            watch.cancel()
         sftp.get_channel().settimeout(self._timeout_s)
         return sftp
 

@@ -64,7 +64,8 @@ def failure_of_client(exc: Exception) -> Failure | None:
     if isinstance(exc, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
         return Failure(Outcome.NEVER, str(exc), hint="this machine does not trust the server's certificate")
     if isinstance(exc, aiohttp.InvalidURL):
-        return Failure(Outcome.NEVER, f"{exc} is no URL")
+        # Without the URL itself: it may hold a password.
+        return Failure(Outcome.NEVER, "that is no URL")
     if isinstance(exc, aiohttp.ClientConnectorError):
         return Failure(Outcome.AGAIN, f"cannot connect to {exc.host}:{exc.port}")
     if isinstance(exc, aiohttp.ClientError | asyncio.TimeoutError | OSError):

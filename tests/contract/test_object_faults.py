@@ -14,6 +14,7 @@ from datav.storage.attempts import Patience
 from datav.storage.objects import Objects
 from datav.storage.opening import open_objects
 from tests.support.faultproxy import FaultProxy
+from tests.support.servers import Server
 
 CLOUDS = ("s3", "gcs", "azure")
 DATA = random.Random(1).randbytes(300_000)
@@ -58,7 +59,7 @@ def said(rule: dict[str, object]) -> str:
 class Way:
     """A place that is reached through a proxy, and the proxy."""
 
-    def __init__(self, server: object, proxy: FaultProxy) -> None:
+    def __init__(self, server: Server, proxy: FaultProxy) -> None:
         self.proxy = proxy
         self.settings = server.through(proxy.start(server.port)).settings()
         self._opened: list[Objects] = []
@@ -208,6 +209,20 @@ def test_a_server_that_never_recovers_is_given_up(way):
         assert not isinstance(error.value, RefusedError)
         assert len(way.proxy.log()) == HASTE.attempts
         assert f"after {HASTE.attempts} attempts" in str(error.value)
+
+
+@pytest.mark.parametrize("kind", [*CLOUDS, "sftp", "http"])
+def test_a_server_that_is_not_there_is_given_up(request, kind, fault_proxy):
+    way = Way(request.getfixturevalue(f"{kind}_server"), fault_proxy)
+    place = way.open()
+    way.proxy.stop()
+
+    with pytest.raises(RemoteError) as error:
+        place.list("packs")
+
+    assert "connect" in str(error.value)
+    assert f"after {HASTE.attempts} attempts" in str(error.value)
+    assert place.traffic.requests == HASTE.attempts
 
 
 def test_a_server_that_hangs_is_asked_again(way):
