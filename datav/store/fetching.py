@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
-from datav.errors import DatavError, FormatError, IntegrityError, MissingChunkError
+from datav.errors import DatavError, FormatError, IntegrityError, MissingChunkError, RemoteError
 from datav.formats.entry import Content
 from datav.formats.frame import DELTA, NODE, Frame, parse_frame
 from datav.formats.index import Place
@@ -23,7 +23,7 @@ from datav.progress import SILENT, Progress
 from datav.store.lookup import Lookup
 from datav.store.marking import children_of
 from datav.store.packing import NewFrame
-from datav.store.packs import Run, group_places
+from datav.store.packs import PackGoneError, Run, group_places
 from datav.store.positions import split_ids
 from datav.store.reading import MAX_DELTA_DEPTH, MAX_FRAME, Reader, Reading
 from datav.store.remote import RemoteStore
@@ -36,6 +36,8 @@ WINDOW = 65_536
 _MAX_WAITING = 32 * 2**20
 # Nodes read at a time.
 _BATCH = 256
+# A collector that comes in between again and again is none.
+_MAX_ROUNDS = 8
 # Of a pack with at least so many wanted chunks the contents are read, to know what deltas rest on beforehand.
 _WORTH_CONTENTS = 64
 
@@ -70,9 +72,22 @@ def fetch_contents(
         RemoteError: it cannot be reached; what was stored so far stays.
         IntegrityError, FormatError: it has something else under an id than what hashes to it.
     """
-    fetch = _Fetch(store, remote, writer, progress)
-    fetch.run(contents)
-    return fetch.result
+    wanted = list(contents)
+    result = Fetched()
+    for _ in range(_MAX_ROUNDS):
+        try:
+            _Fetch(store, remote, writer, progress, result).run(wanted)
+        except PackGoneError:
+            # What has come so far need not come again.
+            writer.checkpoint()
+            remote.look_again()
+            result.missing, result.missing_count = [], 0
+        else:
+            return result
+    raise RemoteError(
+        f"{remote.shown} was collected again and again meanwhile",
+        hint="wait for `datav gc --remote` to end, then fetch again",
+    )
 
 
 class KeepingReader:
@@ -102,8 +117,10 @@ class KeepingReader:
 
 
 class _Fetch:
-    def __init__(self, store: Store, remote: RemoteStore, writer: StoreWriter, progress: Progress) -> None:
-        self.result = Fetched()
+    def __init__(
+        self, store: Store, remote: RemoteStore, writer: StoreWriter, progress: Progress, result: Fetched
+    ) -> None:
+        self.result = result
         self._store = store
         self._remote = remote
         self._writer = writer

@@ -104,13 +104,15 @@ def push_contents(
     plan = _mark(store, remote, todo, clone, result)
     if not plan.named:
         return result
-    root_name = ""
+    is_named = False
     for number in range(_MAX_ROUNDS):
         _Sender(store, remote, plan.marks, executor, progress, result, is_again=number > 0).send()
-        if not root_name:
+        if not is_named:
             root_name = _put_root(remote, clone, time, plan.named)
         remote.refresh(packs=True)
-        if _is_all_there(remote, plan):
+        # Perhaps by another push of this clone, which has put our root and its own together.
+        is_named = plan.named <= live_contents(live_roots(remote.roots, clone.id).values())
+        if is_named and _is_all_there(remote, plan):
             _drop_merged_roots(remote, root_name)
             result.contents = len(plan.named)
             result.bytes_of_data = sum(content.size for content in plan.named)
@@ -133,17 +135,23 @@ class _Plan:
 
 def _mark(store: Store, remote: RemoteStore, todo: Sequence[Content], clone: Clone, result: Pushed) -> _Plan:
     marks = Marks(Positions(store.lookup.indexes))
-    named, foreign = set(), set()
+    marked = mark_contents(marks, store.reader, todo, Reason.HISTORY)
+    if not (marked.absent or marked.unwalked or marked.missing_chunks):
+        return _Plan(clone.id, marks, set(todo), set())
+    # What is missing was counted where it was first met; another content may share it.
+    completeness = Completeness(store.lookup, store.reader)
     there = live_contents(root for root in remote.roots.values() if root.clone != clone.id)
+    named, foreign = set(), set()
     for content in todo:
-        marked = mark_contents(marks, store.reader, [content], Reason.HISTORY)
-        if not (marked.absent or marked.unwalked or marked.missing_chunks):
+        if not completeness.find_lack(content):
             named.add(content)
         elif content in there:
             named.add(content)
             foreign.add(content)
         else:
             result.incomplete.append(content)
+    marks = Marks(Positions(store.lookup.indexes))
+    mark_contents(marks, store.reader, sorted(named), Reason.HISTORY)
     return _Plan(clone.id, marks, named, foreign)
 
 
@@ -354,7 +362,7 @@ def put_index(remote: RemoteStore, packs: set[PackId], records: Iterable[tuple[b
     data = encode_index(packs, records)
     name = f"{blake3(data).hexdigest()}.idx"
     remote.objects.put(f"index/{name}", data)
-    write_atomic(remote.cache.index / name, data, sync=False, temporary=remote.cache.temporary)
+    write_atomic(remote.cache.index / name, data, temporary=remote.cache.temporary)
     return name
 
 
@@ -370,14 +378,16 @@ def put_root(remote: RemoteStore, root: RemoteRoot) -> str:
     """Put a root; return its name."""
     name, data = encode_root(root)
     remote.objects.put(f"roots/{name}", data)
-    write_atomic(remote.cache.roots / name, data, sync=False, temporary=remote.cache.temporary)
+    write_atomic(remote.cache.roots / name, data, temporary=remote.cache.temporary)
     remote.roots[name] = root
     return name
 
 
 def _drop_merged_roots(remote: RemoteStore, name: str) -> None:
     """Delete the roots that are all in a newer one: nobody loses anything by it."""
-    root = remote.roots[name]
+    root = remote.roots.get(name)
+    if root is None:
+        return  # another push of this clone has taken it into its own
     for old in root.replaces:
         if old in remote.roots and remote.roots[old].contents <= root.contents:
             # Who may not delete leaves it.

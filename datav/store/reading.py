@@ -6,7 +6,7 @@ replaced meanwhile is looked up again (docs/formats/ordering.md, O5).
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from datav.errors import FormatError, IntegrityError, MissingChunkError
@@ -76,11 +76,18 @@ class Reading(Protocol):
 
 
 class Reader:
-    """Reads verified content by id.  Used from several threads."""
+    """Reads verified content by id.  Used from several threads.
 
-    def __init__(self, packs: Packs, lookup: Lookup) -> None:
+    Args:
+        look_again: called when a pack is gone that `lookup` names; by default it looks at its indexes again.
+    """
+
+    def __init__(
+        self, packs: Packs, lookup: Lookup, *, look_again: Callable[[], object] | None = None
+    ) -> None:
         self._packs = packs
         self._lookup = lookup
+        self._look_again = look_again or lookup.refresh
         self._local = threading.local()
         self._bases = ContentCache(CACHED_BASES)
 
@@ -175,7 +182,7 @@ class Reader:
             return self._read_frames(ids, nodes=nodes, longest=longest)
         except PackGoneError:
             # A collector has moved what lived in that pack and made it known before it deleted it (O5).
-            self._lookup.refresh()
+            self._look_again()
             return self._read_frames(ids, nodes=nodes, longest=longest)
 
     def _read_frames(self, ids: Sequence[bytes], *, nodes: bool, longest: bool) -> list[Frame]:

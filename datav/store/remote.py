@@ -214,9 +214,9 @@ class RemoteStore:
         self.cache.make()
         self.executor = executor
         self.jobs = jobs
-        self.lookup = Lookup(self.cache)
+        self.lookup = _open_lookup(self.cache)
         self.packs = RemotePacks(objects, self.cache, executor, jobs=jobs, gap=gap)
-        self.reader = Reader(self.packs, self.lookup)
+        self.reader = Reader(self.packs, self.lookup, look_again=self.look_again)
         self.inline_packs = RemotePacks(objects, self.cache, None, jobs=1, gap=gap)
         """For work that runs in the executor itself."""
         self.roots: dict[str, RemoteRoot] = cached_roots(self.cache)
@@ -281,6 +281,18 @@ class RemoteStore:
         self.cache.listed = list_packs(self.objects)
         self.lookup.refresh()
 
+    def look_again(self) -> None:
+        """Ask again what there is: a collection has moved what is not where it was.
+
+        For those who read: a pack that is about to be deleted can still be.
+        """
+        # Once before the indexes and once after: what a new index names is there, and what an old one names
+        # and went in between is asked for in vain, and looked for again.
+        packs = list_packs(self.objects)
+        self.refresh()
+        self.cache.listed = packs | list_packs(self.objects)
+        self.lookup.refresh()
+
     def _find_condemned(self) -> set[PackId]:
         condemned: set[PackId] = set()
         for name in self.objects.list("collecting"):
@@ -302,7 +314,7 @@ class RemoteStore:
         for _ in range(_MAX_TRIES):
             listed = {name: info for name, info in listed.items() if is_ours(name)}
             # An index is named by its packs; a collection may list less of the same.
-            present = {path.name: path.stat().st_size for path in place.iterdir()}
+            present = _sizes_in(place)
             missing = [name for name, info in sorted(listed.items()) if present.get(name) != info.size]
             get = partial(self._get, directory, listed, place, max_size, check)
             try:
@@ -337,18 +349,45 @@ class RemoteStore:
             check(data, name)
         except FormatError as exc:
             return name, str(exc)
-        write_atomic(place / name, data, sync=False, temporary=self.cache.temporary)
+        write_atomic(place / name, data, temporary=self.cache.temporary)
         return name, None
 
 
+def _sizes_in(directory: Path) -> dict[str, int]:
+    """The files in a directory; another command of this clone may be at work in it."""
+    sizes = {}
+    for path in directory.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            sizes[path.name] = path.stat().st_size
+    return sizes
+
+
+def _open_lookup(cache: RemoteCache) -> Lookup:
+    """The cached indexes; all are dropped when one cannot be opened: they can be had again."""
+    try:
+        return Lookup(cache)
+    except FormatError:
+        for path in cache.index.iterdir():
+            remove_file(path)
+        return Lookup(cache)
+
+
 def cached_roots(cache: RemoteCache) -> dict[str, RemoteRoot]:
-    """The roots as they were when the remote was last asked, by file name."""
+    """The roots as they were when the remote was last asked, by file name.
+
+    What is damaged here is dropped, so that it is asked for again: a collection relies on having all.
+    """
     roots = {}
     with contextlib.suppress(FileNotFoundError):
         for path in sorted(cache.roots.iterdir()):
-            with contextlib.suppress(FormatError, OSError):
-                if clone_of(path.name) is not None:
-                    roots[path.name] = parse_root(path.name, path.read_bytes())
+            if clone_of(path.name) is None:
+                continue
+            try:
+                roots[path.name] = parse_root(path.name, path.read_bytes())
+            except FormatError:
+                remove_file(path)
+            except OSError:
+                continue  # another command of this clone has dropped it
     return roots
 
 
