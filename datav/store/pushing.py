@@ -259,7 +259,6 @@ class _Sender:
 
     def _close_over_bases(self) -> set[PackId]:
         """Mark what the deltas to be sent rest on; return the packs that have something to be sent."""
-        done: set[PackId] = set()
         while True:
             packs = self._lacking_packs()
             bases: dict[bytes, None] = {}
@@ -279,9 +278,8 @@ class _Sender:
                         f"b3:{name}, which a delta rests on, is not in the store",
                         hint="run `datav verify`",
                     )
-            if not fresh or packs == done:
-                return self._lacking_packs() if fresh else packs
-            done = packs
+            if not fresh:
+                return packs
 
     def _measure(self, packs: set[PackId]) -> int:
         total = 0
