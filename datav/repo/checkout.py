@@ -197,7 +197,8 @@ def _plan_one(
     current = current_entries(disk)
     if disk is not None:
         disk.forget_entries()
-    wanted = _wanted(repository, dataset, manifest) if manifest is not None else []
+    below = () if whole else prefixes
+    wanted = _wanted(repository, dataset, manifest, below) if manifest is not None else []
     root = (
         place_of(repository, dataset, manifest)
         if manifest is not None
@@ -230,14 +231,23 @@ def _check_named(dataset: Dataset, prefixes: Sequence[bytes], paths: Sequence[by
             raise UnknownDatasetError(f"{show_path(bytes(dataset.path) + b'/' + prefix)} is not in {dataset}")
 
 
-def _wanted(repository: Repository, dataset: Dataset, manifest: Manifest) -> list[Entry]:
+def _wanted(
+    repository: Repository, dataset: Dataset, manifest: Manifest, below: Sequence[bytes]
+) -> list[Entry]:
     try:
-        return wanted_entries(repository, dataset, manifest)
+        return wanted_entries(repository, dataset, manifest, below)
     except MissingChunkError as exc:
         raise MissingChunkError(
             f"the tree of {dataset} is not in the local store",
-            hint="`datav add` it where it still is; `datav verify` tells what else is missing",
+            hint=_how_to_get(repository, "it where it still is"),
         ) from exc
+
+
+def _how_to_get(repository: Repository, what: str) -> str:
+    """The hint for what the local store has not got; `what` is what else can be added, and where."""
+    if repository.settings.remotes:
+        return f"`datav fetch` brings it from a remote; if it was never pushed, `datav add` {what}"
+    return f"`datav add` {what}; `datav verify` tells what else is missing"
 
 
 def _root_of(repository: Repository, dataset: Dataset, disk: Disk | None) -> Path:
@@ -391,7 +401,7 @@ def _require(repository: Repository, plan: DatasetPlan) -> None:
     if missing:
         raise MissingChunkError(
             f"{len(missing)} of {len(wanted)} files of {plan.dataset} are not in the local store",
-            hint="`datav add` them where they still are; `datav verify` tells what else is missing",
+            hint=_how_to_get(repository, "them where they still are"),
         )
 
 

@@ -7,13 +7,14 @@ what appeared meanwhile is marked too and the rest goes (docs/formats/ordering.m
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from datav.errors import DataLossError, UsageError
 from datav.formats.entry import Content
 from datav.ids import NodeId, PackId
 from datav.repo.leftovers import remove_private_leftovers
+from datav.repo.partial import partial_contents
 from datav.repo.repository import Repository, local_layout, store_path
 from datav.repo.roots import Root, Roots, find_roots
 from datav.storage.durable import TEMPORARY_PREFIX, remove_file
@@ -70,6 +71,9 @@ class _Marking:
     marks: Marks
     seen: set[Content]
     blobs: set[str]
+    partial_ids: set[bytes]
+    partial: set[Content] = field(default_factory=set)
+    """Contents of which there may be only a part."""
     absent: int = 0
     missing_chunks: int = 0
 
@@ -91,7 +95,7 @@ def collect(repository: Repository, *, apply: bool = False, is_only_user: bool =
     _refuse_shared_store(repository, is_only_user)
     layout = local_layout(repository.private)
     view = view_of(layout)
-    marking = _Marking(view, Marks(view.positions), set(), set())
+    marking = _Marking(view, Marks(view.positions), set(), set(), partial_contents(repository))
     repository.progress.start("marking", None, "nodes")
     _mark(marking, find_roots(repository.git))
     if not apply:
@@ -143,6 +147,8 @@ def _mark(marking: _Marking, roots: Roots) -> None:
             f"{first.where} cannot be read as a manifest, so what it needs is not known: {first.what}",
             hint="repair or remove it; until then nothing is collected",
         )
+    found = {root.content for root in (*roots.work_trees, *roots.history)}
+    marking.partial |= {content for content in found if content.id in marking.partial_ids}
     _mark_roots(marking, roots.work_trees, Reason.WORK_TREES)
     _mark_roots(marking, roots.history, Reason.HISTORY)
     marking.blobs = roots.blobs
@@ -153,18 +159,31 @@ def _mark_roots(marking: _Marking, roots: Sequence[Root], reason: Reason) -> Non
         if root.content not in marking.seen:
             marking.seen.add(root.content)
             marked = mark_contents(marking.marks, marking.view.reader, [root.content], reason)
-            _refuse_unwalked(root, marked)
+            _refuse_unwalked(marking, root, marked)
             marking.absent += len(marked.absent)
             marking.missing_chunks += marked.missing_chunks
 
 
-def _refuse_unwalked(root: Root, marked: Marked) -> None:
-    if marked.unwalked:
+def _refuse_unwalked(marking: _Marking, root: Root, marked: Marked) -> None:
+    unwalked = marked.unwalked
+    if unwalked and not all(each.was_stored for each in unwalked) and _may_be_partial(marking, root.content):
+        # What was never fetched of it is not here to be lost.
+        unwalked = [each for each in unwalked if each.was_stored]
+    if unwalked:
         name = NodeId(root.content.id).short
         raise DataLossError(
-            f"what {root.where} needs is not known, because {name} cannot be read: {marked.unwalked[0].what}",
-            hint="add the same data again where it still is; until then nothing is collected",
+            f"what {root.where} needs is not known, because {name} cannot be read: {unwalked[0].what}",
+            hint="`datav repair`, or `datav add` the same data where it still is; until then nothing is collected",
         )
+
+
+def _may_be_partial(marking: _Marking, content: Content) -> bool:
+    """Whether there may be only a part of `content`: it is called so, or lies below one that is."""
+    if content in marking.partial:
+        return True
+    below = Marks(marking.view.positions)
+    mark_contents(below, marking.view.reader, marking.partial, Reason.HISTORY)
+    return bool(below.reasons(content.id)[0])
 
 
 def _refuse_shared_store(repository: Repository, is_only_user: bool) -> None:

@@ -2,16 +2,18 @@
 
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datav.errors import UsageError
+from datav.errors import MissingChunkError, UsageError
 from datav.formats.entry import Content, Entry, Kind
 from datav.formats.manifest import Manifest
 from datav.progress import SILENT
 from datav.relpath import RelPath
 from datav.repo.datasets import Dataset
 from datav.repo.repository import Repository
+from datav.store.lazytree import read_below
 from datav.store.trees import read_directory
 from datav.workspace.ignore import read_ignore_rules
 from datav.workspace.plan import Current
@@ -112,15 +114,26 @@ def current_entries(disk: Disk | None) -> list[Current]:
     ]
 
 
-def wanted_entries(repository: Repository, dataset: Dataset, manifest: Manifest) -> list[Entry]:
+def wanted_entries(
+    repository: Repository, dataset: Dataset, manifest: Manifest, below: Sequence[bytes] = ()
+) -> list[Entry]:
     """Return the entries of a dataset as its manifest has it; of a file one, under its own name.
 
+    Args:
+        below: paths in it that are enough, where the store has only a part of the tree.
+
     Raises:
-        IntegrityError: the store lacks a part of the tree, or it is damaged.
+        IntegrityError: the store lacks a part of the tree that is wanted, or it is damaged.
     """
-    content = manifest.content
+    content, reader = manifest.content, repository.store.reader
     if manifest.kind == "directory":
-        return read_directory(repository.store.reader, content)[0]
+        try:
+            return read_directory(reader, content)[0]
+        except MissingChunkError:
+            if not below:
+                raise
+        found = {entry.path: entry for path in below for entry in read_below(reader, content, path)}
+        return [found[path] for path in sorted(found)]
     name = bytes(dataset.path).rpartition(b"/")[2]
     return [Entry(name, int(manifest.executable), content.depth, content.size, content.id)]
 

@@ -2,8 +2,9 @@
 
 A manifest is *absent* when its data was never fetched: no index knows the top of its content, nor does a pack
 that no index covers.  Of older versions that is no damage; a work tree that needs it is not complete, be it a
-fresh clone or that somebody deleted the store.  A manifest is *incomplete* when its top
-is known and something below it is missing or cannot be read.
+fresh clone or that somebody deleted the store.  It is *partly here* when only a part was fetched, and that part
+is sound.  A manifest is *incomplete* when its top is known and something below it is missing that was here, or
+cannot be read.
 """
 
 from collections.abc import Container, Iterable, Sequence
@@ -15,6 +16,7 @@ from datav.git.history import find_origins
 from datav.ids import NodeId
 from datav.relpath import RelPath
 from datav.repo.datasets import dataset_of_manifest
+from datav.repo.partial import partial_contents
 from datav.repo.repository import Repository, local_layout
 from datav.repo.roots import Root, Unreadable, find_roots
 from datav.store.completeness import Completeness
@@ -65,6 +67,8 @@ class Verified:
     """The same, with their names: those in commits first, the youngest in front."""
     needed: tuple[str, ...]
     """Manifests on disk that name such a content."""
+    partial: tuple[str, ...]
+    """Ids of contents of which only a part was fetched."""
     unreadable: tuple[Unreadable, ...]
     """Files named like manifests that are none."""
 
@@ -104,13 +108,18 @@ def verify(repository: Repository, *, sample: float | None = None, seed: int = 0
     lookup = Lookup(layout, checked=True)
     absent = _find_absent(layout, lookup, wheres)
     completeness = Completeness(lookup, Reader(packs, lookup))
-    missing = []
-    for content, where in wheres.items():
-        if content not in absent:
-            lack = completeness.find_lack(content)
-            if lack:
-                name = NodeId(content.id).text
-                missing.append(Incomplete(name, tuple(where), lack.chunks, lack.nodes, lack.first))
+    noted = partial_contents(repository)
+    # These first: so it is known of others whether they lie below one of them.
+    missing, partial = [], []
+    here = [content for content in wheres if content not in absent]
+    for content in sorted(here, key=lambda content: content.id not in noted):
+        may_be_partial = content.id in noted or (bool(noted) and completeness.has_seen(content))
+        lack = completeness.find_lack(content)
+        name = NodeId(content.id).text
+        if lack.damaged or (lack and not may_be_partial):
+            missing.append(Incomplete(name, tuple(wheres[content]), lack.chunks, lack.nodes, lack.first))
+        elif lack:
+            partial.append(name)
     return Verified(
         store=store,
         manifests=len(wheres),
@@ -118,6 +127,7 @@ def verify(repository: Repository, *, sample: float | None = None, seed: int = 0
         absent=tuple(sorted(NodeId(content.id).text for content in absent)),
         absent_versions=_name_versions(repository, [root for root in unique if root.content in absent]),
         needed=_needed(roots.work_trees, absent),
+        partial=tuple(sorted(partial)),
         unreadable=tuple(roots.unreadable),
     )
 

@@ -15,6 +15,7 @@ _NEXT = {
     "conflicted": "`git checkout --ours` or `--theirs` its manifest, `git add` that, then `datav checkout`",
     "untracked": "`git add` its manifest",
 }
+_FETCH = "not in the store either: `datav pull` brings it from the remote, if it was pushed"
 _NOT_STAGED = "`git add` the manifest"
 _NOT_PUSHED = "`datav push` sends what is committed"
 _NO_MANIFEST = "`git restore` brings it back, `git rm --cached` gives the dataset up"
@@ -68,9 +69,11 @@ def _is_quiet(dataset: DatasetStatus) -> bool:
 def _advice(result: Status) -> Iterator[tuple[str, str]]:
     """What to do next about what was found, each once."""
     told = [each for each in result.datasets if not each.is_stored and not _lacks_manifest(each)]
-    yield from (
-        (state, _NEXT[state]) for state in dict.fromkeys(each.state for each in told) if state in _NEXT
-    )
+    for state in dict.fromkeys(each.state for each in told):
+        if state == "missing" and any(dataset.pushed is not None for dataset in result.datasets):
+            yield state, _FETCH
+        elif state in _NEXT:
+            yield state, _NEXT[state]
     if any(dataset.is_stored for dataset in result.datasets):
         yield "another version", _OTHER_VERSION
     if any(map(_lacks_manifest, result.datasets)):

@@ -36,6 +36,7 @@ def verify_json(result: Verified, elapsed_s: float) -> dict[str, Any]:
             }
             for item in result.absent_versions
         ],
+        "partial": list(result.partial),
         "needed": list(result.needed),
         "unreadable": [{"where": item.where, "what": item.what} for item in result.unreadable],
         "manifests": result.manifests,
@@ -65,7 +66,9 @@ def verify_text(result: Verified, style: Style, elapsed_s: float) -> str:
     )
     if result.absent:
         lines += _absent_lines(result, style)
-    if result.ok and result.absent:
+    if result.partial:
+        lines.append(f"{count(len(result.partial), 'version')} partly here: only parts were fetched")
+    if result.ok and (result.absent or result.partial):
         lines.append(style.good("what is here is sound"))
     elif result.ok:
         lines.append(style.good("everything is there and sound"))

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from datav.errors import DatavError
 from datav.formats.entry import Content
+from datav.formats.index import ABSENT
 from datav.formats.tree import MAX_LEVEL
-from datav.ids import ID_SIZE, NodeId
+from datav.ids import NodeId
 from datav.store.lookup import Lookup
 from datav.store.marking import children_of
 from datav.store.positions import split_ids
@@ -29,6 +30,8 @@ class Lack:
     """Chunks that are missing; one that occurs twice counts twice."""
     nodes: int = 0
     """Tree nodes that are missing or damaged: how much is missing below them is not known."""
+    damaged: int = 0
+    """How many of all these an index names: they were stored once, and are damaged or lost."""
     first: str = ""
     """About one of them."""
 
@@ -36,7 +39,12 @@ class Lack:
         return bool(self.chunks or self.nodes)
 
     def plus(self, other: "Lack") -> "Lack":
-        return Lack(self.chunks + other.chunks, self.nodes + other.nodes, self.first or other.first)
+        return Lack(
+            self.chunks + other.chunks,
+            self.nodes + other.nodes,
+            self.damaged + other.damaged,
+            self.first or other.first,
+        )
 
 
 _NOTHING = Lack()
@@ -62,7 +70,7 @@ class Completeness:
     def _find_below(self, nodes: Sequence[bytes], depth: int = 0) -> Lack:
         """What is missing of these nodes and below them."""
         if depth > _MAX_DEPTH:
-            return Lack(nodes=len(nodes), first="a tree is deeper than any writer makes it")
+            return Lack(0, len(nodes), len(nodes), "a tree is deeper than any writer makes it")
         fresh = [identity for identity in dict.fromkeys(nodes) if identity not in self._known]
         for first in range(0, len(fresh), _BATCH):
             batch = fresh[first : first + _BATCH]
@@ -82,17 +90,23 @@ class Completeness:
         try:
             chunks, nodes = children_of(data, NodeId(identity).short)
         except DatavError as exc:
-            return Lack(nodes=1, first=str(exc))
+            return Lack(0, 1, 1, str(exc))
         lack = self._find_missing(chunks)
         return lack.plus(self._find_below(split_ids(nodes), depth + 1)) if nodes else lack
+
+    def has_seen(self, content: Content) -> bool:
+        """Whether the top of `content` was met, as itself or below another."""
+        return content.id in self._known
 
     def _find_missing(self, chunks: bytes) -> Lack:
         present = self._lookup.contains(chunks)
         if all(present):
             return _NOTHING
-        number = present.index(0)
-        name = chunks[ID_SIZE * number : ID_SIZE * (number + 1)].hex()
-        return Lack(chunks=present.count(0), first=f"chunk b3:{name[:12]} is missing")
+        missing = [
+            identity for identity, is_here in zip(split_ids(chunks), present, strict=True) if not is_here
+        ]
+        lost = sum(map(self._is_named, missing)) if self._lookup.has_lost else 0
+        return Lack(len(missing), 0, lost, f"chunk b3:{missing[0].hex()[:12]} is missing")
 
     def _read(self, nodes: list[bytes]) -> list[bytes | Lack]:
         try:
@@ -104,4 +118,7 @@ class Completeness:
         try:
             return self._reader.read_node(NodeId(node))
         except DatavError as exc:
-            return Lack(nodes=1, first=str(exc))
+            return Lack(0, 1, int(self._is_named(node)), str(exc))
+
+    def _is_named(self, identity: bytes) -> bool:
+        return any(entry.index.find(identity)[0] != ABSENT for entry in self._lookup.indexes)

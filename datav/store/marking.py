@@ -49,6 +49,8 @@ class Unwalked:
 
     content: Content
     what: str
+    was_stored: bool
+    """An index names it, so it is damaged or lost; else it may never have been fetched."""
 
 
 class Marks:
@@ -169,7 +171,7 @@ def mark_contents(marks: Marks, reader: Reader, contents: Iterable[Content], rea
         if missing and not marks.positions.is_named(content.id):
             marked.absent.append(content)
         elif missing:
-            marked.unwalked.append(Unwalked(content, "the pack that held its top is gone"))
+            marked.unwalked.append(Unwalked(content, "the pack that held its top is gone", True))
         else:
             _walk(marks, reader, content, fresh, reason, marked)
     return marked
@@ -187,16 +189,16 @@ def _walk(
             try:
                 below = children_of(data, NodeId(identity).short)
             except DatavError as exc:
-                marked.unwalked.append(Unwalked(content, str(exc)))
+                marked.unwalked.append(Unwalked(content, str(exc), True))
                 continue
             chunks.append(below[0])
             nodes.append(below[1])
         stored = marks.add(b"".join(chunks), reason)
         marked.missing_chunks += len(stored) - int(np.count_nonzero(stored))
         fresh, missing = marks.claim_nodes(b"".join(nodes), reason)
-        if missing:
-            what = f"tree node {NodeId(missing[0]).short} is missing"
-            marked.unwalked.append(Unwalked(content, what))
+        for identity in missing:
+            what = f"tree node {NodeId(identity).short} is missing"
+            marked.unwalked.append(Unwalked(content, what, marks.positions.is_named(identity)))
         pending += fresh
 
 
@@ -212,7 +214,7 @@ def _read_nodes(
             try:
                 found.append((identity, reader.read_node(NodeId(identity))))
             except DatavError as exc:
-                marked.unwalked.append(Unwalked(content, str(exc)))
+                marked.unwalked.append(Unwalked(content, str(exc), True))
         return found
 
 
