@@ -40,6 +40,14 @@ class UnknownDatasetError(UsageError):
     code = "unknown-dataset"
 
 
+class NoSuchPathError(UnknownDatasetError, FileNotFoundError):
+    """A file is not there; also what Python says of one, for programs that know files and not datav."""
+
+
+class NotAFileError(UsageError, IsADirectoryError):
+    """A directory cannot be read as a file is."""
+
+
 class UnsafePathError(DatavError):
     """A path leaves its root, or names something that must never be written."""
 

@@ -99,6 +99,19 @@ def read_log(
         return list(islice(commits, limit))
 
 
+def read_commit_time(repository: GitRepository, commit: str) -> datetime:
+    """Return when a commit, named by its id, was committed, in UTC.
+
+    Raises:
+        GitError: there is no such commit, or it does not say.
+    """
+    text = repository.git.run("cat-file", "commit", commit).partition(b"\n\n")[0]
+    found = re.search(rb"^committer .* ([0-9]{1,11}) [+-][0-9]{4}$", text, re.MULTILINE)
+    if found is None:
+        raise GitError(f"commit {commit} does not say when it was made")
+    return datetime.fromtimestamp(int(found[1]), UTC)
+
+
 def iter_reachable_manifests(repository: GitRepository, suffix: bytes = MANIFEST_SUFFIX) -> Iterator[str]:
     """Yield the id of every file with that suffix that git may still show somebody, each once.
 

@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from datav.errors import FormatError, IntegrityError, MissingChunkError, UnknownDatasetError, UsageError
+from datav.errors import (
+    FormatError,
+    IntegrityError,
+    MissingChunkError,
+    NoSuchPathError,
+    NotAFileError,
+    UsageError,
+)
 from datav.formats.entry import Content, Entry, Kind
 from datav.ids import ChunkId
 from datav.relpath import MAX_PATH_SIZE, RelPath, show_path
@@ -79,11 +86,12 @@ class ContentReader:
                     parts[number].append(data[max(0, start - piece.offset) : start + size - piece.offset])
         return [b"".join(found) for found in parts]
 
-    def read_piece(self, offset: int) -> tuple[int, bytes]:
-        """Return the chunk that the byte at `offset` lies in, and where it begins; nothing behind the end."""
-        for piece in self._tree.pieces(offset, offset + 1):
-            return piece.offset, self._read([piece])[0]
-        return self.size, b""
+    def read_chunks(self, start: int, end: int) -> list[tuple[int, bytes]]:
+        """Return the chunks that hold the bytes from `start` to `end`, each with where it begins."""
+        found = []
+        for batch in _batches(self._tree.pieces(start, end)):
+            found += [(piece.offset, data) for piece, data in zip(batch, self._read(batch), strict=True)]
+        return found
 
     def _read(self, pieces: list[Piece]) -> list[bytes]:
         found = self._reader.read_many([piece.id for piece in pieces], nodes=False)
@@ -115,13 +123,22 @@ def open_content(repository: Repository, spec: str) -> ContentReader:
 
     Raises:
         UnknownRevisionError: git does not know the revision.
-        UnknownDatasetError: there is no such dataset, or no such path in it.
-        UsageError: it is no file: a directory, or a symbolic link.
-        MissingChunkError: it is neither in the local store nor on the default remote.
+        UnknownDatasetError: there is no such dataset.
+        Also what `open_located` raises.
+    """
+    return open_located(Source(repository), locate(repository, spec))
+
+
+def open_located(source: Source, located: Located) -> ContentReader:
+    """Return the file that was located, opened.
+
+    Raises:
+        NoSuchPathError: there is no such path in the dataset.
+        NotAFileError: it is a directory.
+        UsageError: it is a symbolic link.
+        MissingChunkError: it is neither in the local store nor on the remote.
         RemoteError: it is not in the local store, and the remote cannot be reached.
     """
-    source = Source(repository)
-    located = locate(repository, spec)
     file = _find_file(source, located)
     if file.content.size and not source.contains(file.content.id):
         raise source.not_here(f"the data of {located.shown}")
@@ -132,7 +149,7 @@ def _find_file(source: Source, located: Located) -> FoundFile:
     manifest, dataset = located.manifest, located.dataset
     if manifest.kind == "file":
         if located.inside:
-            raise UnknownDatasetError(f"{located.shown}: {dataset} is a file, nothing lies in it")
+            raise NoSuchPathError(f"{located.shown}: {dataset} is a file, nothing lies in it")
         return FoundFile(located.rev, dataset.path, b"", manifest.executable, manifest.content)
     if not located.inside:
         raise _is_directory(located)
@@ -142,7 +159,7 @@ def _find_file(source: Source, located: Located) -> FoundFile:
         raise source.not_here(f"the data of {located.shown}") from exc
     entry = found.entry
     if entry is None and not found.is_folder:
-        raise UnknownDatasetError(
+        raise NoSuchPathError(
             f"{located.shown} is not in {dataset}", hint=f"`datav ls {_above(located)}` lists it"
         )
     if entry is None or entry.kind == Kind.EMPTY_DIRECTORY:
@@ -154,8 +171,8 @@ def _find_file(source: Source, located: Located) -> FoundFile:
     return FoundFile(located.rev, dataset.path, located.inside, is_executable, entry.content)
 
 
-def _is_directory(located: Located) -> UsageError:
-    return UsageError(
+def _is_directory(located: Located) -> NotAFileError:
+    return NotAFileError(
         f"{located.shown} is a directory", hint=f"`datav ls {located.shown}` lists what is in it"
     )
 
