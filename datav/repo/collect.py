@@ -173,7 +173,7 @@ def _refuse_unwalked(marking: _Marking, root: Root, marked: Marked) -> None:
         name = NodeId(root.content.id).short
         raise DataLossError(
             f"what {root.where} needs is not known, because {name} cannot be read: {unwalked[0].what}",
-            hint="`datav repair`, or `datav add` the same data where it still is; until then nothing is collected",
+            hint="`datav repair`, or `datav add` the same data again; until then nothing is collected",
         )
 
 

@@ -2,9 +2,11 @@
 
 A manifest is *absent* when its data was never fetched: no index knows the top of its content, nor does a pack
 that no index covers.  Of older versions that is no damage; a work tree that needs it is not complete, be it a
-fresh clone or that somebody deleted the store.  It is *partly here* when only a part was fetched, and that part
-is sound.  A manifest is *incomplete* when its top is known and something below it is missing that was here, or
+fresh clone or that somebody deleted the store.  It is *partly here* when only a part was fetched, and that is
+sound.  A manifest is *incomplete* when its top is known and something below it is missing that was here, or
 cannot be read.
+
+Of a remote the same is asked, but that what no live root names may not have been pushed.
 """
 
 from collections.abc import Container, Iterable, Sequence
@@ -71,6 +73,10 @@ class Verified:
     """Ids of contents of which only a part was fetched."""
     unreadable: tuple[Unreadable, ...]
     """Files named like manifests that are none."""
+    remote: str | None = None
+    """Which remote was verified; None: the local store."""
+    has_remote: bool = False
+    """Whether there is a remote that may have what is missing."""
 
     @property
     def ok(self) -> bool:
@@ -102,7 +108,7 @@ def verify(repository: Repository, *, sample: float | None = None, seed: int = 0
         progress=repository.progress,
     )
     wheres: dict[Content, list[str]] = {}
-    unique = _unique([*roots.work_trees, *roots.history])
+    unique = unique_roots([*roots.work_trees, *roots.history])
     for root in unique:
         wheres.setdefault(root.content, []).append(root.where)
     lookup = Lookup(layout, checked=True)
@@ -125,10 +131,11 @@ def verify(repository: Repository, *, sample: float | None = None, seed: int = 0
         manifests=len(wheres),
         missing=tuple(missing),
         absent=tuple(sorted(NodeId(content.id).text for content in absent)),
-        absent_versions=_name_versions(repository, [root for root in unique if root.content in absent]),
+        absent_versions=name_versions(repository, [root for root in unique if root.content in absent]),
         needed=_needed(roots.work_trees, absent),
         partial=tuple(sorted(partial)),
         unreadable=tuple(roots.unreadable),
+        has_remote=bool(repository.settings.remotes),
     )
 
 
@@ -138,11 +145,11 @@ def _needed(roots: Iterable[Root], absent: Container[Content]) -> tuple[str, ...
     return tuple(dict.fromkeys(str(root.path) for root in wanted))
 
 
-def _unique(roots: Iterable[Root]) -> list[Root]:
+def unique_roots(roots: Iterable[Root]) -> list[Root]:
     return list(dict.fromkeys(roots))
 
 
-def _name_versions(repository: Repository, roots: Sequence[Root]) -> tuple[AbsentVersion, ...]:
+def name_versions(repository: Repository, roots: Sequence[Root]) -> tuple[AbsentVersion, ...]:
     """Return each content of `roots` once, called by a commit if one has it, else by its manifest."""
     of_blobs: dict[str, list[Root]] = {}
     for root in roots:

@@ -14,6 +14,7 @@ def verify_json(result: Verified, elapsed_s: float) -> dict[str, Any]:
     return {
         "format": 1,
         "ok": result.ok,
+        "remote": result.remote,
         "chunks": store.chunks,
         "bytes": store.bytes,
         "damaged": [{"id": item.id, "pack": item.pack, "what": item.what} for item in store.damaged],
@@ -47,7 +48,7 @@ def verify_json(result: Verified, elapsed_s: float) -> dict[str, Any]:
 def verify_text(result: Verified, style: Style, elapsed_s: float) -> str:
     store = result.store
     problems = [f"damaged: {item.what}" for item in store.damaged]
-    problems += [f"index: {item}" for item in store.broken_indexes]
+    problems += [f"index: {name[:20]}: {what}" for name, what in store.broken_indexes]
     for item in result.missing:
         lacks = []
         if item.missing_chunks:
@@ -60,8 +61,9 @@ def verify_text(result: Verified, style: Style, elapsed_s: float) -> str:
     lines = [style.bad(text) for text in problems[:_SHOWN]]
     if len(problems) > _SHOWN:
         lines.append(f"... and {len(problems) - _SHOWN} more")
+    where = f" on {result.remote}" if result.remote is not None else ""
     lines.append(
-        f"read {count(store.chunks, 'chunk')} of {size(store.bytes)}"
+        f"read {count(store.chunks, 'chunk')} of {size(store.bytes)}{where}"
         f" for {count(result.manifests, 'version')} in {seconds(elapsed_s)}"
     )
     if result.absent:
@@ -69,7 +71,7 @@ def verify_text(result: Verified, style: Style, elapsed_s: float) -> str:
     if result.partial:
         lines.append(f"{count(len(result.partial), 'version')} partly here: only parts were fetched")
     if result.ok and (result.absent or result.partial):
-        lines.append(style.good("what is here is sound"))
+        lines.append(style.good(f"what is {'here' if result.remote is None else 'there'} is sound"))
     elif result.ok:
         lines.append(style.good("everything is there and sound"))
     else:
@@ -78,7 +80,8 @@ def verify_text(result: Verified, style: Style, elapsed_s: float) -> str:
 
 
 def _absent_lines(result: Verified, style: Style) -> list[str]:
-    lines = [style.warn(f"{count(len(result.absent), 'version')} not in this store at all:")]
+    where = "in this store at all" if result.remote is None else f"on {result.remote}"
+    lines = [style.warn(f"{count(len(result.absent), 'version')} not {where}:")]
     lines += [f"    {_called(item)}" for item in result.absent_versions[:_SHOWN_ABSENT]]
     if len(result.absent_versions) > _SHOWN_ABSENT:
         lines.append(f"    and {len(result.absent_versions) - _SHOWN_ABSENT} more")
@@ -91,6 +94,10 @@ def _called(item: AbsentVersion) -> str:
 
 
 def _advice(result: Verified) -> str:
-    # What an index lists counts as stored, so a damaged pack must be out of the way first.
-    first = "move the damaged packs away, then " if result.store.damaged else ""
-    return f"{first}`datav add` the same data again where you still have it: that heals the store"
+    if result.remote is not None:
+        return f"`datav repair --remote {result.remote}` where the data is stored"
+    if not result.store.ok or result.missing:
+        return "`datav repair` saves what can be saved, and says what cannot"
+    if result.needed and result.has_remote:
+        return "`datav pull` brings what was pushed"
+    return "`datav add` the same data again where you still have it"

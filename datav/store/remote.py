@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from datav.errors import FormatError, MissingObjectError, RemoteError, StorageError
+from datav.formats.entry import Content
 from datav.formats.index import check_index
 from datav.formats.pack import (
     FOOTER_SIZE,
@@ -20,7 +21,16 @@ from datav.formats.pack import (
     parse_footer,
 )
 from datav.formats.root import MAX_SIZE as MAX_ROOT
-from datav.formats.root import RemoteRoot, clone_of, parse_collecting, parse_root
+from datav.formats.root import (
+    Clone,
+    Collecting,
+    RemoteRoot,
+    clone_of,
+    live_contents,
+    live_roots,
+    parse_collecting,
+    parse_root,
+)
 from datav.ids import Buffer, PackId
 from datav.storage.durable import TEMPORARY_PREFIX, make_directories, remove_file, write_atomic
 from datav.storage.objects import ObjectInfo, Objects
@@ -50,6 +60,8 @@ class RemoteCache:
         """The packs when they were last listed; None when nobody asked."""
         self.condemned: set[PackId] = set()
         """Packs that a collection is about to delete."""
+        self.collecting: dict[str, tuple[Collecting, ObjectInfo]] = {}
+        """The collections that say that they are under way, by the names of their files."""
 
     @property
     def index(self) -> Path:
@@ -83,18 +95,27 @@ class RemotePacks:
         executor: leaf requests are made there, several at a time; None makes them one by one where they are
             asked for, which work that itself runs in such an executor must ask for.
         gap: see `Packs`.
+        believes_cache: take the tables of contents that are cached for what the packs have.
     """
 
     longest_run = 4 * 2**20
 
     def __init__(
-        self, objects: Objects, cache: RemoteCache, executor: Executor | None, *, jobs: int, gap: int
+        self,
+        objects: Objects,
+        cache: RemoteCache,
+        executor: Executor | None,
+        *,
+        jobs: int,
+        gap: int,
+        believes_cache: bool = True,
     ) -> None:
         self.gap = gap
         self._objects = objects
         self._cache = cache
         self._executor = executor
         self._jobs = jobs
+        self._believes_cache = believes_cache
 
     def sizes(self) -> dict[PackId, int]:
         if self._cache.listed is None:
@@ -119,8 +140,9 @@ class RemotePacks:
 
     def read_contents(self, pack: PackId) -> PackContents | None:
         path = self._cache.contents / pack.hex()
-        with contextlib.suppress(OSError, FormatError):
-            return _parse_tail(pack, path.read_bytes(), self._size_of(pack))
+        if self._believes_cache:
+            with contextlib.suppress(OSError, FormatError):
+                return _parse_tail(pack, path.read_bytes(), self._size_of(pack))
         size = self._size_of(pack)
         if size is None:
             return None
@@ -143,7 +165,10 @@ class RemotePacks:
         return contents
 
     def _size_of(self, pack: PackId) -> int | None:
-        return self.sizes().get(pack)
+        if self._cache.listed is None:
+            self._cache.listed = list_packs(self._objects)
+        info = self._cache.listed.get(pack)
+        return None if info is None else info.size
 
     def _read_tail(self, pack: PackId, start: int, end: int) -> bytes | None:
         try:
@@ -219,8 +244,13 @@ class RemoteStore:
         self.reader = Reader(self.packs, self.lookup, look_again=self.look_again)
         self.inline_packs = RemotePacks(objects, self.cache, None, jobs=1, gap=gap)
         """For work that runs in the executor itself."""
+        self.unbelieving_packs = RemotePacks(objects, self.cache, None, jobs=1, gap=gap, believes_cache=False)
+        """The same, for who wants to know what is there now."""
         self.roots: dict[str, RemoteRoot] = cached_roots(self.cache)
         self.root_infos: dict[str, ObjectInfo] = {}
+        self.index_infos: dict[str, ObjectInfo] = {}
+        self.exists = False
+        """Whether there is a store; known after `refresh`."""
         self.broken: dict[str, str] = {}
         """Indexes and roots of the remote that are damaged, and what is wrong with each."""
 
@@ -246,38 +276,47 @@ class RemoteStore:
             )
         return True
 
-    def refresh(self, *, packs: bool = False) -> bool:
+    def refresh(self, *, packs: bool = False, again: bool = False) -> bool:
         """Ask what there is now, and get what is not cached; return whether there is a store at all.
 
         Three requests where nothing is new.
 
         Args:
             packs: also `look_at_packs`, which says what comes before what.
+            again: also get what is cached: what is damaged there now is `broken`, whatever it was before.
 
         Raises:
             FormatError: it is a store of a newer version.
             RemoteError: it cannot be reached.
         """
+        if packs:
+            # Before the roots: who relies on another clone's root must see the collection that does not (R3).
+            self._look_for_collections()
         listings = {name: self.executor.submit(self.objects.list, name) for name in ("index", "roots")}
-        exists = self.check_format()
+        self.exists = self.check_format()
         self.broken = {}
-        self._mirror(
+        get = partial(self._mirror, again=again)
+        self.index_infos = get(
             "index", listings["index"].result(), self.cache.index, MAX_INDEX, check_index, index_file
         )
-        self.root_infos = self._mirror(
+        self.root_infos = get(
             "roots", listings["roots"].result(), self.cache.roots, MAX_ROOT, _check_root, _is_root
         )
         self.roots = cached_roots(self.cache)
         if packs:
-            self.look_at_packs()
-        else:
-            self.lookup.refresh()
-        return exists
+            self.cache.listed = list_packs(self.objects)
+        self.lookup.refresh()
+        return self.exists
+
+    def unnamed(self, contents: Iterable[Content], clone: Clone) -> list[Content]:
+        """Return those of `contents` that no live root of a clone names, in order; after `refresh`."""
+        own = live_contents(live_roots(self.roots, clone.id).values())
+        return sorted({content for content in contents if content.size or content.depth} - own)
 
     def look_at_packs(self) -> None:
         """List the packs, and which of them are about to be deleted, and take the others for lost."""
         # First what is about to go, then what is there: what lies between is seen by one of the two (R3).
-        self.cache.condemned = self._find_condemned()
+        self._look_for_collections()
         self.cache.listed = list_packs(self.objects)
         self.lookup.refresh()
 
@@ -293,13 +332,15 @@ class RemoteStore:
         self.cache.listed = packs | list_packs(self.objects)
         self.lookup.refresh()
 
-    def _find_condemned(self) -> set[PackId]:
-        condemned: set[PackId] = set()
-        for name in self.objects.list("collecting"):
+    def _look_for_collections(self) -> None:
+        found: dict[str, tuple[Collecting, ObjectInfo]] = {}
+        for name, info in self.objects.list("collecting").items():
             # It may end just now: then its packs are gone from the listing that follows.
             with contextlib.suppress(MissingObjectError):
-                condemned |= parse_collecting(self.objects.read(f"collecting/{name}", 0, _MAX_COLLECTING))
-        return condemned
+                data = self.objects.read(f"collecting/{name}", 0, _MAX_COLLECTING)
+                found[name] = parse_collecting(data), info
+        self.cache.collecting = found
+        self.cache.condemned = {pack for collecting, _ in found.values() for pack in collecting.packs}
 
     def _mirror(
         self,
@@ -309,13 +350,17 @@ class RemoteStore:
         max_size: int,
         check: Callable[[bytes, str], object],
         is_ours: Callable[[str], bool],
+        *,
+        again: bool,
     ) -> dict[str, ObjectInfo]:
         """Make the files in `place` those that the remote has now; return what is listed."""
         for _ in range(_MAX_TRIES):
             listed = {name: info for name, info in listed.items() if is_ours(name)}
             # An index is named by its packs; a collection may list less of the same.
             present = _sizes_in(place)
-            missing = [name for name, info in sorted(listed.items()) if present.get(name) != info.size]
+            missing = [
+                name for name, info in sorted(listed.items()) if again or present.get(name) != info.size
+            ]
             get = partial(self._get, directory, listed, place, max_size, check)
             try:
                 for name, what in in_parallel(self.executor, self.jobs, get, missing):
