@@ -33,7 +33,7 @@ def fetch(
 ) -> None:
     """Bring data from a remote into the local store; the files on disk stay as they are."""
     from datav.repo.fetch import fetch as fetch_all
-    from datav.report.transfer import fetch_json, fetch_text
+    from datav.report.fetch import fetch_json, fetch_text
 
     output = terminal()
     with opened(output) as repository:
@@ -55,7 +55,7 @@ def pull(
     """Bring data from a remote, and the files on disk to what the manifests say: `fetch`, then `checkout`."""
     from datav.repo.checkout import checkout
     from datav.repo.fetch import fetch as fetch_all
-    from datav.report.transfer import pull_json, pull_text
+    from datav.report.fetch import pull_json, pull_text
 
     output = terminal()
     with opened(output) as repository:
@@ -77,7 +77,7 @@ def clone(
     from datav.repo.checkout import checkout
     from datav.repo.clone import clone_git
     from datav.repo.fetch import fetch as fetch_all
-    from datav.report.transfer import clone_json, clone_text
+    from datav.report.fetch import clone_json, clone_text
 
     output = terminal()
     cloned = clone_git(output.here, url, directory, branch=branch)

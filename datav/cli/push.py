@@ -29,7 +29,7 @@ def push(
     """
     from datav.repo.push import push as push_all
     from datav.repo.push import split_remote
-    from datav.report.transfer import push_json, push_text, push_warnings
+    from datav.report.push import push_json, push_text, push_warnings
 
     output = terminal()
     with opened(output) as repository:

@@ -7,17 +7,19 @@ Pure: an index is a buffer, usually a memory-mapped one, and is never read whole
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 from blake3 import blake3
-from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
 from datav.core import find_ids
 from datav.errors import FormatError
 from datav.formats.words import u32_array
 from datav.ids import ID_SIZE, Buffer, PackId
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAGIC = b"DATAVIX\n"
 VERSION = 1
@@ -159,6 +161,9 @@ def check_index(buffer: Buffer, where: str) -> Index:
     Raises:
         FormatError: something is wrong.
     """
+    # Only here: commands that check nothing start faster without.
+    import numpy as np
+
     index = open_index(buffer, where)
     view = memoryview(buffer)
     checksum = xxh3_64_intdigest(view[HEADER_SIZE:])
@@ -176,8 +181,10 @@ def check_index(buffer: Buffer, where: str) -> Index:
     return index
 
 
-def _ascend(ids: NDArray[np.uint64]) -> bool:
+def _ascend(ids: "NDArray[np.uint64]") -> bool:
     """Whether each row of four words is larger than the one before, the first word counting most."""
+    import numpy as np
+
     for first in range(0, len(ids) - 1, _ROWS_AT_ONCE):
         block = ids[first : first + _ROWS_AT_ONCE + 1]
         undecided = np.ones(len(block) - 1, np.bool_)
@@ -191,8 +198,10 @@ def _ascend(ids: NDArray[np.uint64]) -> bool:
     return True
 
 
-def _fanout_of(ids: NDArray[np.uint64], bits: int) -> bytes:
+def _fanout_of(ids: "NDArray[np.uint64]", bits: int) -> bytes:
     """The fanout table over ids in order."""
+    import numpy as np
+
     buckets = ids[:, 0] >> np.uint64(64 - bits) if bits else np.zeros(len(ids), np.uint64)
     counts = np.bincount(buckets.astype(np.int64), minlength=1 << bits)
     return np.concatenate([[0], np.cumsum(counts)]).astype("<u4").tobytes()

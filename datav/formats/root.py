@@ -24,6 +24,19 @@ _MAX_DEPTH = MAX_LEVEL + 1
 _MAX_CONTENT_SIZE = 2**63
 
 _COLLECTING = "datav collecting 1"
+_CLONE = re.compile("clone [0-9a-f]{32}")
+_PACK = re.compile("[0-9a-f]{64}")
+_UNREADABLE = "a list of packs that are being collected cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """Whose roots these are."""
+
+    id: str
+    """32 hexadecimal digits."""
+    label: str
+    """For people: which repository on which host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,25 +128,36 @@ def _short(label: str) -> str:
     return one_line(label).encode()[:_MAX_LABEL].decode("utf-8", "ignore")
 
 
-def encode_collecting(packs: "set[PackId]") -> bytes:
-    """Return the text that says which packs are about to be deleted."""
-    lines = [_COLLECTING, *(f"pack {pack.hex()}" for pack in sorted(packs))]
+@dataclass(frozen=True, slots=True)
+class Collecting:
+    """What a collection that is under way says of itself."""
+
+    clone: str
+    """32 hexadecimal digits: which clone collects."""
+    packs: frozenset[PackId]
+    """What it is about to delete; nothing as long as it has not decided."""
+
+
+def encode_collecting(collecting: Collecting) -> bytes:
+    """Return the text that says who is collecting, and which packs are about to be deleted."""
+    lines = [_COLLECTING, f"clone {collecting.clone}"]
+    lines += [f"pack {pack.hex()}" for pack in sorted(collecting.packs)]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def parse_collecting(data: Buffer) -> set[PackId]:
-    """Return the packs that are about to be deleted.
+def parse_collecting(data: Buffer) -> Collecting:
+    """Return what `encode_collecting` has written.
 
     Raises:
-        FormatError: nobody knows which: then all must be feared for.
+        FormatError: nobody knows which packs: then all must be feared for.
     """
     lines = bytes(data).decode("utf-8", "replace").split("\n")
     packs = set()
-    for line in lines[1:-1]:
+    for line in lines[2:-1]:
         key, _, digits = line.partition(" ")
-        if key != "pack" or not re.fullmatch("[0-9a-f]{64}", digits):
-            raise FormatError("a list of packs that are being collected cannot be read")
+        if key != "pack" or not _PACK.fullmatch(digits):
+            raise FormatError(_UNREADABLE)
         packs.add(PackId(bytes.fromhex(digits)))
-    if lines[0] != _COLLECTING or lines[-1]:
-        raise FormatError("a list of packs that are being collected cannot be read")
-    return packs
+    if len(lines) < 3 or lines[0] != _COLLECTING or lines[-1] or not _CLONE.fullmatch(lines[1]):
+        raise FormatError(_UNREADABLE)
+    return Collecting(lines[1].removeprefix("clone "), frozenset(packs))

@@ -9,9 +9,9 @@ import os
 import secrets
 import socket
 
+from datav.formats.root import Clone
 from datav.repo.repository import Repository
 from datav.storage.durable import translating, write_atomic
-from datav.store.pushing import Clone
 
 
 def clone_identity(repository: Repository) -> Clone:

@@ -4,15 +4,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from datav.errors import DataLossError
 from datav.formats.entry import Content
+from datav.formats.root import Clone
 from datav.repo.clone_identity import clone_identity
 from datav.repo.connecting import connected
 from datav.repo.repository import Repository
 from datav.repo.wanted import Version, at_revisions, everywhere, in_history
 from datav.storage.leases import writer_lease
-from datav.store.pushing import Pushed, push_contents
+from datav.store.remote import RemoteStore
+
+if TYPE_CHECKING:
+    from datav.store.pushing import Pushed
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,34 +75,44 @@ def push(
     contents = {version.content for version in versions}
     with connected(repository, remote, jobs=jobs) as store:
         traffic = store.objects.traffic
-        # Nobody collects the local store meanwhile.
-        with writer_lease(repository.store.layout.locks):
-            pushed = push_contents(
-                repository.store,
-                store,
-                contents,
-                clone=clone_identity(repository),
-                time=datetime.now(UTC).isoformat(timespec="seconds"),
-                executor=repository.executor,
-                progress=repository.progress,
-            )
+        store.refresh()
+        clone = clone_identity(repository)
+        todo = store.unnamed(contents, clone)
+        pushed = _push(repository, store, todo, clone) if todo else None
         result = PushResult(
             remote=store.name,
             url=store.shown,
             versions=len(contents),
-            new_versions=pushed.contents,
-            packs=pushed.packs,
-            chunks=pushed.chunks,
-            nodes=pushed.nodes,
+            new_versions=pushed.contents if pushed else 0,
+            packs=pushed.packs if pushed else 0,
+            chunks=pushed.chunks if pushed else 0,
+            nodes=pushed.nodes if pushed else 0,
             bytes_sent=traffic.bytes_sent,
-            bytes_of_data=pushed.bytes_of_data,
+            bytes_of_data=pushed.bytes_of_data if pushed else 0,
             requests=traffic.requests,
             seconds=time.monotonic() - began,
-            incomplete=_incomplete(versions, pushed),
+            incomplete=_incomplete(versions, pushed.incomplete if pushed else ()),
         )
     if revs and result.incomplete:
         raise _not_here(result)
     return result
+
+
+def _push(repository: Repository, store: RemoteStore, todo: Sequence[Content], clone: Clone) -> "Pushed":
+    # Only here: a push that has nothing to do needs none of what pushing takes.
+    from datav.store.pushing import push_contents
+
+    # Nobody collects the local store meanwhile.
+    with writer_lease(repository.store.layout.locks):
+        return push_contents(
+            repository.store,
+            store,
+            todo,
+            clone=clone,
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
+            executor=repository.executor,
+            progress=repository.progress,
+        )
 
 
 def split_remote(repository: Repository, words: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -107,8 +122,8 @@ def split_remote(repository: Repository, words: Sequence[str]) -> tuple[str | No
     return None, list(words)
 
 
-def _incomplete(versions: Sequence[Version], pushed: Pushed) -> tuple[Version, ...]:
-    missing: set[Content] = set(pushed.incomplete)
+def _incomplete(versions: Sequence[Version], contents: Sequence[Content]) -> tuple[Version, ...]:
+    missing = set(contents)
     return tuple({v.content: v for v in versions if v.content in missing}.values())
 
 

@@ -22,7 +22,7 @@ from datav.formats.entry import Content
 from datav.formats.frame import NODE
 from datav.formats.index import Place, encode_index
 from datav.formats.pack import PackContents
-from datav.formats.root import RemoteRoot, encode_root, live_contents, live_roots
+from datav.formats.root import Clone, RemoteRoot, encode_root, live_contents, live_roots
 from datav.ids import NodeId, PackId
 from datav.progress import SILENT, Progress
 from datav.storage.durable import remove_file, write_atomic
@@ -46,14 +46,6 @@ INDEX_FRAMES = 262_144
 MAX_ROOTS = 16
 # A collector that comes in between again and again is none.
 _MAX_ROUNDS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Clone:
-    """Whose roots these are."""
-
-    id: str
-    label: str
 
 
 @dataclass(slots=True)
@@ -85,20 +77,20 @@ def push_contents(
 
     Nobody deletes from the local store meanwhile: the caller has a writer's lease.
 
+    Args:
+        remote: refreshed.
+
     Raises:
         RemoteError: the remote cannot be reached or refuses.  What was put is found again by the next push.
         IntegrityError: something that is to be sent is damaged, here.
     """
-    exists = remote.refresh()
-    own = live_contents(live_roots(remote.roots, clone.id).values())
-    wanted = {content for content in contents if content.size or content.depth}
-    todo = sorted(wanted - own)
+    todo = remote.unnamed(contents, clone)
     result = Pushed()
     if not todo:
         return result
     if not remote.objects.can_write:
         raise RemoteError(f"{remote.shown} can only be read", hint="push to another remote")
-    if not exists:
+    if not remote.exists:
         remote.objects.put("format", FORMAT_LINE)
     remote.look_at_packs()
     plan = _mark(store, remote, todo, clone, result)
@@ -212,6 +204,8 @@ class _Sender:
         self._is_salted = is_again or bool(remote.cache.condemned)
         self._copier = PackCopier(store.packs, remote.cache.temporary, executor, is_salted=self._is_salted)
         self._uploads: list[tuple[Future[None], Path | None]] = []
+        self._temporaries: set[Path] = set()
+        """Copied packs that are on disk."""
         self._records: list[tuple[bytes, Place]] = []
         self._packs: set[PackId] = set()
 
@@ -227,13 +221,13 @@ class _Sender:
             self._write_index(is_last=True)
         except BaseException:
             self._copier.discard()
-            for future, path in self._uploads:
+            for future, _ in self._uploads:
                 future.cancel()
                 with contextlib.suppress(Exception):
                     future.result()
-                if path is not None:
-                    with contextlib.suppress(OSError):
-                        path.unlink(missing_ok=True)
+            for path in self._temporaries:
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
             raise
 
     def _lacking_packs(self) -> set[PackId]:
@@ -308,6 +302,7 @@ class _Sender:
             self._write_index(is_last=False)
 
     def _send_copied(self, sealed: Sequence[SealedPack]) -> None:
+        self._temporaries.update(each.temporary for each in sealed)
         for each in sealed:
             self._records += each.records()
             self._upload(each.pack, each.temporary, each.temporary)
@@ -334,6 +329,7 @@ class _Sender:
         del self._uploads[0]
         if temporary is not None:
             remove_file(temporary)
+            self._temporaries.discard(temporary)
 
     def _write_index(self, *, is_last: bool) -> None:
         """Put the index over the packs that were sent (R1)."""

@@ -19,12 +19,13 @@ from typing import TypeVar
 
 from datav.errors import RemoteError
 from datav.formats.entry import Content, Entry, Kind
+from datav.formats.root import Clone, live_contents
 from datav.ids import Buffer
 from datav.storage.objects import ObjectInfo, Objects, Traffic
 from datav.store.completeness import Completeness
 from datav.store.fetching import Fetched, fetch_contents
 from datav.store.lookup import Lookup
-from datav.store.pushing import Clone, Pushed, live_contents, push_contents
+from datav.store.pushing import Pushed, push_contents
 from datav.store.remote import RemoteStore
 from datav.store.store import Store
 from datav.store.verifying import VerifiedStore, verify_store
@@ -79,6 +80,7 @@ class TestClone:
 
     def push(self, contents: Sequence[Content]) -> Pushed:
         with self.remote() as remote, pool() as executor:
+            remote.refresh()
             return push_contents(
                 self.store, remote, contents, clone=self.identity, time=TIME, executor=executor
             )
