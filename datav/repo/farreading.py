@@ -126,12 +126,12 @@ class Source:
 
         return find_remote(self._repository, self._name)
 
-    def _connect(self) -> "_Connection | None":
+    def _connect(self) -> "Connection | None":
         settings = self._settings()
         return None if settings is None else _connections.find(self._repository, settings)
 
 
-class _Connection:
+class Connection:
     """A remote that was opened, and listed at least once."""
 
     def __init__(self, repository: Repository, name: str) -> None:
@@ -160,26 +160,30 @@ class _Connections:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[object, _Connection] = {}
+        self._open: dict[object, Connection] = {}
 
-    def find(self, repository: Repository, settings: "RemoteSettings") -> _Connection:
+    def find(self, repository: Repository, settings: "RemoteSettings") -> Connection:
         """Return the connection to a remote; made, if this is the first use of it."""
         key = (repository.private, settings, repository.settings.transfer)
         with self._lock:
             connection = self._open.get(key)
             if connection is None:
-                connection = self._open[key] = _Connection(repository, settings.name)
+                connection = self._open[key] = Connection(repository, settings.name)
         # Not while others wait who want another remote.  The first listing is what everybody waits for.
         if connection.listings == 0:
             connection.list_again(0)
         return connection
 
+    def list(self) -> tuple[Connection, ...]:
+        with self._lock:
+            return tuple(self._open.values())
+
     def close(self) -> None:
         """End all connections; whoever reads on is connected anew."""
         with self._lock:
-            connections = list(self._open.values())
+            closing = tuple(self._open.values())
             self._open.clear()
-        for connection in connections:
+        for connection in closing:
             connection.close()
 
     def forget(self) -> None:
@@ -189,6 +193,8 @@ class _Connections:
 
 
 _connections = _Connections()
+
+connections = _connections.list
 close_connections = _connections.close
 
 atexit.register(close_connections)
