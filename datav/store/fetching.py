@@ -10,34 +10,40 @@ size of the data.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from datav.errors import DatavError, FormatError, IntegrityError, MissingChunkError, RemoteError
 from datav.formats.entry import Content
-from datav.formats.frame import DELTA, NODE, Frame, parse_frame
+from datav.formats.frame import DELTA, HEADER_SIZE, MAX_CHUNK, NODE, PAYLOAD_SLACK, Frame, parse_frame
 from datav.formats.index import Place
 from datav.ids import ID_SIZE, Buffer, ChunkId, NodeId
 from datav.progress import SILENT, Progress
 from datav.store.lookup import Lookup
 from datav.store.marking import children_of
 from datav.store.packing import NewFrame
-from datav.store.packs import PackGoneError, Run, group_places
+from datav.store.packs import Run, group_places
 from datav.store.positions import split_ids
-from datav.store.reading import MAX_DELTA_DEPTH, MAX_FRAME, Reader, Reading
+from datav.store.reading import MAX_DELTA_DEPTH, Reader, Reading
 from datav.store.remote import RemoteStore
 from datav.store.store import Store
 from datav.store.writing import StoreWriter
 
 # Chunks that are looked up, sorted and fetched together: some GiB, and some ten MiB of ids and places.
 WINDOW = 65_536
+# What came becomes known after so many bytes: so much has to come again when a transfer is killed.
+CHECKPOINT_SIZE = 256 * 2**20
 # Deltas wait for what they rest on; when they are so many bytes they wait no longer.
 _MAX_WAITING = 32 * 2**20
-# Nodes read at a time.
+_MAX_FRAME = HEADER_SIZE + MAX_CHUNK + PAYLOAD_SLACK
+"""Of a chunk."""
+# Nodes looked up at a time, and bytes of them read or held at a time.
 _BATCH = 256
+_MAX_NODES = 32 * 2**20
 # A collector that comes in between again and again is none.
-_MAX_ROUNDS = 8
+_MAX_ROUNDS = 4
 # Of a pack with at least so many wanted chunks the contents are read, to know what deltas rest on beforehand.
 _WORTH_CONTENTS = 64
 
@@ -74,20 +80,22 @@ def fetch_contents(
     """
     wanted = list(contents)
     result = Fetched()
-    for _ in range(_MAX_ROUNDS):
+    for number in range(1, _MAX_ROUNDS + 1):
         try:
             _Fetch(store, remote, writer, progress, result).run(wanted)
-        except PackGoneError:
+            break
+        except MissingChunkError:
             # What has come so far need not come again.
             writer.checkpoint()
+            if number == _MAX_ROUNDS:
+                raise
+            # A collection has moved it.
             remote.look_again()
             result.missing, result.missing_count = [], 0
-        else:
-            return result
-    raise RemoteError(
-        f"{remote.shown} was collected again and again meanwhile",
-        hint="wait for `datav gc --remote` to end, then fetch again",
-    )
+        except RemoteError:
+            writer.checkpoint()
+            raise
+    return result
 
 
 class KeepingReader:
@@ -129,6 +137,8 @@ class _Fetch:
         self._seen: set[bytes] = set()
         self._window: dict[bytes, None] = {}
         self._lock = threading.Lock()
+        self._unknown = 0
+        """Bytes that came since the last checkpoint."""
 
     def run(self, contents: Iterable[Content]) -> None:
         tops = []
@@ -154,23 +164,34 @@ class _Fetch:
                 pending += split_ids(nodes)
                 yield chunks
 
-    def _read_nodes(self, ids: list[bytes]) -> list[tuple[bytes, Buffer]]:
+    def _read_nodes(self, ids: list[bytes]) -> Iterator[tuple[bytes, Buffer]]:
         here = self._store.lookup.contains(b"".join(ids)) if ids else b""
         near = [identity for identity, is_here in zip(ids, here, strict=True) if is_here]
         far = [identity for identity, is_here in zip(ids, here, strict=True) if not is_here]
-        found = list(zip(near, self._store.reader.read_many(near, nodes=True), strict=True))
-        there = self._remote.lookup.contains(b"".join(far)) if far else b""
-        for identity, is_there in zip(far, there, strict=True):
-            if not is_there:
+        yield from zip(near, self._store.reader.read_each(near, nodes=True), strict=True)
+        found = {}
+        for identity, place in zip(far, self._remote.lookup.places(far), strict=True):
+            if place is None:
                 self._miss(NodeId(identity).text)
-        far = [identity for identity, is_there in zip(far, there, strict=True) if is_there]
-        if far:
-            frames = self._remote.reader.read_frames(far, nodes=True)
-            contents = list(self._remote.reader.decode_frames(far, frames, nodes=True))
-            self._writer.put_nodes([bytes(data) for data in contents], [frame.bases for frame in frames])
-            self.result.nodes += len(far)
-            found += zip(far, contents, strict=True)
-        return found
+            else:
+                found[identity] = place.length
+        for part in _parts(found, _MAX_NODES):
+            frames = dict(zip(part, self._remote.reader.read_frames(part, nodes=True), strict=True))
+            for identity in [key for key, frame in frames.items() if not self._has_bases(frame)]:
+                self._miss(NodeId(identity).text)
+                del frames[identity]
+            sizes = {identity: frame.raw_length for identity, frame in frames.items()}
+            for few in _parts(sizes, _MAX_NODES):
+                yield from self._keep_nodes(few, [frames[identity] for identity in few])
+
+    def _has_bases(self, frame: Frame) -> bool:
+        return all(self._remote.lookup.contains(b"".join(frame.bases)))
+
+    def _keep_nodes(self, ids: list[bytes], frames: list[Frame]) -> Iterator[tuple[bytes, Buffer]]:
+        contents = [bytes(data) for data in self._remote.reader.decode_frames(ids, frames, nodes=True)]
+        self._writer.put_nodes(contents, [frame.bases for frame in frames])
+        self.result.nodes += len(ids)
+        yield from zip(ids, contents, strict=True)
 
     def _miss(self, name: str) -> None:
         self.result.missing_count += 1
@@ -189,7 +210,8 @@ class _Fetch:
     def _fetch_window(self) -> None:
         wanted = list(self._window)
         self._window = {}
-        found = self._find(wanted)
+        # Of two clones that pushed at once each may have stored whole what the other has as a delta on it.
+        found = self._find(wanted, longest=True)
         for identity in wanted:
             if identity not in found:
                 self._miss(ChunkId(identity).text)
@@ -204,7 +226,7 @@ class _Fetch:
         """Where ids lie on the remote; those that are nowhere are not in the result."""
         places = self._remote.lookup.places(ids, longest=longest)
         found = {identity: place for identity, place in zip(ids, places, strict=True) if place is not None}
-        if any(place.length > MAX_FRAME for place in found.values()):
+        if any(place.length > _MAX_FRAME for place in found.values()):
             raise FormatError(
                 f"an index of {self._remote.shown} states a frame longer than any writer makes",
                 hint="run `datav verify --remote`",
@@ -250,7 +272,7 @@ class _Fetch:
         waiting = 0
         for more in self._in_flight(wanted):
             for frame, new in more:
-                if waiting < _MAX_WAITING:
+                if waiting + new.length <= _MAX_WAITING or not deltas:
                     deltas[new.id] = frame, new
                     waiting += new.length
                 else:
@@ -259,14 +281,15 @@ class _Fetch:
             # Known from here on, so that deltas can be checked against it.
             self._writer.checkpoint()
             self._store_deltas(deltas, depth)
-        if later:
-            # Read twice: what else would hold any number of them in memory?
-            self._transfer(later, depth=depth)
+        # Read twice: what else would hold any number of them in memory?
+        for part in _parts({identity: place.length for identity, place in later.items()}, _MAX_WAITING):
+            self._transfer({identity: later[identity] for identity in part}, depth=depth)
 
     def _in_flight(self, wanted: dict[bytes, Place]) -> Iterator[list[tuple[Frame, NewFrame]]]:
         """Yield the deltas of each run as it has come; what is no delta was stored."""
         flying: set[Future[list[tuple[Frame, NewFrame]]]] = set()
         order = sorted(wanted.items(), key=lambda item: item[1])
+        _check_apart([place for _, place in order], self._remote.shown)
         first = 0
         try:
             for run, count in group_places((place for _, place in order), self._remote.packs):
@@ -274,7 +297,7 @@ class _Fetch:
                     done, flying = wait(flying, return_when=FIRST_COMPLETED)
                     for future in done:
                         yield future.result()
-                    self._writer.renew()
+                    self._checkpoint_if_due()
                 flying.add(self._remote.executor.submit(self._take_run, run, order[first : first + count]))
                 first += count
             for future in flying:
@@ -307,21 +330,23 @@ class _Fetch:
     def _count(self, size: int) -> None:
         with self._lock:
             self.result.bytes_of_data += size
+            self._unknown += size
+
+    def _checkpoint_if_due(self) -> None:
+        self._writer.renew()
+        if self._unknown >= CHECKPOINT_SIZE:
+            self._writer.checkpoint_part()
+            with self._lock:
+                self._unknown = 0
 
     def _store_deltas(self, deltas: dict[bytes, tuple[Frame, NewFrame]], depth: int) -> None:
         """Check deltas against what they rest on, which is fetched if it is not here, and store them."""
-        unknown = {base for frame, _ in deltas.values() for base in frame.bases} - deltas.keys()
-        missing = self._not_here(sorted(unknown))
-        found = self._find(missing, longest=True)
-        if len(found) < len(missing):
-            name = next(ChunkId(base).short for base in missing if base not in found)
-            raise MissingChunkError(
-                f"{name}, which a delta rests on, is not on {self._remote.shown}",
-                hint="run `datav verify --remote`",
-            )
+        unknown = sorted({base for frame, _ in deltas.values() for base in frame.bases} - deltas.keys())
+        found = self._find(self._not_here(unknown), longest=True)
         if found:
             self._transfer(found, depth=depth + 1)
             self._writer.checkpoint()
+        self._drop_baseless(deltas, set(self._not_here(unknown)))
         while deltas:
             ready = {
                 identity: pair
@@ -338,6 +363,38 @@ class _Fetch:
             deltas = {identity: pair for identity, pair in deltas.items() if identity not in ready}
             if deltas:
                 self._writer.checkpoint()
+
+    def _drop_baseless(self, deltas: dict[bytes, tuple[Frame, NewFrame]], absent: set[bytes]) -> None:
+        """Take out of `deltas` those that rest on what is absent, and count them as missing."""
+        while absent:
+            lost = [key for key, (frame, _) in deltas.items() if not absent.isdisjoint(frame.bases)]
+            for identity in lost:
+                del deltas[identity]
+                self._miss(ChunkId(identity).text)
+            absent = set(lost)
+
+
+def _parts(sizes: Mapping[bytes, int], limit: int) -> Iterator[list[bytes]]:
+    """Cut ids, in order, into parts of at most `limit` bytes, or of one id."""
+    part: list[bytes] = []
+    total = 0
+    for identity, size in sizes.items():
+        if part and total + size > limit:
+            yield part
+            part, total = [], 0
+        part.append(identity)
+        total += size
+    if part:
+        yield part
+
+
+def _check_apart(places: Sequence[Place], shown: str) -> None:
+    """Raise FormatError when places, in order, overlap: a few bytes would count as any number of frames."""
+    for before, place in pairwise(places):
+        if place.pack == before.pack and place.offset < before.offset + before.length:
+            raise FormatError(
+                f"an index of {shown} places two chunks over each other", hint="run `datav verify --remote`"
+            )
 
 
 def _parse(identity: bytes, raw: bytes, where: str) -> tuple[Frame, NewFrame]:

@@ -166,6 +166,11 @@ class StoreWriter:
         self._lease.renew()
         self._publish()
 
+    def checkpoint_part(self) -> None:
+        """Make durable and known what was written, but for what others are writing just now."""
+        self._lease.renew()
+        self._publish()
+
     def checkpoint_if_due(self) -> None:
         """Make what was written durable and known when it is much.  Others may go on writing meanwhile."""
         self._lease.renew()

@@ -8,7 +8,7 @@ import pytest
 from datav.errors import IntegrityError, RefusedError, RemoteError
 from datav.formats.entry import Content
 from datav.formats.frame import DELTA, NODE
-from datav.formats.root import encode_collecting
+from datav.formats.root import Collecting, encode_collecting
 from datav.ids import hash_chunk
 from datav.storage.directory import DirectoryObjects
 from datav.store import pushing
@@ -441,7 +441,7 @@ def test_packs_that_are_about_to_go_are_put_again_under_other_names(tmp_path, pl
     contents = _versions(clone, 2)
     clone.push(contents)
     condemned = {pack_named(name.removeprefix("packs/")) for name in place.names if name.startswith("packs/")}
-    place.put("collecting/" + "0" * 32, encode_collecting(condemned))
+    place.put("collecting/" + "0" * 32, encode_collecting(Collecting("c" * 32, frozenset(condemned))))
 
     other = TestClone(tmp_path / "bob", place)
     theirs = other.add(clone.read(contents[0]))
