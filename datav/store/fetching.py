@@ -32,7 +32,7 @@ from datav.store.store import Store
 from datav.store.writing import StoreWriter
 
 # Chunks that are looked up, sorted and fetched together: some GiB, and some ten MiB of ids and places.
-WINDOW = 65_536
+WINDOW = 131_072
 # What came becomes known after so many bytes: so much has to come again when a transfer is killed.
 CHECKPOINT_SIZE = 256 * 2**20
 # Deltas wait for what they rest on; when they are so many bytes they wait no longer.
