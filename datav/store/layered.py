@@ -84,7 +84,8 @@ class LayeredReader:
                 else:
                     mine[identity] = self._coming[identity] = Future()
         # First what others may wait for: so nobody waits in a circle.
-        found |= self._read_mine(mine, nodes=nodes)
+        if mine:
+            found |= self._read_mine(mine, nodes=nodes)
         came = {identity: future.result() for identity, future in others.items()}
         found |= {identity: content for identity, content in came.items() if content is not None}
         # Another thread's failure is not this one's.
