@@ -248,5 +248,5 @@ def test_ranges_that_lie_near_each_other_are_one_request(clone):
     (connection,) = connections()
 
     assert size > 3_000_000
-    # The listings, the index, the tree, and few for all that was asked for.
-    assert connection.remote.objects.traffic.requests < 20
+    # At worst each chunk lies in a pack of another writer; there are some thirty of them, and 200 ranges.
+    assert connection.remote.objects.traffic.requests < len(starts) // 3
