@@ -15,14 +15,14 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from datav.errors import DatavError
+from datav.errors import DatavError, RemoteError
 from datav.formats.entry import Content
 from datav.formats.index import ABSENT
 from datav.formats.pack import PackContents
 from datav.formats.tree import DIRECTORY, parse_directory_node, parse_file_node
 from datav.ids import EMPTY_CHUNK, ID_SIZE, Buffer, NodeId, PackId
 from datav.store.positions import Positions, select_ids, split_ids
-from datav.store.reading import Reader
+from datav.store.reading import Reading
 
 # Nodes read at a time.
 _BATCH = 64
@@ -41,6 +41,8 @@ class Reason(IntEnum):
     """A delta that stays needs it."""
     RECENT = 4
     """It was written while the collector was marking."""
+    KEPT = 5
+    """It lies in a pack of a remote that stays, where others may have seen it and rely on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class Marked:
     """Chunks that are needed and not stored.  They lead nowhere, so nothing else is in doubt."""
 
 
-def mark_contents(marks: Marks, reader: Reader, contents: Iterable[Content], reason: Reason) -> Marked:
+def mark_contents(marks: Marks, reader: Reading, contents: Iterable[Content], reason: Reason) -> Marked:
     """Mark all that the given contents need.
 
     A content is absent when no index has ever heard of its top; when an index names it in a pack that is lost
@@ -178,7 +180,7 @@ def mark_contents(marks: Marks, reader: Reader, contents: Iterable[Content], rea
 
 
 def _walk(
-    marks: Marks, reader: Reader, content: Content, pending: list[bytes], reason: Reason, marked: Marked
+    marks: Marks, reader: Reading, content: Content, pending: list[bytes], reason: Reason, marked: Marked
 ) -> None:
     while pending:
         # From the end: what is pending stays about as much as one path through the tree.
@@ -203,10 +205,12 @@ def _walk(
 
 
 def _read_nodes(
-    reader: Reader, ids: list[bytes], content: Content, marked: Marked
+    reader: Reading, ids: list[bytes], content: Content, marked: Marked
 ) -> list[tuple[bytes, Buffer]]:
     try:
         return list(zip(ids, reader.read_many(ids, nodes=True), strict=True))
+    except RemoteError:
+        raise
     except DatavError:
         # One of them: the others still lead to what must stay.
         found: list[tuple[bytes, Buffer]] = []

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from datav.formats.index import ABSENT
+from datav.formats.index import ABSENT, Place
 from datav.formats.pack import HEADER_SIZE, PackContents
 from datav.ids import ID_SIZE, Buffer, PackId
 from datav.store.lookup import OpenIndex
@@ -66,6 +66,13 @@ class Positions:
         """Whether any index has that id, be it in a pack that is lost."""
         return any(entry.index.find(identity)[0] != ABSENT for entry in self.indexes)
 
+    def has(self, ids: Buffer) -> NDArray[np.bool_]:
+        """Return which of `ids` are in a pack that is not lost."""
+        result: NDArray[np.bool_] = np.zeros(len(ids) // ID_SIZE, np.bool_)
+        for found in self.find(ids):
+            result |= found != ABSENT
+        return result
+
     def first_of(self, pack: PackId, contents: PackContents) -> NDArray[np.bool_]:
         """Return which frames of a pack are the copy of their id that counts: the longest that is listed.
 
@@ -97,6 +104,17 @@ class Positions:
         right = (places[:, 1] == offsets_of(contents)[here]) & (places[:, 2] == lengths_of(contents)[here])
         result[here] = ours & right
         return result
+
+    def entries_in(self, pack: PackId) -> list[tuple[bytes, Place]]:
+        """Return what indexes place in a pack, each id and place once, in order of places."""
+        found: set[tuple[bytes, Place]] = set()
+        for number, entry in enumerate(self.indexes):
+            if pack in entry.index.packs:
+                own = entry.index.packs.index(pack)
+                here = np.flatnonzero(self._places[number][:, 0] == own).astype(np.uint32)
+                ids = split_ids(self.ids_at(number, here))
+                found.update((ids[n], entry.index.place(int(at))) for n, at in enumerate(here))
+        return sorted(found, key=lambda record: record[1])
 
     def count_by_pack(self, number: int) -> dict[PackId, int]:
         """How many entries of index `number` lie in each of its packs."""

@@ -363,9 +363,13 @@ def put_index(remote: RemoteStore, packs: set[PackId], records: Iterable[tuple[b
 def _put_root(remote: RemoteStore, clone: Clone, time: str, contents: set[Content]) -> str:
     """Name contents for a clone (R2); its roots become one when they are many."""
     live = live_roots(remote.roots, clone.id)
-    merged = live if len(live) >= MAX_ROOTS else {}
-    all_contents = frozenset(contents | live_contents(merged.values()))
-    return put_root(remote, RemoteRoot(clone.id, clone.label, time, tuple(merged), all_contents))
+    root = RemoteRoot(clone.id, clone.label, time, (), frozenset(contents))
+    # Pushed before, at the same time by this clone's clock, and replaced: what replaces it is in the way.
+    is_replaced = encode_root(root)[0] in remote.roots
+    if len(live) >= MAX_ROOTS or is_replaced:
+        all_contents = root.contents | live_contents(live.values())
+        root = RemoteRoot(clone.id, clone.label, time, tuple(live), frozenset(all_contents))
+    return put_root(remote, root)
 
 
 def put_root(remote: RemoteStore, root: RemoteRoot) -> str:
@@ -383,7 +387,9 @@ def _drop_merged_roots(remote: RemoteStore, name: str) -> None:
     if root is None:
         return  # another push of this clone has taken it into its own
     for old in root.replaces:
-        if old in remote.roots and remote.roots[old].contents <= root.contents:
+        held = remote.roots.get(old)
+        # What it replaces itself would count again without it: a collection deletes these first.
+        if held is not None and held.contents <= root.contents and not remote.roots.keys() & {*held.replaces}:
             # Who may not delete leaves it.
             with contextlib.suppress(RemoteError):
                 remote.objects.delete(f"roots/{old}")
