@@ -17,6 +17,7 @@ from datav.cli.mv import mv, rm
 from datav.cli.push import push
 from datav.cli.remote import SUBCOMMANDS as REMOTE_SUBCOMMANDS
 from datav.cli.remote import remote
+from datav.cli.repair import repair
 from datav.cli.status import status
 from datav.cli.verify import verify
 
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "clone": clone,
     "du": du,
     "verify": verify,
+    "repair": repair,
     "gc": gc,
     "demo": demo,
 }

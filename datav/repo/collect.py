@@ -113,7 +113,7 @@ def collect(repository: Repository, *, apply: bool = False, is_only_user: bool =
             plan,
             lease=lease,
             executor=repository.executor,
-            before_deleting=partial(_forget_collected, repository, marking.seen),
+            before_deleting=partial(forget_unstored, repository, marking.seen),
         )
         remove_leftovers(layout, time.time())
         remove_private_leftovers(repository, time.time())
@@ -195,13 +195,13 @@ def _refuse_shared_store(repository: Repository, is_only_user: bool) -> None:
         )
 
 
-def _forget_collected(repository: Repository, needed: set[Content]) -> None:
-    """Remove the stat caches that call stored what may go now (O4)."""
+def forget_unstored(repository: Repository, stored: set[Content]) -> None:
+    """Remove the stat caches that call stored what is none of `stored` (O4)."""
     for path in (repository.private / "worktrees").glob("*/stat/*"):
         if path.name.startswith(TEMPORARY_PREFIX):
             continue  # Somebody's who is writing one just now; if not, it goes when it is old.
         dataset = StatCache.load(path).dataset
-        if dataset is None or dataset not in needed:
+        if dataset is None or dataset not in stored:
             remove_file(path)
 
 

@@ -112,7 +112,7 @@ def verify(repository: Repository, *, sample: float | None = None, seed: int = 0
     for root in unique:
         wheres.setdefault(root.content, []).append(root.where)
     lookup = Lookup(layout, checked=True)
-    absent = _find_absent(layout, lookup, wheres)
+    absent = find_absent(layout, lookup, wheres)
     completeness = Completeness(lookup, Reader(packs, lookup))
     noted = partial_contents(repository)
     # These first: so it is known of others whether they lie below one of them.
@@ -170,7 +170,7 @@ def _version(content: Content, manifest: RelPath | None, commit: str | None) -> 
     return AbsentVersion(NodeId(content.id).text, dataset.path if dataset is not None else None, commit)
 
 
-def _find_absent(layout: Layout, lookup: Lookup, contents: Iterable[Content]) -> set[Content]:
+def find_absent(layout: Layout, lookup: Lookup, contents: Iterable[Content]) -> set[Content]:
     """Return those of `contents` that were never fetched."""
     positions = Positions(lookup.indexes)
     unknown: dict[bytes, list[Content]] = {}

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from datav.errors import DatavError
 from datav.formats.entry import Content
-from datav.formats.index import ABSENT
 from datav.formats.tree import MAX_LEVEL
 from datav.ids import NodeId
 from datav.store.lookup import Lookup
@@ -105,7 +104,7 @@ class Completeness:
         missing = [
             identity for identity, is_here in zip(split_ids(chunks), present, strict=True) if not is_here
         ]
-        lost = sum(map(self._is_named, missing)) if self._lookup.has_lost else 0
+        lost = sum(map(self._lookup.is_named, missing)) if self._lookup.has_lost else 0
         return Lack(len(missing), 0, lost, f"chunk b3:{missing[0].hex()[:12]} is missing")
 
     def _read(self, nodes: list[bytes]) -> list[bytes | Lack]:
@@ -118,7 +117,4 @@ class Completeness:
         try:
             return self._reader.read_node(NodeId(node))
         except DatavError as exc:
-            return Lack(0, 1, int(self._is_named(node)), str(exc))
-
-    def _is_named(self, identity: bytes) -> bool:
-        return any(entry.index.find(identity)[0] != ABSENT for entry in self._lookup.indexes)
+            return Lack(0, 1, int(self._lookup.is_named(node)), str(exc))

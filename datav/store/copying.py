@@ -6,7 +6,7 @@ carried on unseen.
 
 import contextlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class PackCopier:
         """
         self.append(self._read(pack, contents, numbers))
 
-    def append(self, frames: Sequence[NewFrame]) -> None:
+    def append(self, frames: Iterable[NewFrame]) -> None:
         """Write frames, in order."""
         for frame in frames:
             if self._writer is not None and not self._writer.has_room(frame.length):

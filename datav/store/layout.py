@@ -34,6 +34,11 @@ class Layout:
         return self.root / "index"
 
     @property
+    def damaged(self) -> Path:
+        """Packs that a repair has put aside."""
+        return self.root / "damaged"
+
+    @property
     def temporary(self) -> Path:
         return self.root / "tmp"
 

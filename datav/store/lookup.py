@@ -117,6 +117,10 @@ class Lookup:
         """Whether an index names a pack that is not there."""
         return any(entry.lost for entry in self._open)
 
+    def is_named(self, identity: bytes) -> bool:
+        """Whether any index has that id, be it in a pack that is lost."""
+        return any(entry.index.find(identity)[0] != ABSENT for entry in self._open)
+
     def contains(self, ids: Buffer) -> bytearray:
         """Return one byte for each of the ids packed in `ids`: 1 when it is stored, in a pack that exists."""
         found = bytearray(len(ids) // ID_SIZE)

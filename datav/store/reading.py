@@ -23,7 +23,6 @@ from datav.formats.frame import (
 )
 from datav.formats.index import Place
 from datav.ids import Buffer, ChunkId, Id, NodeId, hash_chunk, hash_node
-from datav.store.lookup import Lookup
 from datav.store.packs import PackGoneError, Packs, group_places
 
 # Raw bytes decoded at a time for `read_into`.
@@ -75,6 +74,14 @@ class Reading(Protocol):
     def read_each(self, ids: Sequence[bytes], *, nodes: bool) -> Iterator[Buffer]: ...
 
 
+class Finding(Protocol):
+    """Who knows where frames lie: the indexes of a store, or what was found without them."""
+
+    def places(self, ids: Sequence[bytes], *, longest: bool = False) -> list[Place | None]: ...
+
+    def refresh(self) -> bool: ...
+
+
 class Reader:
     """Reads verified content by id.  Used from several threads.
 
@@ -83,7 +90,7 @@ class Reader:
     """
 
     def __init__(
-        self, packs: Packs, lookup: Lookup, *, look_again: Callable[[], object] | None = None
+        self, packs: Packs, lookup: Finding, *, look_again: Callable[[], object] | None = None
     ) -> None:
         self._packs = packs
         self._lookup = lookup
