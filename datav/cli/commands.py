@@ -7,6 +7,7 @@ from datav.cli.add import add
 from datav.cli.cat import cat
 from datav.cli.checkout import checkout, restore
 from datav.cli.demo import demo
+from datav.cli.drop import drop
 from datav.cli.du import du
 from datav.cli.fetch import clone, fetch, pull
 from datav.cli.gc import gc
@@ -41,6 +42,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "verify": verify,
     "repair": repair,
     "gc": gc,
+    "drop": drop,
     "demo": demo,
 }
 

@@ -6,7 +6,7 @@ what appeared meanwhile is marked too and the rest goes (docs/formats/ordering.m
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -69,6 +69,7 @@ class _Marking:
 
     view: StoreView
     marks: Marks
+    left_out: Set[Content]
     seen: set[Content]
     blobs: set[str]
     partial_ids: set[bytes]
@@ -78,10 +79,17 @@ class _Marking:
     missing_chunks: int = 0
 
 
-def collect(repository: Repository, *, apply: bool = False, is_only_user: bool = False) -> Collected:
+def collect(
+    repository: Repository,
+    *,
+    apply: bool = False,
+    is_only_user: bool = False,
+    left_out: Set[Content] = frozenset(),
+) -> Collected:
     """Give back what nothing needs; without `apply` only say what that would be.
 
     Args:
+        left_out: contents that need nothing, whoever names them: a remote has them.
         is_only_user: the caller knows that no other repository has its data in this store.  Asked only of a
             store that does not lie in this repository.
 
@@ -95,7 +103,7 @@ def collect(repository: Repository, *, apply: bool = False, is_only_user: bool =
     _refuse_shared_store(repository, is_only_user)
     layout = local_layout(repository.private)
     view = view_of(layout)
-    marking = _Marking(view, Marks(view.positions), set(), set(), partial_contents(repository))
+    marking = _Marking(view, Marks(view.positions), left_out, set(), set(), partial_contents(repository))
     repository.progress.start("marking", None, "nodes")
     _mark(marking, find_roots(repository.git))
     if not apply:
@@ -158,6 +166,8 @@ def _mark_roots(marking: _Marking, roots: Sequence[Root], reason: Reason) -> Non
     for root in roots:
         if root.content not in marking.seen:
             marking.seen.add(root.content)
+            if root.content in marking.left_out:
+                continue
             marked = mark_contents(marking.marks, marking.view.reader, [root.content], reason)
             _refuse_unwalked(marking, root, marked)
             marking.absent += len(marked.absent)

@@ -132,7 +132,8 @@ def verify(repository: Repository, *, sample: float | None = None, seed: int = 0
         missing=tuple(missing),
         absent=tuple(sorted(NodeId(content.id).text for content in absent)),
         absent_versions=name_versions(repository, [root for root in unique if root.content in absent]),
-        needed=_needed(roots.work_trees, absent),
+        # What is noted and not here at all was dropped, or a fetch of it broke off at once.
+        needed=_needed(roots.work_trees, {content for content in absent if content.id not in noted}),
         partial=tuple(sorted(partial)),
         unreadable=tuple(roots.unreadable),
         has_remote=bool(repository.settings.remotes),
