@@ -34,7 +34,6 @@ import os
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import threading
@@ -45,21 +44,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from remote_peers import DATAV, ONE_FILE, PEERS, PLACES, TARGETS, VERSIONS, WORKLOADS, Peer
+from remote_tables import print_tables
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.support.faultproxy import FaultProxy  # noqa: E402  # the checkout is not always on the path
-
-WORKLOADS = {
-    "W1": "one file of 2 GiB of noise",
-    "W2": "a CSV of 12 million rows, 1.5 GB; version 2 has 3,000 scattered row edits",
-    "W3": "100,000 files of 1 to 20 KiB (1.07 GB)",
-}
-# Not imported from workloads.py, which takes memory: see `run`.
-VERSIONS = {"W1": ("v1",), "W2": ("v1", "v2"), "W3": ("v1",)}
-TARGETS = {"W1": "data.bin", "W2": "data.csv", "W3": "tree"}
-ONE_FILE = {"W1": "data.bin", "W2": "data.csv", "W3": "one.bin"}
-PLACES = {"dir": "a directory", "s3": "a local S3 server"}
 
 NOTHING_NEW = 3
 """Times that a push with nothing new is timed."""
@@ -67,83 +58,6 @@ NOTHING_NEW = 3
 HOST, BUCKET = "127.0.0.1", "bench"
 KEY_ID, KEY = "benchmark", "benchmark-secret"
 _START_TIMEOUT_S = 60
-
-# `sh -e` scripts.  They run in the directory `tree`, which holds $TARGET, or in `clone` beside it.
-_GIT = "git init -q -b main . && git config gc.auto 0"
-_PUT = "import os, s3fs; s3fs.S3FileSystem(endpoint_url=os.environ['ENDPOINT']).put_file"
-_GET = "import os, s3fs; s3fs.S3FileSystem(endpoint_url=os.environ['ENDPOINT']).get_file"
-
-
-@dataclass(frozen=True)
-class Peer:
-    """The commands of one tool."""
-
-    name: str
-    push: str
-    pull: str
-    """Run in `clone`, with another home."""
-    program: str | None = None
-    """What must be there; the variable of that name, in capitals, says where."""
-    set_up: str = ""
-    add: str = ""
-    clone: str = ""
-    """Makes `clone`, where it is not a mere directory."""
-    has_nothing_new: bool = True
-    """Whether it knows that there is nothing to do."""
-    one_file: bool = False
-    """Whether it is given the bytes as one file."""
-    only: tuple[tuple[str, str], ...] = ()
-    """Workloads and places; without, all."""
-
-
-DATAV = Peer(
-    "datav",
-    set_up=_GIT
-    + ' && "$PYTHON" -m datav init -q'
-    + ' && "$PYTHON" -m datav remote add -q origin "$URL" ${ENDPOINT:+--endpoint "$ENDPOINT"}'
-    + " && git add -A . && git commit -qm init",
-    add='"$PYTHON" -m datav add -q "$TARGET" && git commit -qm "$VERSION"',
-    push='"$PYTHON" -m datav push --json',
-    clone='git clone -q tree clone && cd clone && "$PYTHON" -m datav init -q',
-    pull='"$PYTHON" -m datav pull --json',
-)
-DVC = Peer(
-    "dvc",
-    program="dvc",
-    set_up=_GIT
-    + ' && "$DVC" init -q && "$DVC" config core.analytics false && "$DVC" config core.check_update false'
-    + ' && "$DVC" remote add -q -d place "$URL"'
-    + ' && if [ -n "$ENDPOINT" ]; then "$DVC" remote modify -q place endpointurl "$ENDPOINT"; fi'
-    + " && git add -A .dvc && git commit -qm init",
-    add='"$DVC" add -q "$TARGET" && git add "$TARGET.dvc" .gitignore && git commit -qm "$VERSION"',
-    push='"$DVC" push -q',
-    clone="git clone -q tree clone",
-    pull='"$DVC" pull -q',
-)
-RESTIC = Peer(
-    "restic",
-    program="restic",
-    set_up='"$RESTIC" init -q',
-    push='"$RESTIC" backup -q "$TARGET"',
-    pull='"$RESTIC" restore latest -q --target .',
-)
-CP = Peer(
-    "cp",
-    push='cp -r "$TARGET" "$URL/$VERSION"',
-    pull='cp -r "$URL/$VERSION" "$TARGET"',
-    has_nothing_new=False,
-    only=(("W3", "dir"),),
-)
-RAW = Peer(
-    "raw",
-    push='if [ -z "$ENDPOINT" ]; then cp "$TARGET" "$URL/$VERSION"; else "$PYTHON" -c '
-    + f"\"{_PUT}(os.environ['TARGET'], os.environ['URL'] + '/' + os.environ['VERSION'])\"; fi",
-    pull='if [ -z "$ENDPOINT" ]; then cp "$URL/$VERSION" "$TARGET"; else "$PYTHON" -c '
-    + f"\"{_GET}(os.environ['URL'] + '/' + os.environ['VERSION'], os.environ['TARGET'])\"; fi",
-    has_nothing_new=False,
-    one_file=True,
-)
-PEERS = {peer.name: peer for peer in (DATAV, DVC, RESTIC, CP, RAW)}
 
 
 @dataclass(frozen=True)
@@ -495,108 +409,6 @@ def versions_of(programs: dict[str, str], options: argparse.Namespace) -> dict[s
         said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         versions[name] = next(word for word in said.split() if any(c.isdigit() for c in word))
     return versions
-
-
-# --- tables
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of a table."""
-
-    title: str
-    what: str
-    key: str
-    version: str = "v1"
-    unit: float = 1
-    whole: bool = False
-    """Whether it is a number of things."""
-
-
-ROWS = (
-    Row("add, s", "add", "wall_s"),
-    Row("push, s", "push", "wall_s"),
-    Row("push and sync, s", "push", "synced_s"),
-    Row("push, CPU s", "push", "cpu_s"),
-    Row("push, peak memory, MB", "push", "memory", unit=1e6),
-    Row("push, sent, MB", "push", "sent", unit=1e6),
-    Row("push, requests", "push", "requests", whole=True),
-    Row("push of version 2, s", "push", "wall_s", "v2"),
-    Row("push of version 2, sent, MB", "push", "sent", "v2", unit=1e6),
-    Row("push of version 2, requests", "push", "requests", "v2", whole=True),
-    Row("push, nothing new, s", "nothing new", "wall_s", "last"),
-    Row("push, nothing new, requests", "nothing new", "requests", "last", whole=True),
-    Row("pull, s", "pull", "wall_s", "last"),
-    Row("pull and sync, s", "pull", "synced_s", "last"),
-    Row("pull, CPU s", "pull", "cpu_s", "last"),
-    Row("pull, peak memory, MB", "pull", "memory", "last", unit=1e6),
-    Row("pull, requests", "pull", "requests", "last", whole=True),
-)
-# What a run that counts is good for.
-_COUNTED = {"requests", "sent"}
-
-Records = list[dict[str, Any]]
-
-
-def print_tables(paths: list[Path]) -> None:
-    """Print a table for each workload, scale and place; medians of all runs in these files."""
-    lines = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
-    versions = {name: version for line in lines for name, version in line.get("versions", {}).items()}
-    print(", ".join(f"{name} {version}" for name, version in sorted(versions.items())))
-    cells: dict[tuple[str, float, str], dict[str, Records]] = {}
-    for line in lines:
-        if "versions" not in line:
-            cell = cells.setdefault((line["workload"], line["scale"], line["place"]), {})
-            cell.setdefault(line["peer"], []).append(line)
-    for (workload, scale, place), peers in cells.items():
-        at = "" if scale == 1 else f", at scale {scale:g}"
-        print(f"\n### {workload}, {PLACES[place]}: {WORKLOADS[workload]}{at}\n")
-        print_table(workload, peers)
-
-
-def print_table(workload: str, peers: dict[str, Records]) -> None:
-    print("| | " + " | ".join(peers) + " |")
-    print("|---|" + "--:|" * len(peers))
-    for row in ROWS:
-        figures = {peer: figure(records, row, VERSIONS[workload][-1]) for peer, records in peers.items()}
-        known = [value for value in figures.values() if value is not None]
-        if known:
-            base = figures.get(DATAV.name)
-            words = [shown(value, row, best=min(known), base=base) for value in figures.values()]
-            print(f"| {row.title} | " + " | ".join(words) + " |")
-    failed = [
-        record | {"peer": peer} for peer, records in peers.items() for record in records if "failed" in record
-    ]
-    for record in failed:
-        print(f"\n{record['peer']}, {record['what']}: {record['failed']}")
-    if not failed:
-        print("\nAll that was pulled is what was pushed.")
-
-
-def figure(records: Records, row: Row, last: str) -> float | None:
-    """Return the median of what a row is about, None where nobody measured it."""
-    version = last if row.version == "last" else row.version
-    values = []
-    for record in records:
-        fits = (record["what"], record["version"]) == (row.what, version) and "failed" not in record
-        if fits and not (record["counted"] and row.key not in _COUNTED):
-            record = record | {"synced_s": record["wall_s"] + record["sync_s"]}
-            values += [record[row.key]] if row.key in record else []
-    return statistics.median(values) / row.unit if values else None
-
-
-def shown(value: float | None, row: Row, *, best: float, base: float | None) -> str:
-    """The figure, bold if it is the best, and how many times that of datav it is."""
-    if value is None:
-        return ""
-    words = (
-        f"{value:,.0f}" if row.whole or value >= 1000 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
-    )
-    words = f"**{words}**" if value == best else words
-    if not base or value == base:
-        return words
-    ratio = value / base
-    return f"{words} (x{ratio:,.0f})" if ratio >= 10 else f"{words} (x{ratio:.2g})"
 
 
 def main() -> int:
