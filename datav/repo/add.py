@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Literal
 
-from datav.errors import MissingChunkError, UsageError
+from datav.errors import DataLossError, MissingChunkError, UsageError
 from datav.formats.entry import Content, Kind
 from datav.formats.manifest import Manifest, keep_users_part, parse_manifest
 from datav.relpath import RelPath
@@ -21,6 +21,7 @@ from datav.repo.describing import counter_for, describe_file, dialect_of
 from datav.repo.disk import Disk, look
 from datav.repo.intake import take_in
 from datav.repo.leftovers import remove_all_leftovers
+from datav.repo.partial import partial_contents
 from datav.repo.repository import Repository
 from datav.storage.durable import fsync_directory, make_directories
 from datav.store.trees import DirectoryShape, read_directory, write_directory_tree
@@ -195,6 +196,7 @@ def _add_directory(
     before: bytes | None,
     old: Manifest | None,
 ) -> _Pending:
+    _refuse_part(repository, dataset, disk, old)
     unknown = disk.unknown()
     olds, shape = _old_directory(repository, old, unknown)
     repository.progress.start("adding", sum(entry.size for entry in unknown), "bytes")
@@ -215,6 +217,17 @@ def _add_directory(
     meta = old.meta if old is not None else ""
     manifest = Manifest("directory", content, len(rows), meta=meta)
     return _Pending(dataset, manifest, before, disk, rows, size, changed, None)
+
+
+def _refuse_part(repository: Repository, dataset: Dataset, disk: Disk, old: Manifest | None) -> None:
+    """Raise DataLossError where files would count as removed that were only never fetched."""
+    if old is None or len(disk.entries) >= old.files or old.content.id not in partial_contents(repository):
+        return
+    raise DataLossError(
+        f"only a part of {dataset} was fetched, {len(disk.entries)} of {old.files} files are on disk:"
+        " adding it would record the others as removed",
+        hint=f"`datav pull -- {repository.shown(dataset.path)}` brings the rest; then add",
+    )
 
 
 def _old_directory(

@@ -18,6 +18,7 @@ from datav.repo.datasets import (
     read_manifest_bytes,
 )
 from datav.repo.disk import Disk, look, wanted_entries
+from datav.repo.partial import partial_contents
 from datav.repo.pushed import contents_there
 from datav.repo.repository import Repository
 from datav.storage.durable import make_directories
@@ -60,6 +61,8 @@ class DatasetStatus:
     """Of a modified directory."""
     is_stored: bool = False
     """Of a modified dataset: it is as it was when it was stored; the manifest is another version's."""
+    is_partial: bool = False
+    """Of a modified dataset: only a part of it was ever fetched."""
     error: str | None = None
     """Why it was not compared: a manifest that is none (`conflicted`), a link in its place (`modified`)."""
 
@@ -91,7 +94,7 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
     index = repository.git.list_index()
     in_index = {entry.path for entry in index}
     unmerged = {entry.path for entry in index if entry.stage}
-    there = contents_there(repository)
+    there, parts = contents_there(repository), partial_contents(repository)
     staged, unstaged = repository.git.staged_changes(), repository.git.unstaged_changes()
     result = []
     for dataset in datasets:
@@ -114,6 +117,7 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
                 pushed=_is_pushed(repository, dataset, there),
                 changes=found.changes,
                 is_stored=found.is_stored,
+                is_partial=found.state == "modified" and _is_partial(repository, dataset, parts),
                 error=error,
             )
         )
@@ -122,6 +126,11 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
 
 def _path(dataset: Dataset) -> bytes:
     return dataset.path
+
+
+def _is_partial(repository: Repository, dataset: Dataset, parts: Set[bytes]) -> bool:
+    manifest = read_manifest(repository, dataset) if parts else None
+    return manifest is not None and manifest.content.id in parts
 
 
 def _is_pushed(repository: Repository, dataset: Dataset, there: Set[Content] | None) -> bool | None:

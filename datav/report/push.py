@@ -53,5 +53,5 @@ def push_warnings(result: PushResult) -> list[str]:
     names = [str(version.dataset or version.content.id.hex()[:12]) for version in result.incomplete]
     shown = ", ".join(dict.fromkeys(names[:_SHOWN]))
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    what = "old version is" if len(names) == 1 else "old versions are"
+    what = "version is" if len(names) == 1 else "versions are"
     return [f"{count(len(names), what, what)} neither here nor there, and could not be pushed: {shown}{more}"]

@@ -17,6 +17,7 @@ _NEXT = {
 }
 _FETCH = "not in the store either: `datav pull` brings it from the remote, if it was pushed"
 _NOT_STAGED = "`git add` the manifest"
+_PARTIAL = "`datav pull` brings the rest"
 _NOT_PUSHED = "`datav push` sends what is committed"
 _NO_MANIFEST = "`git restore` brings it back, `git rm --cached` gives the dataset up"
 _OTHER_VERSION = "git moved and the data did not: `datav checkout` brings what the manifest says"
@@ -33,6 +34,7 @@ def status_json(result: Status) -> dict[str, Any]:
                 "unstaged": dataset.unstaged,
                 "pushed": dataset.pushed,
                 "stored": dataset.is_stored if dataset.state == "modified" else None,
+                "partial": dataset.is_partial,
                 "error": dataset.error,
                 "files": {
                     "added": len(dataset.changes.added),
@@ -68,12 +70,16 @@ def _is_quiet(dataset: DatasetStatus) -> bool:
 
 def _advice(result: Status) -> Iterator[tuple[str, str]]:
     """What to do next about what was found, each once."""
-    told = [each for each in result.datasets if not each.is_stored and not _lacks_manifest(each)]
+    told = [
+        each for each in result.datasets if not (each.is_stored or each.is_partial or _lacks_manifest(each))
+    ]
     for state in dict.fromkeys(each.state for each in told):
         if state == "missing" and any(dataset.pushed is not None for dataset in result.datasets):
             yield state, _FETCH
         elif state in _NEXT:
             yield state, _NEXT[state]
+    if any(dataset.is_partial for dataset in result.datasets):
+        yield "only a part was fetched", _PARTIAL
     if any(dataset.is_stored for dataset in result.datasets):
         yield "another version", _OTHER_VERSION
     if any(map(_lacks_manifest, result.datasets)):
@@ -92,6 +98,8 @@ def _row(dataset: DatasetStatus) -> tuple[str, ...]:
     details = []
     if dataset.error is not None:
         details.append(dataset.error)
+    if dataset.is_partial:
+        details.append("only a part was fetched")
     if dataset.is_stored:
         details.append("another version, stored")
     changes = dataset.changes
