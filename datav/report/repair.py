@@ -51,9 +51,8 @@ def repair_text(result: Repaired, style: Style, elapsed_s: float) -> str:
     elif result.ok:
         lines.append(style.good(f"nothing is missing, in {seconds(elapsed_s)}"))
     else:
-        lines.append(
-            style.faint("next: put a file that has it in place from a backup, then `datav repair` again")
-        )
+        advice = "put a file that has it in place from a backup, `datav add` it, then `datav repair` again"
+        lines.append(style.faint(f"next: {advice}"))
     return "\n".join(lines)
 
 
