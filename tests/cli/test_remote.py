@@ -151,3 +151,45 @@ def test_a_secret_is_never_repeated(cli):
     error = cli.fails("remote", "add", "origin", "https://me:hunter2@host/p?sig=hunter2").err
 
     assert "hunter2" not in error
+
+
+def test_gc_of_a_remote_says_first_and_deletes_when_told(data, tmp_path):
+    data.ok("remote", "add", "origin", str(tmp_path / "place"), "--private")
+    data.repo.write("big", bytes(range(256)) * 1000)
+    data.ok("add", "big")
+    data.repo.commit("big")
+    data.ok("push")
+    data.repo.git("reset", "-q", "--hard", "HEAD^")
+    data.repo.git("update-ref", "-d", "ORIG_HEAD")
+    data.repo.git("reflog", "expire", "--expire=now", "--all")
+
+    kept = data.ok("gc", "--remote", "origin").out
+    said = data.ok("gc", "--remote", "origin", "--grace", "0", "--dry-run", "--json").json
+    done = data.ok("gc", "--remote", "origin", "--grace", "0", "--apply").out
+
+    assert "nothing to free" in kept
+    assert "this clone" in kept
+    assert (said["dry_run"], said["grace_s"]) == (True, 0)
+    assert said["bytes_freed"] > 0
+    assert "freed" in done
+    assert data.ok("gc", "--remote", "origin", "--grace", "0", "--json").json["bytes_freed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("--apply", "--dry-run"), "opposites"),
+        (("--grace", "1d"), "for a remote"),
+        (("--forget", "abcd"), "for a remote"),
+        (("--remote", "origin", "--only-user"), "local store"),
+        (("--remote", "origin", "--grace", "soon"), "no duration"),
+        (("--remote", "nowhere"), "nowhere"),
+    ],
+)
+def test_options_of_gc_that_do_not_go_together(data, tmp_path, arguments, what):
+    data.ok("remote", "add", "origin", str(tmp_path / "place"))
+
+    done = data("gc", *arguments)
+
+    assert done.status == 2
+    assert what in done.err

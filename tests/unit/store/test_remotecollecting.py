@@ -8,7 +8,8 @@ from datav.errors import BusyError, DataLossError, IntegrityError, RemoteError, 
 from datav.formats.root import Collecting, encode_collecting
 from datav.storage.directory import DirectoryObjects
 from datav.store.layout import pack_named
-from datav.store.remotecollecting import Order, apply_remote_collection, plan_remote_collection
+from datav.store.remotecollecting import apply_remote_collection, plan_remote_collection
+from datav.store.remoteneeds import Order
 from tests.support.objects import MemoryObjects
 from tests.unit.store.remotes import TIME, BreakingObjects, TestClone, lacking, named, verify_place
 from tests.unit.store.stores import edited, noise, pool, text
