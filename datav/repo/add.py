@@ -221,7 +221,9 @@ def _add_directory(
 
 def _refuse_part(repository: Repository, dataset: Dataset, disk: Disk, old: Manifest | None) -> None:
     """Raise DataLossError where files would count as removed that were only never fetched."""
-    if old is None or len(disk.entries) >= old.files or old.content.id not in partial_contents(repository):
+    if old is None or len(disk.entries) >= old.files or disk.cache.dataset == old.content:
+        return
+    if old.content.id not in partial_contents(repository):
         return
     raise DataLossError(
         f"only a part of {dataset} was fetched, {len(disk.entries)} of {old.files} files are on disk:"

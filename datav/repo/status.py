@@ -117,7 +117,7 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
                 pushed=_is_pushed(repository, dataset, there),
                 changes=found.changes,
                 is_stored=found.is_stored,
-                is_partial=found.state == "modified" and _is_partial(repository, dataset, parts),
+                is_partial=found.lacks_files and _is_partial(repository, dataset, parts),
                 error=error,
             )
         )
@@ -151,6 +151,8 @@ class _Found(NamedTuple):
     state: State
     changes: FileChanges = FileChanges()
     is_stored: bool = False
+    lacks_files: bool = False
+    """Not all of it was ever on disk, as far as anybody remembers."""
 
 
 def _state_of(repository: Repository, dataset: Dataset, *, is_unmerged: bool) -> _Found:
@@ -174,7 +176,7 @@ def _state_of(repository: Repository, dataset: Dataset, *, is_unmerged: bool) ->
     if changes.is_empty:
         return _Found("clean")
     is_stored = disk.is_unchanged and disk.cache.dataset is not None
-    return _Found("modified", changes, is_stored)
+    return _Found("modified", changes, is_stored, disk.cache.dataset != manifest.content)
 
 
 def has_content(repository: Repository, manifest: Manifest) -> bool:

@@ -13,6 +13,7 @@ from datav.errors import (
     UsageError,
 )
 from datav.repo.clone import clone_git
+from datav.repo.drop import drop
 from datav.repo.fetch import fetch
 from datav.repo.partial import partial_contents
 from datav.repo.push import push, split_remote
@@ -286,3 +287,15 @@ def test_cloning_sets_datav_up_only_where_it_is_used(shared, tmp_path):
 
     assert (cloned.is_set_up, cloned.has_datasets) == (True, True)
     assert (without.is_set_up, without.has_datasets) == (False, False)
+
+
+def test_a_file_that_was_removed_by_hand_after_a_drop_is_recorded_as_removed(shared):
+    _push(shared)
+    with shared.open() as repository:
+        drop(repository, ["d"])
+    shared.path("d/x/0").unlink()
+
+    assert not shared.statuses()["d"].is_partial
+    shared.add("d")
+
+    assert shared.manifest("d").files == 9
