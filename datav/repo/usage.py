@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datav.errors import DatavError, IntegrityError
+from datav.errors import DataLossError, DatavError, IntegrityError, UsageError
 from datav.formats.entry import Content
 from datav.formats.manifest import Manifest, parse_manifest
 from datav.formats.tree import parse_file_node
 from datav.git.history import iter_reachable_manifests
 from datav.ids import ID_SIZE, NodeId
 from datav.relpath import RelPath
+from datav.repo.collect import plan_collection_of
 from datav.repo.datasets import Dataset, find_targets, list_datasets, read_manifest_bytes
 from datav.repo.repository import Repository
 from datav.storage.durable import translating
@@ -53,6 +54,11 @@ class StoreUsage:
     index_bytes: int
     temporary: int
     temporary_bytes: int
+    unreachable: int | None
+    """What `gc` would give back: no ref, reflog, stash, work tree or manifest on disk needs it.
+
+    None when nobody can tell: a manifest cannot be read, or the store may be shared.
+    """
 
     @property
     def bytes(self) -> int:
@@ -246,7 +252,15 @@ def measure_store(repository: Repository) -> StoreUsage:
         sum(indexes),
         len(temporary),
         sum(temporary),
+        _measure_unreachable(repository),
     )
+
+
+def _measure_unreachable(repository: Repository) -> int | None:
+    try:
+        return max(0, plan_collection_of(repository).bytes_freed)
+    except (DataLossError, IntegrityError, UsageError):
+        return None
 
 
 def _file_sizes(directory: Path) -> list[int]:

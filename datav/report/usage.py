@@ -34,6 +34,8 @@ def usage_text(result: Usage, style: Style) -> str:
     if store.temporary:
         parts.append(f"{count(store.temporary, 'temporary file')} of {size(store.temporary_bytes)}")
     lines.append(f"store: {size(store.bytes)} in {', '.join(parts)} at {store.path}")
+    if store.unreachable:
+        lines.append(f"unreachable: {size(store.unreachable)}; `datav gc --apply` frees it")
     if result.history is not None:
         text = f"history: {count(result.history.versions, 'version')}, {size(result.history.bytes)} as copies"
         if result.ratio is not None:

@@ -119,3 +119,25 @@ def test_a_manifest_that_is_none_is_told(repo):
     (found,) = measure(repo).datasets
 
     assert "a.bin.datav" in found.error
+
+
+def test_what_nothing_needs_is_told(repo):
+    repo.write("a.bin", random_bytes(50_000, 1))
+    repo.add("a.bin")
+    with repo.open() as repository:
+        assert usage(repository).store.unreachable == 0
+
+    repo.write("a.bin", random_bytes(50_000, 2))
+    repo.add("a.bin")
+
+    with repo.open() as repository:
+        assert 50_000 <= usage(repository).store.unreachable < 60_000
+
+
+def test_what_nothing_needs_is_not_known_while_a_manifest_cannot_be_read(repo):
+    repo.write("a.bin", random_bytes(50_000, 1))
+    repo.add("a.bin")
+    repo.write("b.bin.datav", b"b3:" + b"0" * 64)
+
+    with repo.open() as repository:
+        assert usage(repository).store.unreachable is None
