@@ -3,6 +3,7 @@
 from typing import Any
 
 from datav.repo.repair import LostVersion, Repaired
+from datav.repo.repair_remote import LostThere, RepairedRemote
 from datav.report.style import Style, count, seconds
 
 _SHOWN = 20
@@ -99,3 +100,61 @@ def _lost(item: LostVersion) -> str:
     what = [count(item.chunks, "chunk")] * bool(item.chunks)
     what += [f"{count(item.nodes, 'tree node')} and what is below"] * bool(item.nodes)
     return f"{' and '.join(what)} of {name} {where}"
+
+
+def remote_repair_json(result: RepairedRemote, elapsed_s: float) -> dict[str, Any]:
+    done = result.done
+    return {
+        "format": 1,
+        "ok": result.ok,
+        "dry_run": result.dry_run,
+        "remote": result.remote,
+        "damaged": result.damaged,
+        "broken_indexes": done.broken_indexes,
+        "unindexed_packs": done.unindexed_packs,
+        "damaged_packs": done.damaged_packs,
+        "deleted_packs": done.deleted_packs,
+        "unsound": done.unsound,
+        "sent": done.sent,
+        "lost": [
+            {"id": item.id, "pushed_by": list(item.who), "chunks": item.chunks, "nodes": item.nodes}
+            for item in result.lost
+        ],
+        "broken_roots": list(result.broken_roots),
+        "seconds": round(elapsed_s, 3),
+    }
+
+
+def remote_repair_text(result: RepairedRemote, style: Style, elapsed_s: float) -> str:
+    done = result.done
+    lines = []
+    if done.broken_indexes or done.unindexed_packs:
+        verb = "to rebuild" if result.dry_run else "rebuilt"
+        packs = f"{count(done.unindexed_packs, 'pack')} without one"
+        lines.append(f"index {verb}: {done.broken_indexes:,} damaged, {packs}")
+    if done.damaged_packs:
+        gone = "" if result.dry_run else f", {done.deleted_packs:,} deleted, what is good in them kept"
+        lines.append(f"{count(done.damaged_packs, 'damaged pack')}{gone}")
+    if done.unsound:
+        lines.append(f"{_pieces(done.unsound)} had no good copy on {result.remote}")
+    if done.sent:
+        lines.append(f"{_pieces(done.sent)} sent from here")
+    if not lines:
+        lines.append(f"nothing on {result.remote} is damaged")
+    lines += [style.bad(f"lost: {_lost_there(item)}") for item in result.lost[:_SHOWN]]
+    if len(result.lost) > _SHOWN:
+        lines.append(f"... and {len(result.lost) - _SHOWN} more")
+    lines += [style.bad(f"damaged: {name}; its clone must push again") for name in result.broken_roots]
+    if result.dry_run:
+        lines.append(style.faint(f"nothing was changed; `datav repair --remote {result.remote}` does it"))
+    elif result.ok:
+        lines.append(style.good(f"nothing is missing, in {seconds(elapsed_s)}"))
+    elif result.lost:
+        lines.append(style.faint(f"next: `datav repair --remote {result.remote}` in a clone that has it"))
+    return "\n".join(lines)
+
+
+def _lost_there(item: LostThere) -> str:
+    what = [count(item.chunks, "chunk")] * bool(item.chunks)
+    what += [f"{count(item.nodes, 'tree node')} and what is below"] * bool(item.nodes)
+    return f"{' and '.join(what)} of {item.id[:15]}, pushed by {', '.join(item.who[:3])}"

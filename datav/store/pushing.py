@@ -181,6 +181,28 @@ def _marked_ids(marks: Marks, number: int) -> Iterator[bytes]:
         yield marks.positions.ids_at(number, marked[first : first + 65_536])
 
 
+def send_lacking(
+    store: Store,
+    remote: RemoteStore,
+    contents: Iterable[Content],
+    *,
+    executor: Executor,
+    progress: Progress = SILENT,
+) -> Pushed:
+    """Send what contents need, the remote lacks, and is here, in packs of names that no other has; no root.
+
+    Args:
+        remote: refreshed, with its packs.
+
+    Raises: as `push_contents` does.
+    """
+    marks = Marks(Positions(store.lookup.indexes))
+    mark_contents(marks, store.reader, contents, Reason.HISTORY)
+    result = Pushed()
+    _Sender(store, remote, marks, executor, progress, result, is_again=True).send()
+    return result
+
+
 class _Sender:
     """One round of sending what is marked and not there."""
 
