@@ -287,6 +287,9 @@ def _with_remotes(settings: Settings, tables: Mapping[str, Mapping[str, Any]], n
         (default,) = marked
     elif default is None and len(remotes) == 1:
         (default,) = remotes
+    elif default is None and "origin" in remotes and tables.get("origin", {}).get("default") is not False:
+        # As with git: adding a second remote must not leave a project without a default.
+        default = "origin"
     return dataclasses.replace(settings, remotes=remotes, default_remote=default)
 
 

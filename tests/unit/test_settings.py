@@ -52,6 +52,13 @@ def test_the_only_remote_is_the_default():
     assert public('[remote.a]\nurl = "/a"\n').default_remote == "a"
 
 
+def test_of_several_remotes_without_a_mark_origin_is_the_default():
+    two = '[remote.a]\nurl = "/a"\n[remote.origin]\nurl = "/b"\n'
+
+    assert public(two).default_remote == "origin"
+    assert public(f"{two}default = false\n").default_remote is None
+
+
 def test_of_several_remotes_the_marked_one_is_the_default():
     two = '[remote.a]\nurl = "/a"\n[remote.b]\nurl = "/b"\n'
 
