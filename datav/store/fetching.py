@@ -229,7 +229,7 @@ class _Fetch:
         if any(place.length > _MAX_FRAME for place in found.values()):
             raise FormatError(
                 f"an index of {self._remote.shown} states a frame longer than any writer makes",
-                hint="run `datav verify --remote`",
+                hint="run `datav verify --remote NAME`",
             )
         return found
 
@@ -393,7 +393,8 @@ def _check_apart(places: Sequence[Place], shown: str) -> None:
     for before, place in pairwise(places):
         if place.pack == before.pack and place.offset < before.offset + before.length:
             raise FormatError(
-                f"an index of {shown} places two chunks over each other", hint="run `datav verify --remote`"
+                f"an index of {shown} places two chunks over each other",
+                hint="run `datav verify --remote NAME`",
             )
 
 
@@ -403,6 +404,6 @@ def _parse(identity: bytes, raw: bytes, where: str) -> tuple[Frame, NewFrame]:
         if frame.is_node:
             raise IntegrityError(f"{where} has a tree node where its index says there is a chunk")
     except DatavError as exc:
-        exc.hint = "`datav verify --remote` names all that is damaged"
+        exc.hint = "`datav verify --remote NAME` names all that is damaged"
         raise
     return frame, NewFrame(identity, raw[0] & ~NODE, b"", (raw,), len(raw), frame.bases)
