@@ -6,6 +6,7 @@ a push of millions of chunks is planned in megabytes.
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -104,8 +105,14 @@ def push_contents(
         remote.refresh(packs=True)
         # Perhaps by another push of this clone, which has put our root and its own together.
         is_named = plan.named <= live_contents(live_roots(remote.roots, clone.id).values())
-        if is_named and _is_all_there(remote, plan):
+        try:
+            is_there = _is_all_there(remote, plan)
+        except IntegrityError:
+            _withdraw(remote, root_name, plan.foreign)
+            raise
+        if is_named and is_there:
             _drop_merged_roots(remote, root_name)
+            _become_sure(remote, clone, plan.named)
             result.contents = len(plan.named)
             result.bytes_of_data = sum(content.size for content in plan.named)
             return result
@@ -391,16 +398,43 @@ def _put_root(remote: RemoteStore, clone: Clone, time: str, contents: set[Conten
     if len(live) >= MAX_ROOTS or is_replaced:
         all_contents = root.contents | live_contents(live.values())
         root = RemoteRoot(clone.id, clone.label, time, tuple(live), frozenset(all_contents))
-    return put_root(remote, root)
+    return put_root(remote, root, is_sure=False)
 
 
-def put_root(remote: RemoteStore, root: RemoteRoot) -> str:
-    """Put a root; return its name."""
+def put_root(remote: RemoteStore, root: RemoteRoot, *, is_sure: bool = True) -> str:
+    """Put a root; return its name.
+
+    Args:
+        is_sure: all that it names is known to be there, but for what came out of roots that were not sure.
+    """
     name, data = encode_root(root)
+    unsure = remote.cache.unsure
+    if not is_sure or any((unsure / replaced).exists() for replaced in root.replaces):
+        # Before the root: who is killed in between must look after it (R3).
+        write_atomic(unsure / name, b"", temporary=remote.cache.temporary)
     remote.objects.put(f"roots/{name}", data)
     write_atomic(remote.cache.roots / name, data, temporary=remote.cache.temporary)
     remote.roots[name] = root
     return name
+
+
+def _become_sure(remote: RemoteStore, clone: Clone, looked_after: set[Content]) -> None:
+    """Note which roots name only what is known to be there."""
+    sure = looked_after | live_contents(remote.sure_roots(clone).values())
+    live = live_roots(remote.roots, clone.id)
+    replaced = {old for root in remote.roots.values() for old in root.replaces}
+    for path in remote.cache.unsure.iterdir():
+        # What is not listed another push may be about to put.
+        if path.name in replaced or (path.name in live and live[path.name].contents <= sure):
+            remove_file(path)
+
+
+def _withdraw(remote: RemoteStore, name: str, gone: set[Content]) -> None:
+    """Take back that some contents are needed, which are not there."""
+    root = remote.roots.get(name)
+    if root is not None:
+        put_root(remote, dataclasses.replace(root, contents=root.contents - gone), is_sure=False)
+        remote.objects.delete(f"roots/{name}")
 
 
 def _drop_merged_roots(remote: RemoteStore, name: str) -> None:

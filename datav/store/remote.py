@@ -76,11 +76,16 @@ class RemoteCache:
         return self.directory / "contents"
 
     @property
+    def unsure(self) -> Path:
+        """Has a file for each root that a push of this clone has put and not yet looked after (R3)."""
+        return self.directory / "unsure"
+
+    @property
     def temporary(self) -> Path:
         return self.directory / "tmp"
 
     def make(self) -> None:
-        for directory in (self.index, self.roots, self.contents, self.temporary):
+        for directory in (self.index, self.roots, self.contents, self.unsure, self.temporary):
             make_directories(directory)
 
     def list_packs(self) -> set[PackId] | None:
@@ -309,9 +314,18 @@ class RemoteStore:
         return self.exists
 
     def unnamed(self, contents: Iterable[Content], clone: Clone) -> list[Content]:
-        """Return those of `contents` that no live root of a clone names, in order; after `refresh`."""
-        own = live_contents(live_roots(self.roots, clone.id).values())
+        """Return those of `contents` that no live root of a clone names, in order; after `refresh`.
+
+        Roots that a push has put which then broke off do not count: a collection may have come in between.
+        """
+        own = live_contents(self.sure_roots(clone).values())
         return sorted({content for content in contents if content.size or content.depth} - own)
+
+    def sure_roots(self, clone: Clone) -> dict[str, RemoteRoot]:
+        """Return the live roots of a clone of which it knows that all that they name is there."""
+        unsure = {path.name for path in self.cache.unsure.iterdir()}
+        live = live_roots(self.roots, clone.id)
+        return {name: root for name, root in live.items() if name not in unsure}
 
     def look_at_packs(self) -> None:
         """List the packs, and which of them are about to be deleted, and take the others for lost."""

@@ -1,6 +1,7 @@
 """What a collection of a remote deletes, and what it must not, whatever comes in between."""
 
 import contextlib
+import itertools
 
 import pytest
 
@@ -619,6 +620,27 @@ def test_a_collection_before_any_request_of_a_push_loses_nothing(tmp_path, clock
         world.push()
 
         world.check(tmp_path / f"look-{at}")
+
+
+def test_a_push_that_was_killed_before_it_looked_again_is_looked_after_by_the_next(tmp_path, clock):
+    world = World(tmp_path / "count", clock)
+    asked = []
+    world.bob.place = Hooked(world.place, lambda *request: asked.append(request))
+    world.push()
+    named_at = next(number for number, (_, name) in enumerate(asked) if name.startswith("roots/"))
+
+    for at, later in itertools.product((named_at - 1, named_at), (1, 2, 3)):
+        world = World(tmp_path / f"{at}-{later}", clock)
+        hook = OnceAt(at, world.collect)
+        world.bob.place = Hooked(BreakingObjects(world.place, at + later), hook)
+        with pytest.raises(RemoteError):
+            world.push()
+
+        world.bob.place = world.place
+        world.push()
+
+        world.check(tmp_path / f"look-{at}-{later}")
+        assert [*(world.bob.cache / "unsure").iterdir()] == []
 
 
 def test_a_collection_before_any_request_of_another_loses_nothing(tmp_path, clock):
