@@ -453,3 +453,33 @@ def test_packs_that_are_about_to_go_are_put_again_under_other_names(tmp_path, pl
     third = TestClone(tmp_path / "third", place)
     third.fetch([theirs])
     assert third.read(theirs) == other.read(theirs)
+
+
+def test_a_push_that_dies_after_its_root_while_packs_go_is_completed_by_the_next(tmp_path, place, clone):
+    contents = _versions(clone, 2)
+
+    class Collecting(BreakingObjects):
+        """A collector that did not see the root deletes the packs; the pusher dies before it looks."""
+
+        is_dead = False
+
+        def put(self, name, source, *, sent=None):
+            super().put(name, source, sent=sent)
+            if name.startswith("roots/"):
+                for each in {each for each in place.names if each.startswith(("packs/", "index/"))}:
+                    place.delete(each)
+                self.is_dead = True
+
+        def list(self, directory):
+            if self.is_dead:
+                raise RemoteError("killed")
+            return super().list(directory)
+
+    clone.place = Collecting(place, None)
+    with pytest.raises(RemoteError):
+        clone.push(contents)
+
+    clone.place = place
+    clone.push(contents)
+
+    assert lacking(place, tmp_path / "look") == []
