@@ -41,12 +41,16 @@ def remove_all_leftovers(
 
 
 def remove_private_leftovers(repository: Repository, now: float) -> None:
-    """Delete temporary files, over a day old, where work trees keep their stat caches and the like."""
-    for path in (repository.private / "worktrees").glob(f"*/*/{os.fsdecode(TEMPORARY_PREFIX)}*"):
-        # Gone meanwhile, or not ours to remove: it is only a leftover.
-        with contextlib.suppress(OSError):
-            if now - path.stat().st_mtime > _OLD_S:
-                path.unlink()
+    """Delete temporary files, over a day old, where work trees keep their stat caches and the like.
+
+    Also of pushes that were killed, which have packs on their way to a remote there.
+    """
+    for directory in ("worktrees", "remotes"):
+        for path in (repository.private / directory).glob(f"*/*/{os.fsdecode(TEMPORARY_PREFIX)}*"):
+            # Gone meanwhile, or not ours to remove: it is only a leftover.
+            with contextlib.suppress(OSError):
+                if now - path.stat().st_mtime > _OLD_S:
+                    path.unlink()
 
 
 def _list_temporary(directory: Path) -> list[bytes]:

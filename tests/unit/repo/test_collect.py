@@ -334,3 +334,14 @@ def test_a_collection_killed_anywhere_leaves_a_sound_store_and_the_next_one_fini
             break
         assert process.exitcode == 9
     assert number > 6
+
+
+def test_packs_on_their_way_to_a_remote_when_a_push_was_killed_go_after_a_day(two):
+    old = two.write(".git/datav/remotes/0/tmp/.datav-tmp-1.pack", b"old")
+    new = two.write(".git/datav/remotes/0/tmp/.datav-tmp-2.pack", b"new")
+    os.utime(old, (1, 1))
+
+    run(two)
+
+    assert not old.exists()
+    assert new.exists()
