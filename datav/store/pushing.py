@@ -31,6 +31,7 @@ from datav.storage.objects import ObjectInfo
 from datav.store.completeness import Completeness
 from datav.store.copying import PackCopier
 from datav.store.layout import FORMAT_LINE
+from datav.store.lookup import OpenIndex
 from datav.store.marking import Marks, Reason, mark_contents
 from datav.store.merging import indexes_to_merge
 from datav.store.packing import SealedPack
@@ -139,7 +140,7 @@ def _mark(store: Store, remote: RemoteStore, todo: Sequence[Content], clone: Clo
         return _Plan(clone.id, marks, set(todo), set())
     # What is missing was counted where it was first met; another content may share it.
     completeness = Completeness(store.lookup, store.reader)
-    there = live_contents(root for root in remote.roots.values() if root.clone != clone.id)
+    there = live_contents(root for root in live_roots(remote.roots).values() if root.clone != clone.id)
     named, foreign = set(), set()
     for content in todo:
         if not completeness.find_lack(content):
@@ -178,7 +179,7 @@ def _is_all_there(remote: RemoteStore, plan: _Plan) -> bool:
 
 
 def _named_by_others(remote: RemoteStore, plan: _Plan) -> set[Content]:
-    return live_contents(root for root in remote.roots.values() if root.clone != plan.clone)
+    return live_contents(root for root in live_roots(remote.roots).values() if root.clone != plan.clone)
 
 
 def _marked_ids(marks: Marks, number: int) -> Iterator[bytes]:
@@ -236,7 +237,8 @@ class _Sender:
         self._temporaries: set[Path] = set()
         """Copied packs that are on disk."""
         self._records: list[tuple[bytes, Place]] = []
-        self._packs: set[PackId] = set()
+        # What rests on something is listed last: by then that is there, whoever dies in between.
+        self._deltas: list[tuple[bytes, Place]] = []
 
     def send(self) -> None:
         packs = self._close_over_bases()
@@ -319,10 +321,7 @@ class _Sender:
         self._result.chunks += int((~is_node).sum())
         is_whole = lengths[numbers].sum() >= AS_IS_SHARE * lengths.sum() and lengths.sum() >= AS_IS_SIZE
         if is_whole and not self._is_salted:
-            offsets = contents.offsets()
-            self._records += [
-                (contents.id(n), Place(pack, offsets[n], contents.lengths[n])) for n in numbers.tolist()
-            ]
+            self._note(pack, contents, numbers.tolist())
             self._upload(pack, self._store.layout.pack(pack), None)
         else:
             self._copier.copy(pack, contents, numbers.tolist())
@@ -330,14 +329,20 @@ class _Sender:
         if len(self._records) >= INDEX_FRAMES:
             self._write_index(is_last=False)
 
+    def _note(self, pack: PackId, contents: PackContents, numbers: Iterable[int]) -> None:
+        """Remember what an index is to say of frames of a pack."""
+        offsets = contents.offsets()
+        for number in numbers:
+            record = (contents.id(number), Place(pack, offsets[number], contents.lengths[number]))
+            (self._deltas if number in contents.bases else self._records).append(record)
+
     def _send_copied(self, sealed: Sequence[SealedPack]) -> None:
         self._temporaries.update(each.temporary for each in sealed)
         for each in sealed:
-            self._records += each.records()
+            self._note(each.pack, each.contents, range(len(each.contents)))
             self._upload(each.pack, each.temporary, each.temporary)
 
     def _upload(self, pack: PackId, source: Path, temporary: Path | None) -> None:
-        self._packs.add(pack)
         self._result.packs += 1
         # Bounds how many copied packs wait on disk.
         if len(self._uploads) >= 2 * self._remote.jobs:
@@ -364,20 +369,31 @@ class _Sender:
         """Put the index over the packs that were sent (R1)."""
         while self._uploads:
             self._finish_one()
-        if not self._records:
+        records, self._records = self._records, []
+        if is_last:
+            records, self._deltas = records + self._deltas, []
+        if not records:
             return
-        merged = []
-        if is_last and not self._is_salted:
-            merged = indexes_to_merge(self._remote.lookup.indexes, len(self._records))
-        records = [*self._records, *(record for entry in merged for record in entry.index.records())]
-        packs = self._packs.union(*(entry.index.packs for entry in merged))
+        merged = [] if self._is_salted or not is_last else _to_merge(self._remote, len(records))
+        packs = {place.pack for _, place in records}.union(*(entry.index.packs for entry in merged))
+        records += [record for entry in merged for record in entry.index.records()]
         name = put_index(self._remote, packs, records)
         for entry in merged:
             # What it says the new one says.  Who may not delete leaves it.
             if entry.path.name != name:
                 with contextlib.suppress(RemoteError):
                     self._remote.objects.delete(f"index/{entry.path.name}")
-        self._records, self._packs = [], set()
+
+
+def _to_merge(remote: RemoteStore, new_entries: int) -> list[OpenIndex]:
+    """The small indexes that one over `new_entries` should take in, as far as memory allows."""
+    chosen, total = [], new_entries
+    for entry in sorted(indexes_to_merge(remote.lookup.indexes, new_entries), key=lambda e: e.index.count):
+        total += entry.index.count
+        if total > INDEX_FRAMES:
+            break
+        chosen.append(entry)
+    return chosen
 
 
 def put_index(remote: RemoteStore, packs: set[PackId], records: Iterable[tuple[bytes, Place]]) -> str:

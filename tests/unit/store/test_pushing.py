@@ -8,6 +8,7 @@ import pytest
 from datav.errors import IntegrityError, RefusedError, RemoteError
 from datav.formats.entry import Content
 from datav.formats.frame import DELTA, NODE
+from datav.formats.index import open_index
 from datav.formats.root import Collecting, encode_collecting
 from datav.ids import hash_chunk
 from datav.storage.directory import DirectoryObjects
@@ -483,3 +484,31 @@ def test_a_push_that_dies_after_its_root_while_packs_go_is_completed_by_the_next
     clone.push(contents)
 
     assert lacking(place, tmp_path / "look") == []
+
+
+def test_an_index_that_is_put_on_the_way_lists_no_delta(tmp_path, place, clone, monkeypatch):
+    contents = _versions(clone, 3)
+    monkeypatch.setattr("datav.store.pushing.INDEX_FRAMES", 1)
+    monkeypatch.setattr("datav.store.pushing.AS_IS_SIZE", 1)
+    indexes = []
+
+    class Watched(BreakingObjects):
+        def put(self, name, source, *, sent=None):
+            if name.startswith("index/"):
+                indexes.append(open_index(bytes(source), name))
+            super().put(name, source, sent=sent)
+
+    clone.place = Watched(place, None)
+    clone.push(contents)
+
+    deltas = {
+        contents.id(number)
+        for pack in clone.store.layout.list_packs()
+        if (contents := clone.store.packs.read_contents(pack))
+        for number in contents.bases
+    }
+    listed = [{identity for identity, _ in index.records()} for index in indexes]
+    assert len(indexes) > 1
+    assert deltas
+    assert not any(ids & deltas for ids in listed[:-1])
+    assert listed[-1] >= deltas
