@@ -19,7 +19,7 @@ from datav.errors import DatavError, FormatError, IntegrityError, MissingChunkEr
 from datav.formats.entry import Content
 from datav.formats.frame import DELTA, HEADER_SIZE, MAX_CHUNK, NODE, PAYLOAD_SLACK, Frame, parse_frame
 from datav.formats.index import Place
-from datav.ids import ID_SIZE, Buffer, ChunkId, NodeId
+from datav.ids import ID_SIZE, Buffer, ChunkId, NodeId, PackId
 from datav.progress import SILENT, Progress
 from datav.store.lookup import Lookup
 from datav.store.marking import children_of
@@ -133,7 +133,7 @@ class _Fetch:
         self._remote = remote
         self._writer = writer
         self._progress = progress
-        self._inline = Reader(remote.inline_packs, remote.lookup)
+        self._inline = Reader(remote.inline_packs, remote.lookup, verify="datav verify --remote NAME")
         self._seen: set[bytes] = set()
         self._window: dict[bytes, None] = {}
         self._lock = threading.Lock()
@@ -248,9 +248,8 @@ class _Fetch:
             for place_pack in {place.pack for place in fresh.values()}:
                 if counts[place_pack] < _WORTH_CONTENTS:
                     continue
-                contents = self._remote.packs.read_contents(place_pack)
-                for number, ids in contents.bases.items() if contents is not None else ():
-                    if contents is not None and contents.id(number) in fresh:
+                for identity, ids in self._bases_in(place_pack):
+                    if identity in fresh:
                         named |= dict.fromkeys(ids)
             unknown = [base for base in named if base not in wanted and base not in bases]
             fresh = self._find(self._not_here(unknown), longest=True)
@@ -258,6 +257,16 @@ class _Fetch:
                 break
             bases |= fresh
         return bases
+
+    def _bases_in(self, pack: PackId) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
+        """Yield the deltas of a pack and what they rest on, as far as its contents can be read."""
+        try:
+            contents = self._remote.packs.read_contents(pack)
+        except FormatError:
+            return  # what they say turns up with the frames too
+        if contents is not None:
+            for number, ids in contents.bases.items():
+                yield contents.id(number), ids
 
     def _not_here(self, ids: Sequence[bytes]) -> list[bytes]:
         here = self._store.lookup.contains(b"".join(ids)) if ids else b""

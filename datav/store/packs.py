@@ -149,11 +149,14 @@ def parse_checked_contents(pack: PackId, footer: PackFooter, encoded: Buffer) ->
     return contents
 
 
-def pack_gone(pack: PackId) -> PackGoneError:
-    return PackGoneError(f"pack {pack.short} is gone from the store", hint="run `datav verify`")
+def pack_gone(pack: PackId, verify: str = "datav verify") -> PackGoneError:
+    return PackGoneError(f"pack {pack.short} is gone from the store", hint=f"run `{verify}`")
 
 
-def cut_short(run: Run) -> IntegrityError:
-    return IntegrityError(
-        f"pack {run.pack.short} at {run.start} is cut short", hint="`datav verify` names all that is damaged"
-    )
+def cut_short(run: Run, verify: str = "datav verify") -> IntegrityError:
+    return IntegrityError(f"pack {run.pack.short} at {run.start} is cut short", hint=on_damage(verify))
+
+
+def on_damage(verify: str) -> str:
+    """The hint when something is damaged; `verify` is the command that tells more."""
+    return f"`{verify}` names all that is damaged"

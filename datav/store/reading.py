@@ -23,7 +23,7 @@ from datav.formats.frame import (
 )
 from datav.formats.index import Place
 from datav.ids import Buffer, ChunkId, Id, NodeId, hash_chunk, hash_node
-from datav.store.packs import PackGoneError, Packs, group_places
+from datav.store.packs import PackGoneError, Packs, group_places, on_damage
 
 # Raw bytes decoded at a time for `read_into`.
 _MAX_BATCH = 4 * 2**20
@@ -33,7 +33,6 @@ BASES_AT_ONCE = 64
 # Two by the rules (F2); more where a lost base was stored again as a delta.  Bounds what a hostile store
 # costs.
 MAX_DELTA_DEPTH = 8
-_ON_DAMAGE = "`datav verify` names all that is damaged"
 
 
 class ContentCache:
@@ -87,12 +86,20 @@ class Reader:
 
     Args:
         look_again: called when a pack is gone that `lookup` names; by default it looks at its indexes again.
+        verify: the command that tells people more when something is damaged.
     """
 
     def __init__(
-        self, packs: Packs, lookup: Finding, *, look_again: Callable[[], object] | None = None
+        self,
+        packs: Packs,
+        lookup: Finding,
+        *,
+        look_again: Callable[[], object] | None = None,
+        verify: str = "datav verify",
     ) -> None:
         self._packs = packs
+        self._verify = verify
+        self._on_damage = on_damage(verify)
         self._lookup = lookup
         self._look_again = look_again or lookup.refresh
         self._local = threading.local()
@@ -204,11 +211,11 @@ class Reader:
                 try:
                     frame = parse_frame(bytes(data[start : start + place.length]), self._where(place))
                 except (FormatError, IntegrityError) as exc:
-                    exc.hint = _ON_DAMAGE
+                    exc.hint = self._on_damage
                     raise
                 if frame.is_node != nodes:
                     raise IntegrityError(
-                        f"{self._where(place)} holds something else than its id says", hint=_ON_DAMAGE
+                        f"{self._where(place)} holds something else than its id says", hint=self._on_damage
                     )
                 frames[number] = frame
         return [frames[number] for number in range(len(ids))]
@@ -220,7 +227,7 @@ class Reader:
         found = [place for place in places if place is not None]
         if any(place.length > MAX_FRAME for place in found):
             raise FormatError(
-                "an index states a frame longer than any writer makes", hint="run `datav verify`"
+                "an index states a frame longer than any writer makes", hint=f"run `{self._verify}`"
             )
         if len(found) != len(ids):
             missing = _typed(ids[places.index(None)], nodes)
@@ -228,7 +235,7 @@ class Reader:
             raise MissingChunkError(
                 f"{what} {missing.short} is not in the store,"
                 f" nor are {len(ids) - len(found) - 1} more of {len(ids)} asked for",
-                hint="run `datav verify` to see what else is missing",
+                hint=f"run `{self._verify}` to see what else is missing",
             )
         return found
 
@@ -267,13 +274,13 @@ class Reader:
         try:
             content = self.codec.decode(frame, prefix, typed.short)
         except IntegrityError as exc:
-            exc.hint = _ON_DAMAGE
+            exc.hint = self._on_damage
             raise
         actual = hash_node(content) if nodes else hash_chunk(content)
         if actual != identity:
             raise IntegrityError(
                 f"{'tree node' if nodes else 'chunk'} {typed.short} is damaged: it hashes to {actual.short}",
-                hint=_ON_DAMAGE,
+                hint=self._on_damage,
             )
         return content
 

@@ -46,6 +46,7 @@ _MAX_TRIES = 20
 # Covers the table of contents of most packs; of others another request is made.
 _TAIL = 64 * 1024
 _MAX_COLLECTING = 64 * 2**20
+_VERIFY = "datav verify --remote NAME"
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -138,9 +139,9 @@ class RemotePacks:
         try:
             data = self._objects.read(f"packs/{run.pack.hex()}.pack", run.start, run.end)
         except MissingObjectError as exc:
-            raise pack_gone(run.pack) from exc
+            raise pack_gone(run.pack, _VERIFY) from exc
         if len(data) != run.end - run.start:
-            raise cut_short(run)
+            raise cut_short(run, _VERIFY)
         return data
 
     def read_contents(self, pack: PackId) -> PackContents | None:
@@ -246,7 +247,7 @@ class RemoteStore:
         self.jobs = jobs
         self.lookup = _open_lookup(self.cache)
         self.packs = RemotePacks(objects, self.cache, executor, jobs=jobs, gap=gap)
-        self.reader = Reader(self.packs, self.lookup, look_again=self.look_again)
+        self.reader = Reader(self.packs, self.lookup, look_again=self.look_again, verify=_VERIFY)
         self.inline_packs = RemotePacks(objects, self.cache, None, jobs=1, gap=gap)
         """For work that runs in the executor itself."""
         self.unbelieving_packs = RemotePacks(objects, self.cache, None, jobs=1, gap=gap, believes_cache=False)

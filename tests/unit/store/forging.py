@@ -217,7 +217,7 @@ def _empty_pack(forger: Forger) -> Content:
     return Content(identity, 0, 5000)
 
 
-def _lying_contents(forger: Forger) -> Content:
+def put_lying_contents(forger: Forger) -> Content:
     """A table of contents of another pack, where many chunks are wanted and it is read."""
     ids = [forger.chunk(b"%4d" % number * 300) for number in range(80)]
     forger.chunk(b"", kind=DELTA, payload=_delta([ids[0]], 10), raw=10)
@@ -421,7 +421,6 @@ ATTACKS: dict[str, Callable[[Forger], Content]] = {
     "a wrong node": _wrong_node,
     "a pack that is cut short": _truncated_pack,
     "a pack that is empty": _empty_pack,
-    "a table of contents that lies": _lying_contents,
     "a bomb": _bomb,
     "a bomb that says how large it is": _lying_bomb,
     "nodes that are bombs": _node_bombs,

@@ -13,7 +13,7 @@ from datav.ids import NodeId
 from datav.storage.objects import ObjectInfo
 from datav.store.trees import read_directory
 from tests.support.objects import MemoryObjects
-from tests.unit.store.forging import ATTACKS, FORMATS, ROOTS, Forger, put_hostile_root
+from tests.unit.store.forging import ATTACKS, FORMATS, ROOTS, Forger, put_hostile_root, put_lying_contents
 from tests.unit.store.remotes import BreakingObjects, TestClone, lacking
 from tests.unit.store.stores import noise
 
@@ -97,6 +97,16 @@ def test_a_hostile_root_keeps_nobody_from_working(tmp_path, place, victim, kind)
     other = TestClone(tmp_path / "other", place)
     other.fetch([honest])
     assert other.read(honest) == noise(1, 20_000)
+
+
+def test_a_table_of_contents_that_lies_keeps_no_chunk_from_coming(place, victim):
+    content = put_lying_contents(Forger(place))
+
+    fetched = victim.fetch([content])
+
+    assert fetched.missing == []
+    assert victim.read(content) == b"".join(b"%4d" % number * 300 for number in range(80))
+    assert victim.verify().ok
 
 
 def test_names_that_are_none_of_ours_are_passed_over(tmp_path, place, victim):
