@@ -61,7 +61,8 @@ def fetch(
         UnknownRevisionError, UnknownDatasetError: a word means nothing.
     """
     began = time.monotonic()
-    targets = _everything(repository) if everything else _targets(repository, rev, names)
+    rest = [rev, *names] if rev is not None else names
+    targets = _everything(repository, rest) if everything else _targets(repository, rev, names)
     with connected(repository, remote, jobs=jobs) as store:
         fetched = _fetch(repository, store, targets)
         result = FetchResult(
@@ -84,8 +85,8 @@ _Wanted = list[tuple[Content, bytes | None]]
 """Contents, and of directories the path below which they are wanted; None for all of it."""
 
 
-def _everything(repository: Repository) -> _Wanted:
-    return [(version.content, None) for version in everywhere(repository)]
+def _everything(repository: Repository, rest: Sequence[str]) -> _Wanted:
+    return [(version.content, None) for version in everywhere(repository, *rest)]
 
 
 def _targets(repository: Repository, rev: str | None, names: Sequence[str]) -> _Wanted:

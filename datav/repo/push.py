@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from datav.errors import DataLossError
+from datav.errors import DataLossError, UnknownDatasetError
 from datav.formats.entry import Content
 from datav.formats.root import Clone
 from datav.repo.clone_identity import clone_identity
@@ -64,14 +64,16 @@ def push(
         RemoteError: it cannot be reached or refuses; running it again goes on.
         DataLossError: of a revision that was named something is neither here nor there; all else was pushed.
         UnknownRevisionError, UnknownDatasetError: a word means nothing.
+        UsageError: there is no such remote, no commit yet, or `everything` and less were asked for.
     """
     began = time.monotonic()
-    if everything:
-        versions = everywhere(repository)
-    elif revs:
-        versions = at_revisions(repository, revs, names)
-    else:
-        versions = in_history(repository, names)
+    try:
+        versions = _versions(repository, revs, names, everything=everything)
+    except UnknownDatasetError as exc:
+        if remote is not None:
+            raise
+        hint = "`datav remote list` lists the remotes, `datav ls` the datasets"
+        raise UnknownDatasetError(f"{exc}, nor a remote", hint=hint) from exc
     contents = {version.content for version in versions}
     with connected(repository, remote, jobs=jobs) as store:
         traffic = store.objects.traffic
@@ -96,6 +98,14 @@ def push(
     if revs and result.incomplete:
         raise _not_here(result)
     return result
+
+
+def _versions(
+    repository: Repository, revs: Sequence[str], names: Sequence[str], *, everything: bool
+) -> list[Version]:
+    if everything:
+        return everywhere(repository, *revs, *names)
+    return at_revisions(repository, revs, names) if revs else in_history(repository, names)
 
 
 def _push(repository: Repository, store: RemoteStore, todo: Sequence[Content], clone: Clone) -> "Pushed":

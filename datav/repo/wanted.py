@@ -55,8 +55,17 @@ def in_history(repository: Repository, names: Sequence[str] = ()) -> list[Versio
     return _chosen(repository, _read(repository, blobs, strict=False), names)
 
 
-def everywhere(repository: Repository) -> list[Version]:
-    """Return what any manifest names that git can still show, or that lies in a work tree."""
+def everywhere(repository: Repository, *words: str) -> list[Version]:
+    """Return what any manifest names that git can still show, or that lies in a work tree.
+
+    Args:
+        words: revisions or paths that the user gave with it, which would mean nothing.
+
+    Raises:
+        UsageError: there are such words.
+    """
+    if words:
+        raise UsageError(f"`--all` is everything; {words[0]} says less", hint="leave one of the two out")
     roots = find_roots(repository.git)
     return [Version(root.content, root.path, None) for root in [*roots.work_trees, *roots.history]]
 
@@ -114,7 +123,9 @@ def _chosen(repository: Repository, versions: list[Version], names: Sequence[str
         found = dict(_below(versions, path))
         if not found:
             shown = repository.shown(path) if path is not None else "."
-            raise UnknownDatasetError(f"{shown} is no dataset there", hint="`datav ls` lists the datasets")
+            raise UnknownDatasetError(
+                f"{shown} is no dataset of these commits", hint="`datav ls` lists the datasets"
+            )
         chosen |= found
     return [chosen[number] for number in sorted(chosen)]
 

@@ -105,6 +105,14 @@ def test_without_a_remote_the_hint_says_how_to_add_one(cli):
         assert "hint: `datav remote add origin URL`" in done.err
 
 
+def test_a_word_that_is_neither_a_remote_nor_a_dataset_is_told_so(pushed):
+    done = pushed("push", "orgin")
+
+    assert done.status == 2
+    assert "error: orgin is no dataset of these commits, nor a remote" in done.err
+    assert "`datav remote list` lists the remotes" in done.err
+
+
 def test_data_that_is_nowhere_is_a_warning_and_status_1(pushed, tmp_path):
     (tmp_path / "remote").rename(tmp_path / "aside")
     pushed.repo.git("clone", "-q", str(pushed.repo.root), str(tmp_path / "copy"))

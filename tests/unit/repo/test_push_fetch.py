@@ -256,6 +256,13 @@ def test_pushing_before_the_first_commit_is_an_error_with_a_hint(tmp_path):
         _push(repo)
 
 
+def test_everything_and_less_cannot_both_be_meant(shared):
+    with pytest.raises(UsageError, match="says less"):
+        _push(shared, names=["d"], everything=True)
+    with pytest.raises(UsageError, match="says less"):
+        _fetch(shared, "HEAD", everything=True)
+
+
 def test_words_that_mean_nothing_are_errors(shared):
     with pytest.raises(UnknownRevisionError):
         _push(shared, revs=["nothing"])
