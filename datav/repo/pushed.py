@@ -6,7 +6,7 @@ from datav.formats.entry import Content
 from datav.formats.root import live_contents, live_roots
 from datav.repo.connecting import cache_directory
 from datav.repo.repository import Repository
-from datav.store.remote import RemoteCache, cached_roots
+from datav.store.remotecache import RemoteCache, cached_roots
 
 
 def contents_there(repository: Repository) -> Set[Content] | None:

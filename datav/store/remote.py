@@ -5,21 +5,14 @@ listing no longer has it (docs/formats/remote.md).  Nothing is asked of the remo
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
-from datav.errors import FormatError, MissingObjectError, RemoteError, StorageError
+from datav.errors import FormatError, MissingObjectError, RemoteError
 from datav.formats.entry import Content
 from datav.formats.index import check_index
-from datav.formats.pack import (
-    FOOTER_SIZE,
-    HEADER_SIZE,
-    PackContents,
-    parse_footer,
-)
 from datav.formats.root import MAX_SIZE as MAX_ROOT
 from datav.formats.root import (
     Clone,
@@ -31,191 +24,19 @@ from datav.formats.root import (
     parse_collecting,
     parse_root,
 )
-from datav.ids import Buffer, PackId
-from datav.storage.durable import TEMPORARY_PREFIX, make_directories, remove_file, write_atomic
+from datav.storage.durable import TEMPORARY_PREFIX, remove_file, write_atomic
 from datav.storage.objects import ObjectInfo, Objects
-from datav.store.layout import FORMAT_LINE, index_file, pack_named
+from datav.store.layout import FORMAT_LINE, index_file
 from datav.store.lookup import Lookup
-from datav.store.packs import Run, cut_short, pack_gone, parse_checked_contents
 from datav.store.reading import Reader
+from datav.store.remotecache import RemoteCache, cached_roots
+from datav.store.remotepacks import VERIFY, RemotePacks, in_parallel, list_packs
 
 # Sixteen million entries and more; what is larger no writer makes.
 MAX_INDEX = 2**30
 # A name that is listed and leads nowhere must not keep us for ever.
 _MAX_TRIES = 20
-# Covers the table of contents of most packs; of others another request is made.
-_TAIL = 64 * 1024
 _MAX_COLLECTING = 64 * 2**20
-_VERIFY = "datav verify --remote NAME"
-
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
-
-
-class RemoteCache:
-    """Where the immutable files of one remote are kept here."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.listed: dict[PackId, ObjectInfo] | None = None
-        """The packs when they were last listed; None when nobody asked."""
-        self.condemned: set[PackId] = set()
-        """Packs that a collection is about to delete."""
-        self.collecting: dict[str, tuple[Collecting, ObjectInfo]] = {}
-        """The collections that say that they are under way, by the names of their files."""
-
-    @property
-    def index(self) -> Path:
-        return self.directory / "index"
-
-    @property
-    def roots(self) -> Path:
-        return self.directory / "roots"
-
-    @property
-    def contents(self) -> Path:
-        return self.directory / "contents"
-
-    @property
-    def unsure(self) -> Path:
-        """Has a file for each root that a push of this clone has put and not yet looked after (R3)."""
-        return self.directory / "unsure"
-
-    @property
-    def temporary(self) -> Path:
-        return self.directory / "tmp"
-
-    def make(self) -> None:
-        for directory in (self.index, self.roots, self.contents, self.unsure, self.temporary):
-            make_directories(directory)
-
-    def list_packs(self) -> set[PackId] | None:
-        """Every pack that can be relied on; None when the remote was not asked."""
-        return None if self.listed is None else self.listed.keys() - self.condemned
-
-
-class RemotePacks:
-    """The packs of a remote, by range requests.
-
-    Args:
-        executor: leaf requests are made there, several at a time; None makes them one by one where they are
-            asked for, which work that itself runs in such an executor must ask for.
-        gap: see `Packs`.
-        believes_cache: take the tables of contents that are cached for what the packs have.
-    """
-
-    longest_run = 4 * 2**20
-
-    def __init__(
-        self,
-        objects: Objects,
-        cache: RemoteCache,
-        executor: Executor | None,
-        *,
-        jobs: int,
-        gap: int,
-        believes_cache: bool = True,
-    ) -> None:
-        self.gap = gap
-        self._objects = objects
-        self._cache = cache
-        self._executor = executor
-        self._jobs = jobs
-        self._believes_cache = believes_cache
-
-    def sizes(self) -> dict[PackId, int]:
-        if self._cache.listed is None:
-            self._cache.listed = list_packs(self._objects)
-        return {pack: info.size for pack, info in self._cache.listed.items()}
-
-    def read_runs(self, runs: Sequence[Run]) -> Iterator[Buffer]:
-        if self._executor is None or len(runs) == 1:
-            for run in runs:
-                yield self._read(run)
-        else:
-            yield from in_parallel(self._executor, self._jobs, self._read, runs)
-
-    def _read(self, run: Run) -> bytes:
-        try:
-            data = self._objects.read(f"packs/{run.pack.hex()}.pack", run.start, run.end)
-        except MissingObjectError as exc:
-            raise pack_gone(run.pack, _VERIFY) from exc
-        if len(data) != run.end - run.start:
-            raise cut_short(run, _VERIFY)
-        return data
-
-    def read_contents(self, pack: PackId) -> PackContents | None:
-        path = self._cache.contents / pack.hex()
-        if self._believes_cache:
-            with contextlib.suppress(OSError, FormatError):
-                return _parse_tail(pack, path.read_bytes(), self._size_of(pack))
-        size = self._size_of(pack)
-        if size is None:
-            return None
-        where = f"pack {pack.short}"
-        start = max(HEADER_SIZE, size - _TAIL)
-        tail = self._read_tail(pack, start, size)
-        if tail is None:
-            return None
-        footer = parse_footer(tail[-FOOTER_SIZE:], size, where)
-        if footer.contents_offset < start:
-            more = self._read_tail(pack, footer.contents_offset, start)
-            if more is None:
-                return None
-            tail, start = more + tail, footer.contents_offset
-        tail = tail[footer.contents_offset - start :]
-        contents = _parse_tail(pack, tail, size)
-        # It can be had again.
-        with contextlib.suppress(StorageError, OSError):
-            write_atomic(path, tail, sync=False, temporary=self._cache.temporary)
-        return contents
-
-    def _size_of(self, pack: PackId) -> int | None:
-        if self._cache.listed is None:
-            self._cache.listed = list_packs(self._objects)
-        info = self._cache.listed.get(pack)
-        return None if info is None else info.size
-
-    def _read_tail(self, pack: PackId, start: int, end: int) -> bytes | None:
-        try:
-            return self._objects.read(f"packs/{pack.hex()}.pack", start, end)
-        except MissingObjectError:
-            return None
-
-
-def _parse_tail(pack: PackId, tail: bytes, size: int | None) -> PackContents:
-    """Return the contents from all that follows a pack's last frame."""
-    if size is None:
-        raise FormatError(f"pack {pack.short} is not listed")
-    footer = parse_footer(tail[-FOOTER_SIZE:], size, f"pack {pack.short}")
-    return parse_checked_contents(pack, footer, tail[: footer.contents_length])
-
-
-def in_parallel(
-    executor: Executor, jobs: int, work: Callable[[_Item], _Result], items: Iterable[_Item]
-) -> Iterator[_Result]:
-    """Yield `work` of each item, in order, at most `jobs` ahead of the caller."""
-    waiting: list[Future[_Result]] = []
-    try:
-        for item in items:
-            if len(waiting) >= jobs:
-                yield waiting.pop(0).result()
-            waiting.append(executor.submit(work, item))
-        while waiting:
-            yield waiting.pop(0).result()
-    finally:
-        for future in waiting:
-            future.cancel()
-
-
-def list_packs(objects: Objects) -> dict[PackId, ObjectInfo]:
-    """Every pack that lies there.  Objects that are not named like packs are not ours."""
-    found = {}
-    for name, info in objects.list("packs").items():
-        pack = pack_named(name)
-        if pack is not None:
-            found[pack] = info
-    return found
 
 
 class RemoteStore:
@@ -247,7 +68,7 @@ class RemoteStore:
         self.jobs = jobs
         self.lookup = _open_lookup(self.cache)
         self.packs = RemotePacks(objects, self.cache, executor, jobs=jobs, gap=gap)
-        self.reader = Reader(self.packs, self.lookup, look_again=self.look_again, verify=_VERIFY)
+        self.reader = Reader(self.packs, self.lookup, look_again=self.look_again, verify=VERIFY)
         self.inline_packs = RemotePacks(objects, self.cache, None, jobs=1, gap=gap)
         """For work that runs in the executor itself."""
         self.unbelieving_packs = RemotePacks(objects, self.cache, None, jobs=1, gap=gap, believes_cache=False)
@@ -430,25 +251,6 @@ def _open_lookup(cache: RemoteCache) -> Lookup:
         for path in cache.index.iterdir():
             remove_file(path)
         return Lookup(cache)
-
-
-def cached_roots(cache: RemoteCache) -> dict[str, RemoteRoot]:
-    """The roots as they were when the remote was last asked, by file name.
-
-    What is damaged here is dropped, so that it is asked for again: a collection relies on having all.
-    """
-    roots = {}
-    with contextlib.suppress(FileNotFoundError):
-        for path in sorted(cache.roots.iterdir()):
-            if clone_of(path.name) is None:
-                continue
-            try:
-                roots[path.name] = parse_root(path.name, path.read_bytes())
-            except FormatError:
-                remove_file(path)
-            except OSError:
-                continue  # another command of this clone has dropped it
-    return roots
 
 
 def _is_root(name: str) -> bool:

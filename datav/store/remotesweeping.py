@@ -21,8 +21,8 @@ from datav.store.copying import PackCopier
 from datav.store.packing import SealedPack
 from datav.store.positions import select_ids, split_ids
 from datav.store.pushing import put_index
-from datav.store.remote import in_parallel
 from datav.store.remoteneeds import Collector
+from datav.store.remotepacks import in_parallel
 from datav.store.remoteview import INDEX_FRAMES, listable, select_records
 
 # Deletes between two looks at whether the claim is still there.

@@ -20,7 +20,9 @@ from datav.store.contents import index_over
 from datav.store.lookup import Lookup, OpenIndex
 from datav.store.marking import Marks, Reason
 from datav.store.positions import Positions, lengths_of
-from datav.store.remote import RemoteCache, RemoteStore, in_parallel
+from datav.store.remote import RemoteStore
+from datav.store.remotecache import RemoteCache
+from datav.store.remotepacks import in_parallel
 
 # Frames that one index is written over: 150 MB while it is made.
 INDEX_FRAMES = 524_288

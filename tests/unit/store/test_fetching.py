@@ -14,7 +14,7 @@ from datav.store import fetching
 from datav.store.fetching import KeepingReader
 from datav.store.layered import LayeredReader
 from datav.store.lazytree import read_below
-from datav.store.remote import RemotePacks
+from datav.store.remotepacks import RemotePacks
 from datav.store.trees import read_directory
 from tests.support.kills import Killed
 from tests.support.objects import MemoryObjects
