@@ -369,4 +369,4 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     raw: socket.socket | None = writer.get_extra_info("socket")
     if raw is not None and raw.fileno() != -1:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
+        writer.transport.abort()
