@@ -181,7 +181,8 @@ def run(stage: Stage, what: Plan, directory: Path) -> tuple[int, list[str]]:
     direct, through = stage.settings(what.place)
     proxy = stage.proxies.get(what.place)
     victim, arguments = _prepare(stage, what, directory, direct)
-    point_at(victim, through, what.jobs)
+    # Where somebody waits for nothing it must not take long; elsewhere a busy machine is no fault.
+    point_at(victim, through, what.jobs, stall_timeout_s=1 if what.fault == "blackhole" else 60)
     if proxy is not None:
         proxy.forget()
         proxy.rules([what.rule] if what.rule else [])

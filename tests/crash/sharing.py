@@ -14,16 +14,15 @@ from tests.support.datasets import DatavRepo
 
 _ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 120
-STALL_TIMEOUT_S = 1.0
 
 
-def point_at(root: Path, remote: RemoteSettings, jobs: int) -> None:
+def point_at(root: Path, remote: RemoteSettings, jobs: int, *, stall_timeout_s: float = 60) -> None:
     """Say in a clone's private configuration where its remote is."""
     values = {"url": remote.url, "endpoint": remote.endpoint, "region": remote.region}
     lines = ["[remote.origin]", *(f"{key} = {json.dumps(value)}" for key, value in values.items() if value)]
     if remote.anonymous:
         lines.append("anonymous = true")
-    lines += ["[transfer]", f"jobs = {jobs}", f"stall_timeout = {STALL_TIMEOUT_S}"]
+    lines += ["[transfer]", f"jobs = {jobs}", f"stall_timeout = {stall_timeout_s}"]
     path = root / ".git/datav/config.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

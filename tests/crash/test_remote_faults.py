@@ -48,7 +48,7 @@ def test_a_body_that_is_changed_on_its_way_up_is_sent_again(stage, tmp_path):
 
     assert (status, problems) == (0, [])
     put = [line for line in stage.proxies["s3"].log() if ".pack " in line and line.startswith("PUT ")]
-    assert len(put) == len(set(put)) + 1
+    assert len(put) > len(set(put))
 
 
 def test_a_run_is_what_its_seed_and_number_say():
