@@ -74,6 +74,7 @@ def clone(
     jobs: _Jobs = None,
 ) -> None:
     """Clone a git repository, set datav up in it, and bring its data: `git clone`, `init`, `pull`."""
+    from datav.errors import DatavError
     from datav.repo.checkout import checkout
     from datav.repo.clone import clone_git
     from datav.repo.fetch import fetch as fetch_all
@@ -82,8 +83,12 @@ def clone(
     output = terminal()
     cloned = clone_git(output.here, url, directory, branch=branch)
     with opened_at(output, cloned.root) as repository:
-        fetched = fetch_all(repository, remote=remote, jobs=jobs) if cloned.has_datasets else None
-        done = checkout(repository) if fetched is not None else None
+        try:
+            fetched = fetch_all(repository, remote=remote, jobs=jobs) if cloned.has_datasets else None
+            done = checkout(repository) if fetched is not None else None
+        except DatavError:
+            output.warn([f"the repository is cloned into {cloned.root}; its data is not: `datav pull` there"])
+            raise
     elapsed_s = output.elapsed_s
     text = clone_text(cloned, fetched, done, output.style, elapsed_s)
     output.show(text, clone_json(cloned, fetched, done, elapsed_s))

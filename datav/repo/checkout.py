@@ -37,6 +37,7 @@ from datav.repo.datasets import (
 from datav.repo.disk import Disk, current_entries, inside, look, name_unknown, place_of, wanted_entries
 from datav.repo.leftovers import remove_all_leftovers
 from datav.repo.marks import Marks, leave_mark
+from datav.repo.partial import partial_contents
 from datav.repo.repository import Repository
 from datav.repo.specs import no_such_revision
 from datav.repo.uncommitted import refuse_uncommitted
@@ -119,7 +120,8 @@ def checkout(
         try:
             wanted = manifests_at(repository, rev) if names else manifests_after_switch(repository, rev)
         except UnknownRevisionError as exc:
-            raise no_such_revision(repository, rev, exc) from exc
+            as_path = f"`datav restore {rev}` or `datav checkout -- {rev}` brings it back"
+            raise no_such_revision(repository, rev, exc, as_path) from exc
         plans = _plan_targets(repository, wanted, names, force=force)
     for plan in plans:
         _require(repository, plan)
@@ -288,8 +290,14 @@ def refuse_loss(repository: Repository, plans: Sequence[DatasetPlan]) -> None:
     what = "has changes that are" if len(lost) == 1 else "have changes that are"
     raise DataLossError(
         f"{', '.join(lost[:_SHOWN])}{more} {what} stored nowhere",
-        hint="`datav add` keeps them; `--force` throws them away",
+        hint=f"{_how_to_keep(repository)}; `--force` throws them away",
     )
+
+
+def _how_to_keep(repository: Repository) -> str:
+    if partial_contents(repository):
+        return "`datav add` keeps them; what was dropped and is unchanged `datav fetch` brings back"
+    return "`datav add` keeps them"
 
 
 def _is_torn(repository: Repository, marks: Marks, plan: DatasetPlan, row: Current) -> bool:

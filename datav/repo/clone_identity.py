@@ -1,7 +1,8 @@
 """Which clone this is: what its roots on a remote are called by.
 
 Made when it is first needed.  A repository that was copied is another clone: what one copy collects, the
-other may still need.
+other may still need.  A copy shows by the inode of its private directory, which neither a rename nor a mount
+under another path or host name changes; only a copied disk image takes it along.
 """
 
 import json
@@ -17,7 +18,10 @@ from datav.storage.durable import translating, write_atomic
 def clone_identity(repository: Repository) -> Clone:
     """Return this clone's identity; made, durably, if there is none or it is another place's."""
     path = repository.private / "clone.json"
-    place = f"{socket.gethostname()}:{repository.git.common_dir}"
+    with translating("look at", repository.private):
+        inode = repository.private.stat().st_ino
+    # Some network file systems have none.
+    place = f"inode {inode}" if inode else f"{socket.gethostname()}:{repository.git.common_dir}"
     try:
         held = json.loads(path.read_bytes())
     except (OSError, ValueError):

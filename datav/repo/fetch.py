@@ -4,7 +4,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from datav.errors import MissingChunkError, RemoteError, UnknownDatasetError
+from datav.errors import (
+    MissingChunkError,
+    RemoteError,
+    UnknownDatasetError,
+    UnknownRevisionError,
+    UsageError,
+)
 from datav.formats.entry import Content, Kind
 from datav.formats.manifest import Manifest
 from datav.relpath import show_path
@@ -12,6 +18,7 @@ from datav.repo.connecting import connected, layered_reader
 from datav.repo.datasets import Dataset, Target, find_targets, list_datasets, manifests_at, read_manifest
 from datav.repo.partial import forget_partial, note_partial
 from datav.repo.repository import Repository
+from datav.repo.specs import no_such_revision
 from datav.repo.wanted import everywhere
 from datav.store.fetching import Fetched, KeepingReader, fetch_contents
 from datav.store.lazytree import read_below
@@ -61,6 +68,11 @@ def fetch(
         UnknownRevisionError, UnknownDatasetError: a word means nothing.
     """
     began = time.monotonic()
+    if rev is not None and rev in repository.settings.remotes:
+        raise UsageError(
+            f"{rev} is a remote, no revision",
+            hint=f"`--remote {rev}` asks it; a branch is `heads/{rev}`",
+        )
     rest = [rev, *names] if rev is not None else names
     targets = _everything(repository, rest) if everything else _targets(repository, rev, names)
     with connected(repository, remote, jobs=jobs) as store:
@@ -92,7 +104,10 @@ def _everything(repository: Repository, rest: Sequence[str]) -> _Wanted:
 def _targets(repository: Repository, rev: str | None, names: Sequence[str]) -> _Wanted:
     manifests: dict[Dataset, Manifest]
     if rev is not None:
-        manifests = manifests_at(repository, rev)
+        try:
+            manifests = manifests_at(repository, rev)
+        except UnknownRevisionError as exc:
+            raise no_such_revision(repository, rev, exc, f"`datav pull -- {rev}` brings it") from exc
     else:
         found = {dataset: read_manifest(repository, dataset) for dataset in list_datasets(repository)}
         manifests = {dataset: manifest for dataset, manifest in found.items() if manifest is not None}
@@ -146,7 +161,7 @@ def _below(
 def _not_there(store: RemoteStore, fetched: Fetched, *, everything: bool) -> MissingChunkError:
     count = fetched.missing_count
     what = "chunk or tree node" if count == 1 else "chunks and tree nodes"
-    hint = "`datav push` from a clone that has it"
+    hint = f"`datav push` where it is; if it was lost there, `datav repair --remote {store.name}`"
     if everything:
         hint = "old versions that nobody pushed cannot come"
     if store.broken:

@@ -79,6 +79,8 @@ def push(
         traffic = store.objects.traffic
         store.refresh()
         clone = clone_identity(repository)
+        if contents and not store.exists and store.objects.can_write:
+            store.create()
         todo = store.unnamed(contents, clone)
         pushed = _push(repository, store, todo, clone) if todo else None
         result = PushResult(

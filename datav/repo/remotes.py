@@ -27,7 +27,7 @@ from datav.settings import (
     parse_private_settings,
     parse_settings,
 )
-from datav.storage.durable import make_directories, write_atomic
+from datav.storage.durable import make_directories, translating, write_atomic
 
 # A directory beside the repository, or beside the one above it, moves with it; what is further is elsewhere.
 _MOST_STEPS_UP = 2
@@ -264,6 +264,10 @@ def _write(
         for file in changed:
             make_directories(file.parent)
             write_atomic(file, after[file].encode())
+            if file != public:
+                # It may hold a password.
+                with translating("change the mode of", file):
+                    file.chmod(0o600)
         if public in changed:
             repository.git.stage([RelPath(FILE_NAME.encode())])
     written = tuple(file.name for file in changed)

@@ -150,11 +150,16 @@ def unknown_dataset(repository: Repository, rev: str | None, path: RelPath) -> U
     return UnknownDatasetError(f"{path} is no dataset, nor in one at {rev}", hint=hint)
 
 
-def no_such_revision(repository: Repository, rev: str, reason: UnknownRevisionError) -> UnknownRevisionError:
-    """The error for a word that stands for a revision and is none; it says so where it is a path instead."""
+def no_such_revision(
+    repository: Repository, rev: str, reason: UnknownRevisionError, as_path: str
+) -> UnknownRevisionError:
+    """The error for a word that stands for a revision and is none.
+
+    Args:
+        as_path: what to say to who meant a path.
+    """
     if _means_data(repository, rev):
-        hint = f"{rev} is data here: `datav restore {rev}` or `datav checkout -- {rev}` brings it back"
-        return UnknownRevisionError(str(reason), hint=hint)
+        return UnknownRevisionError(str(reason), hint=f"{rev} is data here: {as_path}")
     if _FROM_HEAD.match(rev) and repository.git.head() is None:
         return UnknownRevisionError(
             f"git knows no commit {rev!r}: there is no commit yet",

@@ -56,7 +56,10 @@ class DatasetStatus:
     unstaged: Change | Literal["none"]
     """How the manifest on disk is not what git's index has."""
     pushed: bool | None
-    """Whether the default remote had it when it was last asked; None: there is no remote."""
+    """Whether the default remote had it when it was last asked.
+
+    None: there is no remote, or the data is not here, so that it is somebody else's to push.
+    """
     changes: FileChanges
     """Of a modified directory."""
     is_stored: bool = False
@@ -142,7 +145,10 @@ def _is_pushed(repository: Repository, dataset: Dataset, there: Set[Content] | N
         return None
     if manifest is None:
         return None
-    return manifest.content in there or (manifest.content.size == 0 and manifest.content.depth == 0)
+    if manifest.content in there or (manifest.content.size == 0 and manifest.content.depth == 0):
+        return True
+    # What is not here either somebody else has added, and perhaps pushed.
+    return False if has_content(repository, manifest) else None
 
 
 class _Found(NamedTuple):

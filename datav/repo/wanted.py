@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from datav.errors import DatavError, UnknownDatasetError, UsageError
 from datav.formats.entry import Content
-from datav.formats.manifest import Manifest, parse_manifest
+from datav.formats.manifest import parse_manifest
 from datav.git.manifestlog import iter_changes
 from datav.relpath import RelPath
 from datav.repo.datasets import dataset_of_manifest, expand_paths, list_datasets, read_manifest
@@ -20,7 +20,6 @@ class Version:
     content: Content
     dataset: RelPath | None
     """None of what only some root of git's has, by a name that was not looked for."""
-    manifest: Manifest | None
 
 
 def at_revisions(repository: Repository, revs: Iterable[str], names: Sequence[str] = ()) -> list[Version]:
@@ -31,10 +30,10 @@ def at_revisions(repository: Repository, revs: Iterable[str], names: Sequence[st
         UnknownDatasetError: a name is no dataset at any of them.
         FormatError: a manifest there is none.
     """
-    blobs: dict[str, RelPath] = {}
+    blobs: _Blobs = {}
     for rev in revs:
         for file in repository.git.list_files(repository.git.resolve(rev)):
-            blobs.setdefault(file.oid, file.path)
+            blobs.setdefault(file.oid, {})[file.path] = None
     return _chosen(repository, _read(repository, blobs), names)
 
 
@@ -47,11 +46,11 @@ def in_history(repository: Repository, names: Sequence[str] = ()) -> list[Versio
     """
     if repository.git.head() is None:
         raise UsageError("there is no commit yet", hint="`git commit` the manifests first")
-    blobs: dict[str, RelPath] = {}
+    blobs: _Blobs = {}
     for commit in iter_changes(repository.git):
         for change in commit.changes:
             if change.after is not None:
-                blobs.setdefault(change.after, change.path)
+                blobs.setdefault(change.after, {})[change.path] = None
     return _chosen(repository, _read(repository, blobs, strict=False), names)
 
 
@@ -67,7 +66,7 @@ def everywhere(repository: Repository, *words: str) -> list[Version]:
     if words:
         raise UsageError(f"`--all` is everything; {words[0]} says less", hint="leave one of the two out")
     roots = find_roots(repository.git)
-    return [Version(root.content, root.path, None) for root in [*roots.work_trees, *roots.history]]
+    return [Version(root.content, root.path) for root in [*roots.work_trees, *roots.history]]
 
 
 def on_disk(repository: Repository, names: Sequence[str] = ()) -> list[Version]:
@@ -81,11 +80,15 @@ def on_disk(repository: Repository, names: Sequence[str] = ()) -> list[Version]:
     for dataset in list_datasets(repository):
         manifest = read_manifest(repository, dataset)
         if manifest is not None:
-            versions.append(Version(manifest.content, dataset.path, manifest))
+            versions.append(Version(manifest.content, dataset.path))
     return _chosen(repository, versions, names)
 
 
-def _read(repository: Repository, blobs: dict[str, RelPath], *, strict: bool = True) -> list[Version]:
+_Blobs = dict[str, dict[RelPath, None]]
+"""Manifests by their ids in git, each with the paths where it was."""
+
+
+def _read(repository: Repository, blobs: _Blobs, *, strict: bool = True) -> list[Version]:
     """Return what the manifests in `blobs` name.
 
     Args:
@@ -93,17 +96,16 @@ def _read(repository: Repository, blobs: dict[str, RelPath], *, strict: bool = T
     """
     versions = []
     for oid, data in repository.git.iter_blobs(blobs):
-        dataset = dataset_of_manifest(blobs[oid])
-        if dataset is None:
+        datasets = [dataset for path in blobs[oid] if (dataset := dataset_of_manifest(path)) is not None]
+        if not datasets:
             continue
         try:
-            manifest = parse_manifest(data or b"", str(blobs[oid]))
+            contents = [parse_manifest(data or b"", str(datasets[0].manifest_path)).content]
         except DatavError:
             if strict:
                 raise
-            versions += [Version(content, dataset.path, None) for content in _named_in(data or b"", oid)]
-        else:
-            versions.append(Version(manifest.content, dataset.path, manifest))
+            contents = _named_in(data or b"", oid)
+        versions += [Version(content, dataset.path) for dataset in datasets for content in contents]
     return versions
 
 

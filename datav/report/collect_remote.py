@@ -70,7 +70,7 @@ def collect_remote_text(result: RemoteCollected, style: Style) -> str:
         return "\n".join(lines)
     would = packs.replace("deleted", "to delete").replace("rewritten", "to rewrite")
     lines.append(f"would free {size(freed)} of {size(done.bytes_before)}: {would}")
-    lines.append(style.faint(f"nothing was deleted; `datav gc --remote {result.remote} --apply` does it"))
+    lines.append(style.faint("nothing was deleted; the same with `--apply` does it"))
     return "\n".join(lines)
 
 

@@ -12,5 +12,5 @@ def requests(number: int, elapsed_s: float) -> str:
 
 
 def ratio(moved: int, data: int) -> str:
-    """How much went for the data that it was for, in parentheses; nothing where there was none."""
-    return f" ({100 * moved / data:.3g} %)" if data else ""
+    """How much went for the data that it was for, in parentheses; nothing where that was next to nothing."""
+    return f" ({100 * moved / data:.3g} %)" if moved < 10 * data else ""

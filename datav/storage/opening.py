@@ -37,10 +37,10 @@ def open_objects(
     """
     parts = _SCHEME.fullmatch(settings.url)
     if parts is None:
-        return DirectoryObjects(_plain_path(settings.url, root))
+        return _open_directory(_plain_path(settings.url, root))
     scheme, rest = parts[1].lower(), parts[2]
     if scheme == "file":
-        return DirectoryObjects(_file_url_path(settings.url, rest))
+        return _open_directory(_file_url_path(settings.url, rest))
     if scheme not in KNOWN_SCHEMES:
         raise UsageError(
             f"datav does not know the scheme of {settings.shown}",
@@ -88,6 +88,12 @@ def _open_place(
             f"cannot open {settings.shown}: {exc}",
             hint="look at the settings and the `options` of the remote",
         ) from exc
+
+
+def _open_directory(path: Path) -> DirectoryObjects:
+    if path.is_file():
+        raise UsageError(f"the remote at {path} is a file, not a directory", hint="name a directory for it")
+    return DirectoryObjects(path)
 
 
 def _plain_path(text: str, root: Path) -> Path:

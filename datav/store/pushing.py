@@ -30,7 +30,6 @@ from datav.storage.durable import remove_file, write_atomic
 from datav.storage.objects import ObjectInfo
 from datav.store.completeness import Completeness
 from datav.store.copying import PackCopier
-from datav.store.layout import FORMAT_LINE
 from datav.store.lookup import OpenIndex
 from datav.store.marking import Marks, Reason, mark_contents
 from datav.store.merging import indexes_to_merge
@@ -93,11 +92,13 @@ def push_contents(
     if not remote.objects.can_write:
         raise RemoteError(f"{remote.shown} can only be read", hint="push to another remote")
     if not remote.exists:
-        remote.objects.put("format", FORMAT_LINE)
+        remote.create()
     remote.look_at_packs()
     plan = _mark(store, remote, todo, clone, result)
     if not plan.named:
         return result
+    # Before they are put together with what is not yet looked after.
+    sure = live_contents(remote.sure_roots(clone).values())
     is_named = False
     for number in range(_MAX_ROUNDS):
         _Sender(store, remote, plan.marks, executor, progress, result, is_again=number > 0).send()
@@ -109,11 +110,11 @@ def push_contents(
         try:
             is_there = _is_all_there(remote, plan)
         except IntegrityError:
-            _withdraw(remote, root_name, plan.foreign)
+            _withdraw(remote, clone, root_name, plan.foreign)
             raise
         if is_named and is_there:
             _drop_merged_roots(remote, root_name)
-            _become_sure(remote, clone, plan.named)
+            _become_sure(remote, clone, plan.named | sure)
             result.contents = len(plan.named)
             result.bytes_of_data = sum(content.size for content in plan.named)
             return result
@@ -434,9 +435,8 @@ def put_root(remote: RemoteStore, root: RemoteRoot, *, is_sure: bool = True) -> 
     return name
 
 
-def _become_sure(remote: RemoteStore, clone: Clone, looked_after: set[Content]) -> None:
+def _become_sure(remote: RemoteStore, clone: Clone, sure: set[Content]) -> None:
     """Note which roots name only what is known to be there."""
-    sure = looked_after | live_contents(remote.sure_roots(clone).values())
     live = live_roots(remote.roots, clone.id)
     replaced = {old for root in remote.roots.values() for old in root.replaces}
     for path in remote.cache.unsure.iterdir():
@@ -445,11 +445,16 @@ def _become_sure(remote: RemoteStore, clone: Clone, looked_after: set[Content]) 
             remove_file(path)
 
 
-def _withdraw(remote: RemoteStore, name: str, gone: set[Content]) -> None:
-    """Take back that some contents are needed, which are not there."""
+def _withdraw(remote: RemoteStore, clone: Clone, name: str, gone: set[Content]) -> None:
+    """Take back that some contents are needed, which are not there; also what a killed push said of them."""
+    sure = remote.sure_roots(clone)
+    unsure = {n: root for n, root in live_roots(remote.roots, clone.id).items() if n not in sure}
     root = remote.roots.get(name)
     if root is not None:
-        put_root(remote, dataclasses.replace(root, contents=root.contents - gone), is_sure=False)
+        replaces = {*root.replaces, *unsure} - {name}
+        contents = live_contents([root, *unsure.values()]) - gone
+        root = dataclasses.replace(root, replaces=tuple(sorted(replaces)), contents=frozenset(contents))
+        put_root(remote, root, is_sure=False)
         remote.objects.delete(f"roots/{name}")
 
 

@@ -30,7 +30,7 @@ from datav.store.layout import FORMAT_LINE, index_file
 from datav.store.lookup import Lookup
 from datav.store.reading import Reader
 from datav.store.remotecache import RemoteCache, cached_roots
-from datav.store.remotepacks import VERIFY, RemotePacks, in_parallel, list_packs
+from datav.store.remotepacks import RemotePacks, in_parallel, list_packs
 
 # Sixteen million entries and more; what is larger no writer makes.
 MAX_INDEX = 2**30
@@ -67,11 +67,13 @@ class RemoteStore:
         self.executor = executor
         self.jobs = jobs
         self.lookup = _open_lookup(self.cache)
-        self.packs = RemotePacks(objects, self.cache, executor, jobs=jobs, gap=gap)
-        self.reader = Reader(self.packs, self.lookup, look_again=self.look_again, verify=VERIFY)
-        self.inline_packs = RemotePacks(objects, self.cache, None, jobs=1, gap=gap)
+        verify = f"datav verify --remote {name}"
+        alone = partial(RemotePacks, objects, self.cache, None, jobs=1, gap=gap, verify=verify)
+        self.packs = RemotePacks(objects, self.cache, executor, jobs=jobs, gap=gap, verify=verify)
+        self.reader = Reader(self.packs, self.lookup, look_again=self.look_again, verify=verify)
+        self.inline_packs = alone()
         """For work that runs in the executor itself."""
-        self.unbelieving_packs = RemotePacks(objects, self.cache, None, jobs=1, gap=gap, believes_cache=False)
+        self.unbelieving_packs = alone(believes_cache=False)
         """The same, for who wants to know what is there now."""
         self.roots: dict[str, RemoteRoot] = cached_roots(self.cache)
         self.root_infos: dict[str, ObjectInfo] = {}
@@ -103,6 +105,11 @@ class RemoteStore:
             )
         return True
 
+    def create(self) -> None:
+        """Make a store of an empty place, or of one that has lost its `format` file."""
+        self.objects.put("format", FORMAT_LINE)
+        self.exists = True
+
     def refresh(self, *, packs: bool = False, again: bool = False) -> bool:
         """Ask what there is now, and get what is not cached; return whether there is a store at all.
 
@@ -130,18 +137,26 @@ class RemoteStore:
             "roots", listings["roots"].result(), self.cache.roots, MAX_ROOT, _check_root, _is_root
         )
         self.roots = cached_roots(self.cache)
-        if packs:
-            self.cache.listed = list_packs(self.objects)
+        # An old listing would make new packs count as lost.
+        self.cache.listed = list_packs(self.objects) if packs else None
         self.lookup.refresh()
         return self.exists
 
     def unnamed(self, contents: Iterable[Content], clone: Clone) -> list[Content]:
-        """Return those of `contents` that no live root of a clone names, in order; after `refresh`.
+        """Return those of `contents` that a clone has to push, in order; after `refresh`.
 
-        Roots that a push has put which then broke off do not count: a collection may have come in between.
+        That is: no live root of its own names them, or no index has even their tops.  Roots that a push has
+        put which then broke off do not count: a collection may have come in between.
         """
         own = live_contents(self.sure_roots(clone).values())
-        return sorted({content for content in contents if content.size or content.depth} - own)
+        wanted = sorted({content for content in contents if content.size or content.depth})
+        # What no index has was lost there, whoever named it.
+        there = self.lookup.contains(b"".join([content.id for content in wanted])) if wanted else b""
+        return [
+            content
+            for content, is_there in zip(wanted, there, strict=True)
+            if content not in own or not is_there
+        ]
 
     def sure_roots(self, clone: Clone) -> dict[str, RemoteRoot]:
         """Return the live roots of a clone of which it knows that all that they name is there."""

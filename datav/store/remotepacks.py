@@ -16,8 +16,6 @@ from datav.store.remotecache import RemoteCache
 
 # Covers the table of contents of most packs; of others another request is made.
 _TAIL = 64 * 1024
-VERIFY = "datav verify --remote NAME"
-"""What tells more about damage there."""
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -30,6 +28,7 @@ class RemotePacks:
         executor: leaf requests are made there, several at a time; None makes them one by one where they are
             asked for, which work that itself runs in such an executor must ask for.
         gap: see `Packs`.
+        verify: the command that tells more about damage there.
         believes_cache: take the tables of contents that are cached for what the packs have.
     """
 
@@ -43,6 +42,7 @@ class RemotePacks:
         *,
         jobs: int,
         gap: int,
+        verify: str,
         believes_cache: bool = True,
     ) -> None:
         self.gap = gap
@@ -50,6 +50,7 @@ class RemotePacks:
         self._cache = cache
         self._executor = executor
         self._jobs = jobs
+        self._verify = verify
         self._believes_cache = believes_cache
 
     def sizes(self) -> dict[PackId, int]:
@@ -68,9 +69,9 @@ class RemotePacks:
         try:
             data = self._objects.read(f"packs/{run.pack.hex()}.pack", run.start, run.end)
         except MissingObjectError as exc:
-            raise pack_gone(run.pack, VERIFY) from exc
+            raise pack_gone(run.pack, self._verify) from exc
         if len(data) != run.end - run.start:
-            raise cut_short(run, VERIFY)
+            raise cut_short(run, self._verify)
         return data
 
     def read_contents(self, pack: PackId) -> PackContents | None:

@@ -135,3 +135,13 @@ def test_status_fails_on_what_is_not_pushed(pushed):
 
     assert done.status == 1
     assert "not pushed: a.bin" in done.out
+
+
+def test_a_clone_whose_data_does_not_come_says_what_there_is(pushed, tmp_path):
+    (tmp_path / "remote").rename(tmp_path / "aside")
+
+    done = pushed("clone", str(pushed.repo.root), str(tmp_path / "copy"))
+
+    assert done.status == 2
+    assert f"warning: the repository is cloned into {tmp_path / 'copy'}; its data is not" in done.err
+    assert (tmp_path / "copy/a.bin.datav").exists()

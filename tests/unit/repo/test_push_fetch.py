@@ -13,6 +13,7 @@ from datav.errors import (
     UsageError,
 )
 from datav.repo.clone import clone_git
+from datav.repo.clone_identity import clone_identity
 from datav.repo.drop import drop
 from datav.repo.fetch import fetch
 from datav.repo.partial import partial_contents
@@ -223,7 +224,7 @@ def test_without_a_remote_nobody_knows_what_is_pushed(repo):
 def test_a_clone_knows_what_is_pushed_once_it_has_fetched(shared, tmp_path):
     _push(shared)
     copy = _clone(shared, tmp_path)
-    assert not copy.statuses()["d"].pushed
+    assert copy.statuses()["d"].pushed is None
 
     _fetch(copy)
 
@@ -306,3 +307,63 @@ def test_a_file_that_was_removed_by_hand_after_a_drop_is_recorded_as_removed(sha
     shared.add("d")
 
     assert shared.manifest("d").files == 9
+
+
+def test_two_datasets_of_one_content_are_both_known_by_their_names(shared):
+    for name in ("one.bin", "two.bin"):
+        shared.write(name, random_bytes(5_000, 7))
+    shared.add("one.bin", "two.bin")
+    shared.commit("twins")
+
+    assert _push(shared, names=["two.bin"]).versions == 1
+    assert _push(shared, names=["one.bin"], revs=["HEAD"]).versions == 1
+
+
+@pytest.mark.parametrize("lost", ["format", "index"])
+def test_a_push_puts_again_what_the_remote_has_lost(shared, tmp_path, lost):
+    _push(shared)
+    place = tmp_path / "remote" / lost
+    if place.is_dir():
+        for path in place.iterdir():
+            path.unlink()
+    else:
+        place.unlink()
+
+    _push(shared)
+
+    copy = _clone(shared, tmp_path)
+    _fetch(copy)
+    copy.checkout()
+    assert copy.read("a.bin") == shared.read("a.bin")
+
+
+def test_a_remote_is_no_revision_and_a_path_none_either(shared):
+    _push(shared)
+
+    with pytest.raises(UsageError, match="origin is a remote, no revision"):
+        _fetch(shared, "origin")
+    with pytest.raises(UnknownRevisionError) as error:
+        _fetch(shared, "a.bin")
+    assert "`datav pull -- a.bin`" in error.value.hint
+
+
+def test_a_clone_does_not_call_unpushed_what_somebody_else_has_added(shared, tmp_path):
+    _push(shared)
+    copy = _clone(shared, tmp_path)
+    _fetch(copy)
+    shared.write("a.bin", random_bytes(5_000, 8))
+    shared.add("a.bin")
+    shared.commit("third")
+    copy.git("pull", "-q")
+
+    assert copy.statuses()["a.bin"].pushed is None
+
+
+def test_a_repository_that_is_found_under_another_path_is_the_same_clone(shared, tmp_path):
+    with shared.open() as repository:
+        before = clone_identity(repository).id
+
+    moved = DatavRepo(shared.root.rename(tmp_path / "moved"))
+
+    with moved.open() as repository:
+        assert clone_identity(repository).id == before

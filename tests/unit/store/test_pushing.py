@@ -512,3 +512,26 @@ def test_an_index_that_is_put_on_the_way_lists_no_delta(tmp_path, place, clone, 
     assert deltas
     assert not any(ids & deltas for ids in listed[:-1])
     assert listed[-1] >= deltas
+
+
+def test_a_push_after_roots_were_put_together_has_only_what_is_new(tmp_path, place, clone, monkeypatch):
+    monkeypatch.setattr("datav.store.pushing.MAX_ROOTS", 3)
+    contents = [clone.add(noise(number, 5_000)) for number in range(5)]
+    for count in range(1, 5):
+        assert clone.push(contents[:count]).contents == 1
+
+    assert clone.push(contents).contents == 1
+
+
+def test_what_was_pushed_after_a_reader_looked_again_is_seen_by_it(tmp_path, place, clone):
+    clone.push([clone.add(noise(1, 5_000))])
+    other = TestClone(tmp_path / "bea", place)
+    with other.remote() as remote:
+        remote.refresh()
+        remote.look_again()
+        later = clone.add(noise(2, 5_000))
+        clone.push([later])
+
+        remote.refresh()
+
+        assert all(remote.lookup.contains(later.id))
