@@ -168,8 +168,7 @@ class Sweep:
             new.add(put_index(remote, packs, records))
         self._claim.check()
         self._claim.must_stay = True
-        damaged = {name.removeprefix("index/") for name in remote.broken if name.startswith("index/")}
-        self._delete([f"index/{name}" for name in sorted(old - new - damaged)])
+        self._delete([f"index/{name}" for name in sorted(old - new)])
 
     def _delete_packs(self) -> None:
         doomed = [f"packs/{p.pack.hex()}.pack" for p in self._collector.plans if p.action == "delete"]

@@ -54,7 +54,7 @@ class RemoteView(StoreView):
         copies: packs that this collection has written; what lies in one as well as elsewhere counts there.
 
     Raises:
-        IntegrityError: a pack that an index names is damaged.
+        IntegrityError: an index is damaged, or a pack that one names.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class RemoteView(StoreView):
 
     def refresh(self) -> None:
         """Make the positions of what was listed."""
+        self._check_indexes()
         self.lookup.adopt([])
         self.lookup.refresh()
         self.sizes = self.packs.sizes()
@@ -97,6 +98,17 @@ class RemoteView(StoreView):
     def readable_but(self, packs: Collection[PackId]) -> list[PackId]:
         """Every pack that can be read, but for these."""
         return [pack for pack in self.readable() if pack not in packs]
+
+    def _check_indexes(self) -> None:
+        """See that no index is damaged: of a pack that another names, too, it may list what that one does not."""
+        for name in sorted(self._remote.broken):
+            if name.startswith("index/"):
+                shown = name.removeprefix("index/")[:12]
+                raise IntegrityError(
+                    f"index {shown} of {self._remote.shown} is damaged: {self._remote.broken[name]};"
+                    " nothing was deleted",
+                    hint=f"run `datav repair --remote {self._remote.name}`",
+                )
 
     def _read_contents(self) -> None:
         """Bring the tables of contents of all packs here, several at a time."""

@@ -4,8 +4,10 @@ import contextlib
 import itertools
 
 import pytest
+from blake3 import blake3
 
 from datav.errors import BusyError, DataLossError, IntegrityError, RemoteError, UsageError
+from datav.formats.index import encode_index, open_index
 from datav.formats.root import Collecting, encode_collecting
 from datav.storage.directory import DirectoryObjects
 from datav.store.layout import pack_named
@@ -407,6 +409,53 @@ def test_nothing_goes_while_a_listed_pack_cannot_be_read(place, ann, bob):
         collect(ann, still=[])
 
     assert len(packs_at(place)) == 2
+
+
+@pytest.fixture
+def shared(place, ann):
+    """Two indexes over one pack, each over a part of it; returns the names of both."""
+    contents = [ann.add(noise(number, 40_000)) for number in range(8)]
+    ann.push(contents)
+    (name,) = (name for name in place.names if name.startswith("index/"))
+    index = open_index(place.read(name), name)
+    records = [*index.records()]
+    names = []
+    for part in (records[::2], records[1::2]):
+        data = encode_index(index.packs, part)
+        names.append(f"index/{blake3(data).hexdigest()}.idx")
+        place.put(names[-1], data)
+    place.delete(name)
+    return names
+
+
+def test_nothing_goes_while_an_index_is_damaged(place, ann, bob, shared):
+    place.change(shared[1], place.read(shared[1])[:-1] + b"?")
+    before = place.names
+
+    for act in (collect, plan):
+        with pytest.raises(IntegrityError, match=r"index .* is damaged.*nothing was deleted") as error:
+            act(bob)
+        assert error.value.hint == "run `datav repair --remote origin`"
+
+    assert place.names == before
+
+
+def test_nothing_goes_when_an_index_is_damaged_that_came_meanwhile(place, ann):
+    contents = [ann.add(noise(number, 40_000)) for number in range(8)]
+    ann.push(contents)
+    packs = packs_at(place)
+    bad = f"index/{'0' * 64}.idx"
+
+    def spoil(verb, name):
+        if verb == "put" and name.startswith("packs/"):
+            place.put(bad, b"no index")
+
+    ann.place = Hooked(place, spoil)
+    with pytest.raises(IntegrityError, match="index 000000000000 of"):
+        collect(ann, still=contents[:1])
+
+    assert packs <= packs_at(place)
+    assert not [name for name in place.names if name.startswith("collecting/")]
 
 
 def test_a_remote_with_nothing_on_it(place, ann):
