@@ -153,7 +153,6 @@ class Sweep:
     def _replace_indexes(self) -> None:
         """Put indexes over all that stays, and delete those that were read."""
         collector, remote = self._collector, self._remote
-        old = set(remote.index_infos)
         new = set()
         packs: set[PackId] = set()
         records: list[tuple[bytes, Place]] = []
@@ -168,7 +167,7 @@ class Sweep:
             new.add(put_index(remote, packs, records))
         self._claim.check()
         self._claim.must_stay = True
-        self._delete([f"index/{name}" for name in sorted(old - new)])
+        self._delete([f"index/{name}" for name in sorted(collector.view.opened - new)])
 
     def _delete_packs(self) -> None:
         doomed = [f"packs/{p.pack.hex()}.pack" for p in self._collector.plans if p.action == "delete"]

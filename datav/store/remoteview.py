@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datav.errors import FormatError, IntegrityError
+from datav.errors import BusyError, FormatError, IntegrityError
 from datav.formats.index import Index, Place, encode_index, open_index
 from datav.formats.pack import PackContents
 from datav.ids import PackId
+from datav.storage.durable import remove_file
 from datav.store.collecting import KEEP_SHARE, MAX_SMALL_PACKS, SMALL_PACK, PackPlan, StoreView, read_all
 from datav.store.contents import index_over
 from datav.store.lookup import Lookup, OpenIndex
@@ -55,6 +56,7 @@ class RemoteView(StoreView):
 
     Raises:
         IntegrityError: an index is damaged, or a pack that one names.
+        BusyError: another command of this clone has changed what is kept here of the indexes.
     """
 
     def __init__(
@@ -63,13 +65,15 @@ class RemoteView(StoreView):
         self._remote = remote
         self.condemned = condemned
         self._copies = copies
+        self.opened: frozenset[str] = frozenset()
+        """The names of the indexes of the remote that it sees: all that were listed."""
         super().__init__(remote.packs, Lookup(_Relied(remote.cache, condemned), checked=True))
 
     def refresh(self) -> None:
         """Make the positions of what was listed."""
-        self._check_indexes()
         self.lookup.adopt([])
         self.lookup.refresh()
+        self._check_indexes()
         self.sizes = self.packs.sizes()
         self._read_contents()
         covered = self.lookup.packs()
@@ -100,7 +104,10 @@ class RemoteView(StoreView):
         return [pack for pack in self.readable() if pack not in packs]
 
     def _check_indexes(self) -> None:
-        """See that no index is damaged: of a pack that another names, too, it may list what that one does not."""
+        """See that every index that was listed is opened.
+
+        Of a pack that another index names, too, it may list what that one does not.
+        """
         for name in sorted(self._remote.broken):
             if name.startswith("index/"):
                 shown = name.removeprefix("index/")[:12]
@@ -109,6 +116,17 @@ class RemoteView(StoreView):
                     " nothing was deleted",
                     hint=f"run `datav repair --remote {self._remote.name}`",
                 )
+        for name in self.lookup.broken:
+            # What rotted here can be had again.
+            remove_file(self._remote.cache.index / name)
+        opened = {entry.path.name for entry in self.lookup.indexes}
+        self.opened = frozenset(opened & self._remote.index_infos.keys())
+        if len(self.opened) < len(self._remote.index_infos):
+            raise BusyError(
+                f"what is kept here of the indexes of {self._remote.shown} was changed by another command"
+                " of this clone",
+                hint="run it again",
+            )
 
     def _read_contents(self) -> None:
         """Bring the tables of contents of all packs here, several at a time."""

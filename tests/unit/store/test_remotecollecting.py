@@ -15,7 +15,7 @@ from datav.store.remotecollecting import apply_remote_collection, plan_remote_co
 from datav.store.remoteneeds import Order
 from tests.support.objects import MemoryObjects
 from tests.unit.store.remotes import TIME, BreakingObjects, TestClone, lacking, named, verify_place
-from tests.unit.store.stores import edited, noise, pool, text
+from tests.unit.store.stores import edited, flip, noise, pool, text
 
 DAY = 24 * 3600.0
 
@@ -456,6 +456,51 @@ def test_nothing_goes_when_an_index_is_damaged_that_came_meanwhile(place, ann):
 
     assert packs <= packs_at(place)
     assert not [name for name in place.names if name.startswith("collecting/")]
+
+
+@pytest.mark.parametrize("damage", ["delete", "flip"])
+def test_nothing_goes_while_another_command_changes_what_is_kept_here(place, ann, bob, shared, damage):
+    before = {name for name in place.names if not name.startswith("roots/")}
+
+    def disturb():
+        # As a fetch with an older listing does.
+        path = bob.cache / shared[1]
+        if damage == "delete":
+            path.unlink()
+        else:
+            flip(path, 200)
+        return set()
+
+    with bob.remote() as remote, pool() as executor, pytest.raises(BusyError, match="another command"):
+        apply_remote_collection(remote, order_of(bob), executor=executor, still_named=disturb)
+    kept = place.names
+    collect(bob)
+
+    assert before <= kept
+    check_sound(place, bob.root / "look")
+
+
+def test_an_index_that_came_too_late_to_be_read_stays(place, ann, bob, tmp_path):
+    contents = [ann.add(noise(number, 40_000)) for number in range(8)]
+    ann.push(contents)
+    theirs = bob.add(noise(9, 30_000))
+    ann.place = Hooked(place)
+
+    with ann.remote() as remote, pool() as executor:
+
+        def push(verb, name):
+            if verb == "put" and name.startswith("index/") and ann.place.hook:
+                ann.place.hook = None
+                bob.push([theirs])
+                remote.refresh()
+
+        ann.place.hook = push
+        apply_remote_collection(
+            remote, order_of(ann), executor=executor, still_named=lambda: set(contents[:1])
+        )
+
+    assert named(place, tmp_path / "look") == {contents[0], theirs}
+    check_sound(place, tmp_path / "look")
 
 
 def test_a_remote_with_nothing_on_it(place, ann):
