@@ -24,6 +24,7 @@ _MAX_DEPTH = MAX_LEVEL + 1
 _MAX_CONTENT_SIZE = 2**63
 
 _COLLECTING = "datav collecting 1"
+_COLLECTING_NAME = re.compile("[0-9a-f]{32}")
 _CLONE = re.compile("clone [0-9a-f]{32}")
 _PACK = re.compile("[0-9a-f]{64}")
 _UNREADABLE = "a list of packs that are being collected cannot be read"
@@ -136,6 +137,11 @@ class Collecting:
     """32 hexadecimal digits: which clone collects."""
     packs: frozenset[PackId]
     """What it is about to delete; nothing as long as it has not decided."""
+
+
+def is_collecting(name: str) -> bool:
+    """Whether a file name is one of those that say that a collection is under way."""
+    return _COLLECTING_NAME.fullmatch(name) is not None
 
 
 def encode_collecting(collecting: Collecting) -> bytes:

@@ -19,6 +19,7 @@ from datav.formats.root import (
     Collecting,
     RemoteRoot,
     clone_of,
+    is_collecting,
     live_contents,
     live_roots,
     parse_collecting,
@@ -186,12 +187,24 @@ class RemoteStore:
     def _look_for_collections(self) -> None:
         found: dict[str, tuple[Collecting, ObjectInfo]] = {}
         for name, info in self.objects.list("collecting").items():
+            # What else lies there a file manager or a program that syncs has left.
+            if not is_collecting(name):
+                continue
             # It may end just now: then its packs are gone from the listing that follows.
             with contextlib.suppress(MissingObjectError):
-                data = self.objects.read(f"collecting/{name}", 0, _MAX_COLLECTING)
-                found[name] = parse_collecting(data), info
+                found[name] = self._read_collecting(name), info
         self.cache.collecting = found
         self.cache.condemned = {pack for collecting, _ in found.values() for pack in collecting.packs}
+
+    def _read_collecting(self, name: str) -> Collecting:
+        data = self.objects.read(f"collecting/{name}", 0, _MAX_COLLECTING)
+        try:
+            return parse_collecting(data)
+        except FormatError as exc:
+            raise FormatError(
+                f"collecting/{name} of {self.shown} is damaged: {exc}",
+                hint="if no `datav gc --remote` runs, delete it",
+            ) from exc
 
     def _mirror(
         self,

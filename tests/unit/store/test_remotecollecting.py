@@ -6,7 +6,7 @@ import itertools
 import pytest
 from blake3 import blake3
 
-from datav.errors import BusyError, DataLossError, IntegrityError, RemoteError, UsageError
+from datav.errors import BusyError, DataLossError, FormatError, IntegrityError, RemoteError, UsageError
 from datav.formats.index import encode_index, open_index
 from datav.formats.root import Collecting, encode_collecting
 from datav.storage.directory import DirectoryObjects
@@ -538,6 +538,28 @@ def test_two_collections_do_not_run_at_once(place, ann, bob):
         collect(ann, still=[])
 
     assert place.names == before
+
+
+@pytest.mark.parametrize("name", [".DS_Store", f"{'0' * 32}.sync-conflict-20261121", f"{'0' * 31}Z"])
+def test_what_is_no_claim_of_ours_is_left_alone(place, ann, name):
+    ann.push([ann.add(noise(1, 50_000))])
+    place.put(f"collecting/{name}", b"stray")
+
+    ann.push([ann.add(noise(2, 50_000))])
+    collect(ann, still=[])
+
+    assert packs_at(place) == set()
+    assert [each for each in place.names if each.startswith("collecting/")] == [f"collecting/{name}"]
+
+
+def test_a_claim_that_is_damaged_is_named(place, ann):
+    ann.push([ann.add(noise(1, 50_000))])
+    place.put(f"collecting/{'0' * 32}", b"datav collecting 1\n")
+
+    with pytest.raises(FormatError, match=rf"collecting/{'0' * 32} of memory://place is damaged") as error:
+        ann.push([ann.add(noise(2, 50_000))])
+
+    assert error.value.hint == "if no `datav gc --remote` runs, delete it"
 
 
 def test_the_claim_of_a_dead_collection_does_not_block_for_ever(place, clock, ann, bob):
