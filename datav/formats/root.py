@@ -19,6 +19,10 @@ MAX_SIZE = 64 * 2**20
 _FIRST = "datav root 1"
 _NAME = re.compile(r"([0-9a-f]{32})-([0-9a-f]{64})\.root")
 _MAX_LABEL = 200
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})"
+)
+_MAX_TIME = 40
 # A directory's levels; of a file fewer.
 _MAX_DEPTH = MAX_LEVEL + 1
 _MAX_CONTENT_SIZE = 2**63
@@ -94,12 +98,13 @@ def parse_root(name: str, data: Buffer) -> RemoteRoot:
         fields[key].append(value)
     if lines[-1] or fields["clone"] != [match[1]] or len(fields["name"]) != 1 or len(fields["time"]) != 1:
         raise FormatError(f"{where} is not complete")
+    time = fields["time"][0]
+    if len(time) > _MAX_TIME or not _TIME.fullmatch(time):
+        raise FormatError(f"{where} has a time that is none")
     if any(clone_of(replaced) != match[1] for replaced in fields["replaces"]):
         raise FormatError(f"{where} replaces what is not its clone's")
     contents = frozenset(_parse_content(text, where) for text in fields["content"])
-    return RemoteRoot(
-        match[1], one_line(fields["name"][0]), fields["time"][0][:40], tuple(fields["replaces"]), contents
-    )
+    return RemoteRoot(match[1], one_line(fields["name"][0]), time, tuple(fields["replaces"]), contents)
 
 
 def live_contents(roots: Iterable[RemoteRoot]) -> set[Content]:

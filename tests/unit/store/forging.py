@@ -454,7 +454,8 @@ FORMATS = ("a format of control characters", "another version")
 
 def put_hostile_root(place: Objects, kind: str) -> None:
     """Put a root that is damaged, or claims what cannot be."""
-    name, data = encode_root(RemoteRoot(CLONE, "evil", "now", (), frozenset([Content(b"\1" * 32, 1, 5)])))
+    time = "2026-11-21T13:00:00Z"
+    name, data = encode_root(RemoteRoot(CLONE, "evil", time, (), frozenset([Content(b"\1" * 32, 1, 5)])))
     if kind == "garbage":
         place.put(f"roots/{name}", os.urandom(500))
         return
@@ -466,9 +467,19 @@ def put_hostile_root(place: Objects, kind: str) -> None:
         data = data.replace(b" 1 5\n", b" 200 5\n")
     elif kind == "control characters":
         data = data.replace(b"name evil", b"name \x1b[2J")
+    elif kind == "a time of control characters":
+        data = data.replace(b"time 2026", b"time \x1b[2J")
     elif kind == "another version":
         data = data.replace(b"root 1", b"root 2")
     place.put(f"roots/{CLONE}-{blake3(data).hexdigest()}.root", data)
 
 
-ROOTS = ("garbage", "no text", "absurd size", "absurd depth", "control characters", "another version")
+ROOTS = (
+    "garbage",
+    "no text",
+    "absurd size",
+    "absurd depth",
+    "control characters",
+    "another version",
+    "a time of control characters",
+)
