@@ -18,7 +18,6 @@ from datav.repo.connecting import connected
 from datav.repo.repository import Repository
 from datav.repo.roots import find_roots
 from datav.storage.leases import exclusive_lease
-from datav.store.remote import RemoteStore
 from datav.store.remotecollecting import apply_remote_collection, plan_remote_collection
 from datav.store.remoteneeds import Order, RemoteCollection
 
@@ -86,7 +85,7 @@ def collect_remote(
         )
         named = _StillNamed(repository)
         if apply:
-            with _only_one(remote):
+            with only_collection(repository, remote.name):
                 collection = apply_remote_collection(
                     remote,
                     order,
@@ -137,13 +136,20 @@ class _StillNamed:
 
 
 @contextlib.contextmanager
-def _only_one(remote: RemoteStore) -> Iterator[None]:
-    """See that no other command of this clone collects the remote."""
+def only_collection(repository: Repository, remote: str) -> Iterator[None]:
+    """See that no other command of this clone collects or repairs a remote.
+
+    Any remote: two names or URLs may lead to one place, and there a clone has only one collection (R8).
+
+    Raises:
+        BusyError: another command does.
+    """
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(exclusive_lease(remote.cache.directory / "collector", wait_s=0))
+            stack.enter_context(exclusive_lease(repository.private / "remote-collector", wait_s=0))
         except BusyError as exc:
             raise BusyError(
-                f"another command of this clone is collecting {remote.name}", hint="wait for it to end"
+                f"another command of this clone is collecting or repairing a remote, so {remote} has to wait",
+                hint="wait for it to end",
             ) from exc
         yield

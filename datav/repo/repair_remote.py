@@ -6,11 +6,11 @@ from datav.errors import RemoteError
 from datav.formats.root import live_roots
 from datav.ids import NodeId
 from datav.repo.clone_identity import clone_identity
-from datav.repo.collect_remote import DEFAULT_GRACE_S
+from datav.repo.collect_remote import DEFAULT_GRACE_S, only_collection
 from datav.repo.connecting import connected
 from datav.repo.repository import Repository
 from datav.repo.verify_remote import check_remote_store
-from datav.storage.leases import exclusive_lease, writer_lease
+from datav.storage.leases import writer_lease
 from datav.store.claims import Claim
 from datav.store.remote import RemoteStore
 from datav.store.remoterepairing import (
@@ -76,11 +76,8 @@ def repair_remote(
             raise RemoteError(
                 f"{remote.shown} can only be read", hint="repair it from where it can be written"
             )
-        # One collection of a clone at a time, and nobody collects the local store meanwhile.
-        with (
-            exclusive_lease(remote.cache.directory / "collector", wait_s=0),
-            writer_lease(repository.store.layout.locks),
-        ):
+        # Nobody collects the local store meanwhile.
+        with only_collection(repository, remote.name), writer_lease(repository.store.layout.locks):
             return _repair(repository, remote)
 
 

@@ -4,14 +4,12 @@ import pytest
 
 from datav.errors import BusyError, DataLossError, UsageError
 from datav.repo.clone_identity import clone_identity
-from datav.repo.collect_remote import collect_remote, parse_duration
-from datav.repo.connecting import connected
+from datav.repo.collect_remote import collect_remote, only_collection, parse_duration
 from datav.repo.fetch import fetch
 from datav.repo.push import push
 from datav.repo.remotes import add_remote
 from datav.repo.verify_remote import verify_remote
 from datav.settings import RemoteSettings
-from datav.storage.leases import exclusive_lease
 from tests.support.datasets import DatavRepo, random_bytes
 
 
@@ -138,11 +136,10 @@ def test_nothing_goes_while_a_manifest_cannot_be_read(changed, place):
 
 
 def test_one_command_of_a_clone_collects_at_a_time(changed, place):
-    with changed.open() as repository, connected(repository, "origin") as remote:
-        cache = remote.cache.directory
-
-    with exclusive_lease(cache / "collector"), pytest.raises(BusyError, match="another command"):
-        collect(changed, apply=True, grace_s=0)
+    with changed.open() as repository:
+        add_remote(repository, RemoteSettings("same", f"{place}/../{place.name}"))
+        with only_collection(repository, "same"), pytest.raises(BusyError, match="another command"):
+            collect(changed, apply=True, grace_s=0)
 
     assert len([*place.rglob("*.pack")]) == 2
 

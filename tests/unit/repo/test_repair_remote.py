@@ -6,6 +6,7 @@ import pytest
 
 from datav.errors import BusyError
 from datav.formats.root import Collecting, encode_collecting
+from datav.repo.collect_remote import only_collection
 from datav.repo.fetch import fetch
 from datav.repo.push import push
 from datav.repo.remotes import add_remote
@@ -175,6 +176,17 @@ def test_it_gives_way_to_a_collection_of_another_clone(pushed, place):
     assert [path.name for path in (place / "collecting").iterdir()] == ["ab" * 16]
 
 
+def test_it_gives_way_to_a_collection_of_this_clone(pushed, place):
+    with (
+        pushed.open() as repository,
+        only_collection(repository, "another spelling"),
+        pytest.raises(BusyError, match="another command of this clone"),
+    ):
+        mend(pushed)
+
+    assert mend(pushed).ok
+
+
 def test_killed_anywhere_a_repair_loses_nothing_and_goes_on(pushed, place, tmp_path):
     for path in (place / "packs").iterdir():
         flip(path, 16 + 30)
@@ -188,8 +200,7 @@ def test_killed_anywhere_a_repair_loses_nothing_and_goes_on(pushed, place, tmp_p
             shutil.copytree(kept, lived)
         if not pushed.run_killed(lambda: mend(pushed), number):
             break
-        for path in pushed.path(".git/datav/remotes").glob("*/collector"):
-            path.unlink()
+        pushed.path(".git/datav/remote-collector").unlink(missing_ok=True)
         killed += 1
         assert mend(pushed).ok, number
         assert check(pushed).ok, number
