@@ -6,17 +6,21 @@ collections cannot both miss each other; both may give up (docs/formats/remote.m
 
 import contextlib
 import secrets
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 from datav.errors import BusyError, RemoteError
 from datav.formats.root import Collecting, encode_collecting
 from datav.ids import PackId
+from datav.progress import SILENT, Progress
 from datav.store.expiring import Age
 from datav.store.remote import RemoteStore
+from datav.store.remotepacks import in_parallel
 
 # From its last claim to its end a collection takes minutes.  One that was stopped for so long looks for its
 # claim before it goes on.
 DEAD_AFTER_S = 24 * 3600.0
+# Deletes between two looks at whether the claim is still there.
+_DELETES = 512
 
 
 class Claim:
@@ -87,6 +91,16 @@ class Claim:
                 f"this collection of {self._remote.shown} was stopped so long that another took its place",
                 hint="run it again",
             )
+
+    def delete(self, names: Iterable[str], *, progress: Progress = SILENT) -> None:
+        """Delete objects, in any order; before each round of them `check`."""
+        remote = self._remote
+        left = list(names)
+        while left:
+            self.check()
+            for _ in in_parallel(remote.executor, remote.jobs, remote.objects.delete, left[:_DELETES]):
+                progress.advance(1)
+            del left[:_DELETES]
 
     def end(self) -> None:
         """All that was to go is gone."""

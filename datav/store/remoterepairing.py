@@ -15,6 +15,7 @@ from itertools import groupby
 from datav.errors import DatavError
 from datav.formats.entry import Content
 from datav.formats.frame import NODE
+from datav.formats.index import Place
 from datav.formats.root import live_contents, live_roots
 from datav.ids import PackId
 from datav.progress import SILENT, Progress
@@ -24,10 +25,11 @@ from datav.store.completeness import Completeness, Lack
 from datav.store.copying import PackCopier
 from datav.store.encoding import Piece, encode_frames
 from datav.store.packing import NewFrame, SealedPack
-from datav.store.pushing import put_index, send_lacking
+from datav.store.pushing import send_lacking
 from datav.store.remote import RemoteStore
+from datav.store.remoteindexing import put_indexes
 from datav.store.repairing import new_frames
-from datav.store.salvaging import FoundFrame, find_faults, salvage, settle_deltas
+from datav.store.salvaging import Faults, FoundFrame, SoundFrames, find_faults, salvage, settle_deltas
 from datav.store.store import Store
 from datav.store.verifying import VerifiedStore
 
@@ -115,6 +117,24 @@ def _count_indexes(remote: RemoteStore, found: VerifiedStore) -> int:
     return len(found.broken_indexes) + sum(name.startswith("index/") for name in remote.broken)
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What was found on a remote, and what follows."""
+
+    read: frozenset[str]
+    """Names of the indexes that were."""
+    broken: frozenset[str]
+    """Names of the indexes that are damaged there; of some a good copy was here, and read."""
+    faults: Faults
+    sound: SoundFrames
+    """All that is good there now."""
+    resent: tuple[SealedPack, ...]
+    """What was lost there and good here, put."""
+    there: frozenset[PackId]
+    """Packs that were there when they were read."""
+    going: frozenset[PackId]
+
+
 class _Work:
     """One repair of one remote."""
 
@@ -128,9 +148,25 @@ class _Work:
         self._progress = progress
 
     def run(self, found: VerifiedStore, dead: dict[str, frozenset[PackId]]) -> RemoteRepair:
+        unsound_indexes = _count_indexes(self._remote, found)
+        plan = self._decide(frozenset().union(*dead.values()))
+        indexes = self._copy(plan)
+        gone = self._delete(plan, indexes, dead)
+        return RemoteRepair(
+            broken_indexes=unsound_indexes,
+            unindexed_packs=len(found.unindexed_packs),
+            damaged_packs=len(plan.faults.packs),
+            deleted_packs=len(plan.faults.packs & gone),
+            unsound=len(plan.faults.ids),
+            sent=sum(len(sealed.contents) - 1 for sealed in plan.resent),
+        )
+
+    def _decide(self, condemned: frozenset[PackId]) -> _Plan:
+        """Read everything, send what is lost there and good here, and say which packs are to go."""
         remote, packs = self._remote, self._remote.unbelieving_packs
-        broken = [name for name in remote.broken if name.startswith("index/")]
-        unsound_indexes = _count_indexes(remote, found)
+        read = frozenset(entry.path.name for entry in remote.lookup.indexes)
+        directory = "index/"
+        broken = {name.removeprefix(directory) for name in remote.broken if name.startswith(directory)}
         salvaged = salvage(packs, remote.lookup, remote.executor, progress=self._progress)
         sound = salvaged.sound
         faults = find_faults(salvaged, remote.lookup)
@@ -139,45 +175,58 @@ class _Work:
         for sealed in resent:
             sound.add(_found_in(sealed))
         stranded = settle_deltas(sound, packs, salvaged.scanned, remote.executor)
-        condemned = {pack for packs_of in dead.values() for pack in packs_of}
         # What rests on what is lost may be good when somebody else sends that.
         held = {frame.place.pack for frame in stranded}
-        going = ((faults.packs - held) | condemned) & packs.sizes().keys()
-        moved = self._put(self._copies(frame for frame in sound.frames() if frame.place.pack in going))
-        kept = {each.pack for each in salvaged.scanned if not each.is_gone} - going
-        table = {*kept, *(sealed.pack for sealed in (*resent, *moved))}
-        records = [(frame.id, frame.place) for frame in sound.frames() if frame.place.pack not in going]
-        records += [record for sealed in moved for record in sealed.records()]
-        known = {entry.path.name for entry in remote.lookup.indexes}
-        known |= {put_index(remote, table, records)}
-        self._claim.put(frozenset(going))
+        there = frozenset(each.pack for each in salvaged.scanned if not each.is_gone)
+        going = ((faults.packs - held) | condemned) & there
+        return _Plan(read, frozenset(broken), faults, sound, tuple(resent), there, going)
+
+    def _copy(self, plan: _Plan) -> set[str]:
+        """Put what is good in packs that go into others, and indexes over all; return the names of these."""
+        moved = self._put(
+            self._copies(frame for frame in plan.sound.frames() if frame.place.pack in plan.going)
+        )
+        listed: dict[PackId, list[tuple[bytes, Place]]] = {pack: [] for pack in plan.there - plan.going}
+        listed |= {sealed.pack: [] for sealed in plan.resent}
+        for frame in plan.sound.frames():
+            if frame.place.pack not in plan.going:
+                listed.setdefault(frame.place.pack, []).append((frame.id, frame.place))
+        for sealed in moved:
+            listed[sealed.pack] = list(sealed.records())
+        return put_indexes(self._remote, sorted(listed.items()))
+
+    def _delete(
+        self, plan: _Plan, indexes: set[str], dead: dict[str, frozenset[PackId]]
+    ) -> frozenset[PackId]:
+        """Say what goes, look again, and delete it; return the packs that went."""
+        remote = self._remote
+        self._claim.put(plan.going)
         remote.refresh(packs=True)
         self._claim.find_dead()
-        fresh = [entry for entry in remote.lookup.indexes if entry.path.name not in known]
-        for entry in fresh:
-            # Somebody has pushed meanwhile.
-            own = [record for record in entry.index.records() if record[1].pack not in going]
-            records += own
-            table |= {place.pack for _, place in own}
-        name = put_index(remote, table, records)
+        listed = (remote.cache.listed or {}).keys()
+        entries = remote.lookup.indexes
+        fresh = {entry.path.name: entry for entry in entries if entry.path.name not in plan.read | indexes}
+        # Somebody has put these again meanwhile, whole; or has listed anew what was: the next repair tells.
+        going = plan.going.difference(*(entry.index.packs for entry in fresh.values()))
+        appeared = listed - plan.there
+        again: dict[PackId, list[tuple[bytes, Place]]] = {}
+        for entry in entries:
+            # What was lost and has been put again may be listed as it was before, by a file of the same name.
+            if entry.path.name in plan.read and appeared & {*entry.index.packs}:
+                for record in entry.index.records():
+                    if record[1].pack in appeared:
+                        again.setdefault(record[1].pack, []).append(record)
+        indexes = indexes | put_indexes(remote, sorted(again.items()))
+        old = (plan.read | plan.broken) - indexes - fresh.keys()
+        self._claim.delete(f"index/{name}" for name in sorted(old))
         self._claim.check()
-        old = known | {entry.path.name for entry in fresh}
-        for each in [*broken, *(f"index/{each}" for each in sorted(old - {name}))]:
-            remote.objects.delete(each)
         self._claim.must_stay = True
-        for pack in sorted(going):
-            remote.objects.delete(f"packs/{pack.hex()}.pack")
-        for each in dead:
-            remote.objects.delete(f"collecting/{each}")
+        self._claim.delete(f"packs/{pack.hex()}.pack" for pack in sorted(going))
+        staying = listed - going
+        # Of what stays others must go on to fear that it goes.
+        self._claim.delete(f"collecting/{name}" for name, packs in dead.items() if not packs & staying)
         self._claim.must_stay = False
-        return RemoteRepair(
-            broken_indexes=unsound_indexes,
-            unindexed_packs=len(found.unindexed_packs),
-            damaged_packs=len(faults.packs),
-            deleted_packs=len(faults.packs & going),
-            unsound=len(faults.ids),
-            sent=sum(len(sealed.contents) - 1 for sealed in resent),
-        )
+        return going
 
     def _have(self, ids: Sequence[bytes]) -> Iterable[NewFrame]:
         """Yield whole frames of what is lost there and good here."""

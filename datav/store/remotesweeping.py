@@ -5,7 +5,7 @@ is quick.  Killed anywhere in between, nothing that is needed is gone, and the n
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
@@ -20,13 +20,10 @@ from datav.store.claims import Claim
 from datav.store.copying import PackCopier
 from datav.store.packing import SealedPack
 from datav.store.positions import select_ids, split_ids
-from datav.store.pushing import put_index
+from datav.store.remoteindexing import put_indexes
 from datav.store.remoteneeds import Collector
-from datav.store.remotepacks import in_parallel
-from datav.store.remoteview import INDEX_FRAMES, listable, select_records
+from datav.store.remoteview import listable, select_records
 
-# Deletes between two looks at whether the claim is still there.
-_DELETES = 512
 # Frames read at a time to see that the copy of a chunk that stays is sound.
 _BATCH = 512
 
@@ -152,34 +149,25 @@ class Sweep:
 
     def _replace_indexes(self) -> None:
         """Put indexes over all that stays, and delete those that were read."""
-        collector, remote = self._collector, self._remote
-        new = set()
-        packs: set[PackId] = set()
-        records: list[tuple[bytes, Place]] = []
-        staying = [plan.pack for plan in collector.plans if plan.action != "delete"]
-        for pack, contents in collector.view.iter_contents(set(staying) - collector.view.unreadable.keys()):
-            packs.add(pack)
-            records += select_records(pack, contents, listable(contents, collector.marks))
-            if len(records) >= INDEX_FRAMES:
-                new.add(put_index(remote, packs, records))
-                packs, records = set(), []
-        if packs:
-            new.add(put_index(remote, packs, records))
+        new = put_indexes(self._remote, self._staying())
         self._claim.check()
         self._claim.must_stay = True
-        self._delete([f"index/{name}" for name in sorted(collector.view.opened - new)])
+        self._delete([f"index/{name}" for name in sorted(self._collector.view.opened - new)])
+
+    def _staying(self) -> Iterator[tuple[PackId, list[tuple[bytes, Place]]]]:
+        """Yield each pack that stays with what can be read of it."""
+        collector = self._collector
+        staying = {plan.pack for plan in collector.plans if plan.action != "delete"}
+        for pack, contents in collector.view.iter_contents(staying - collector.view.unreadable.keys()):
+            yield pack, select_records(pack, contents, listable(contents, collector.marks))
 
     def _delete_packs(self) -> None:
         doomed = [f"packs/{p.pack.hex()}.pack" for p in self._collector.plans if p.action == "delete"]
         self._collector.progress.start("deleting", len(doomed), "packs")
-        for first in range(0, len(doomed), _DELETES):
-            self._claim.check()
-            self._delete(doomed[first : first + _DELETES])
+        self._delete(doomed)
 
     def _delete(self, names: Iterable[str]) -> None:
-        remote = self._remote
-        for _ in in_parallel(remote.executor, remote.jobs, remote.objects.delete, names):
-            self._collector.progress.advance(1)
+        self._claim.delete(names, progress=self._collector.progress)
 
 
 def _finish_upload(uploads: list[tuple[Future[None], Path]]) -> None:

@@ -23,10 +23,8 @@ from datav.store.marking import Marks, Reason
 from datav.store.positions import Positions, lengths_of
 from datav.store.remote import RemoteStore
 from datav.store.remotecache import RemoteCache
+from datav.store.remoteindexing import INDEX_FRAMES
 from datav.store.remotepacks import in_parallel
-
-# Frames that one index is written over: 150 MB while it is made.
-INDEX_FRAMES = 524_288
 
 
 class _Relied:

@@ -91,6 +91,23 @@ def test_lost_and_broken_indexes_are_made_again(pushed, place, spoil, tmp_path):
     assert_a_clone_has_all(pushed, tmp_path / "clone")
 
 
+def test_an_index_that_is_made_again_as_it_was_stays(repo, place):
+    with repo.open() as repository:
+        add_remote(repository, RemoteSettings("origin", str(place)))
+    repo.write("a.bin", A)
+    repo.add("a.bin")
+    repo.commit("first")
+    send(repo)
+    (index,) = (place / "index").iterdir()
+    flip(index, 200)
+
+    done = mend(repo)
+
+    assert done.ok
+    assert check(repo).ok
+    assert [*(place / "index").iterdir()] == [index]
+
+
 def test_what_rotted_is_sent_again_and_its_pack_goes(pushed, place, tmp_path):
     for path in (place / "packs").iterdir():
         flip(path, 16 + 30)
