@@ -373,6 +373,11 @@ class _Sender:
         records, self._records = self._records, []
         if is_last:
             records, self._deltas = records + self._deltas, []
+        while len(records) > 2 * INDEX_FRAMES:
+            # Readers refuse one of any size; what deltas rest on is listed before them.
+            part = records[:INDEX_FRAMES]
+            put_index(self._remote, {place.pack for _, place in part}, part)
+            del records[:INDEX_FRAMES]
         if not records:
             return
         merged = [] if self._is_salted or not is_last else _to_merge(self._remote, len(records))

@@ -33,8 +33,8 @@ from datav.store.reading import Reader
 from datav.store.remotecache import RemoteCache, cached_roots
 from datav.store.remotepacks import RemotePacks, in_parallel, list_packs
 
-# Sixteen million entries and more; what is larger no writer makes.
-MAX_INDEX = 2**30
+# Three million frames; a writer lists half a million in one file.
+MAX_INDEX = 128 * 2**20
 # A name that is listed and leads nowhere must not keep us for ever.
 _MAX_TRIES = 20
 _MAX_COLLECTING = 64 * 2**20

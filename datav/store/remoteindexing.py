@@ -7,7 +7,7 @@ from datav.ids import PackId
 from datav.store.pushing import put_index
 from datav.store.remote import RemoteStore
 
-# Frames that one index is written over, and those of one pack more: 150 MB while it is made.
+# Frames that one index is written over: 23 MB, and 150 MB of memory while it is made.
 INDEX_FRAMES = 524_288
 
 
@@ -25,9 +25,10 @@ def put_indexes(
     for pack, listed in packs:
         table.add(pack)
         records += listed
-        if len(records) >= INDEX_FRAMES:
-            names.add(put_index(remote, table, records))
-            table, records = set(), []
+        while len(records) >= INDEX_FRAMES:
+            names.add(put_index(remote, table, records[:INDEX_FRAMES]))
+            del records[:INDEX_FRAMES]
+            table = {pack} if records else set()
     if table:
         names.add(put_index(remote, table, records))
     return names

@@ -486,7 +486,7 @@ def test_a_push_that_dies_after_its_root_while_packs_go_is_completed_by_the_next
     assert lacking(place, tmp_path / "look") == []
 
 
-def test_an_index_that_is_put_on_the_way_lists_no_delta(tmp_path, place, clone, monkeypatch):
+def test_indexes_of_a_push_are_small_and_list_deltas_last(tmp_path, place, clone, monkeypatch):
     contents = _versions(clone, 3)
     monkeypatch.setattr("datav.store.pushing.INDEX_FRAMES", 1)
     monkeypatch.setattr("datav.store.pushing.AS_IS_SIZE", 1)
@@ -508,10 +508,11 @@ def test_an_index_that_is_put_on_the_way_lists_no_delta(tmp_path, place, clone, 
         for number in contents.bases
     }
     listed = [{identity for identity, _ in index.records()} for index in indexes]
-    assert len(indexes) > 1
-    assert deltas
-    assert not any(ids & deltas for ids in listed[:-1])
-    assert listed[-1] >= deltas
+    first = next(number for number, ids in enumerate(listed) if ids & deltas)
+    assert first > 0
+    assert not any(ids - deltas for ids in listed[first + 1 :])
+    assert set().union(*listed) >= deltas
+    assert max(index.count for index in indexes[first:]) <= 2
 
 
 def test_a_push_after_roots_were_put_together_has_only_what_is_new(tmp_path, place, clone, monkeypatch):
