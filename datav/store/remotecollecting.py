@@ -10,12 +10,16 @@ from datav.errors import RemoteError
 from datav.formats.entry import Content
 from datav.formats.root import encode_root
 from datav.progress import SILENT, Progress
+from datav.storage.durable import TEMPORARY_PREFIX
 from datav.store.claims import Claim
 from datav.store.expiring import Age
 from datav.store.remote import RemoteStore
 from datav.store.remoteneeds import Collector, Order, RemoteCollection
 from datav.store.remotesweeping import Sweep, all_of
 from datav.store.store import Store
+
+# Nobody writes one object for so long.
+_DRAFT_AGE_S = 24 * 3600.0
 
 
 def plan_remote_collection(
@@ -88,7 +92,17 @@ def apply_remote_collection(
         collector = Collector(remote, order, near, progress, Age(claim.now, order.grace_s))
         collector.put_roots(still_named)
         collector.plan(all_of(dead))
+        _delete_drafts(remote, claim)
         Sweep(collector, claim, dead, executor).run()
     finally:
         claim.give_up()
     return collector.report(collector.plans)
+
+
+def _delete_drafts(remote: RemoteStore, claim: Claim) -> None:
+    """Delete what killed writers have left in a directory; elsewhere there is nothing of the kind."""
+    age = Age(claim.now, _DRAFT_AGE_S)
+    drafts = {
+        name: info for name, info in remote.objects.list("tmp").items() if name.startswith(TEMPORARY_PREFIX)
+    }
+    claim.delete(f"tmp/{name}" for name, info in drafts.items() if age.is_over(info.modified))

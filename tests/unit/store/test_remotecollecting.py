@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 
 import pytest
 from blake3 import blake3
@@ -10,6 +11,7 @@ from datav.errors import BusyError, DataLossError, FormatError, IntegrityError, 
 from datav.formats.index import encode_index, open_index
 from datav.formats.root import Collecting, encode_collecting
 from datav.storage.directory import DirectoryObjects
+from datav.storage.durable import TEMPORARY_PREFIX
 from datav.store.layout import pack_named
 from datav.store.remotecollecting import apply_remote_collection, plan_remote_collection
 from datav.store.remoteneeds import Order
@@ -520,6 +522,26 @@ def test_in_a_directory(tmp_path):
 
     assert (kept.packs_rewritten, done.packs_rewritten) == (0, 1)
     check_sound(place, tmp_path / "look")
+
+
+def test_what_killed_writers_have_left_in_a_directory_goes_after_a_day(tmp_path):
+    ann = TestClone(tmp_path / "ann", DirectoryObjects(tmp_path / "place"))
+    content = ann.add(noise(1, 40_000))
+    ann.push([content])
+    drafts = tmp_path / "place" / "tmp"
+    for name, age in (
+        (f"{TEMPORARY_PREFIX}old", 2 * DAY),
+        (f"{TEMPORARY_PREFIX}new", 0),
+        ("theirs", 2 * DAY),
+    ):
+        path = drafts / name
+        path.write_bytes(b"draft")
+        then = path.stat().st_mtime - age
+        os.utime(path, (then, then))
+
+    collect(ann, still=[content])
+
+    assert {path.name for path in drafts.iterdir()} == {f"{TEMPORARY_PREFIX}new", "theirs"}
 
 
 # Claims: who else collects.
