@@ -166,6 +166,10 @@ class GitRepository:
         """Return the name of the branch that is checked out; None when HEAD is detached."""
         return self.git.ask("symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode().strip() or None
 
+    def is_shallow(self) -> bool:
+        """Return whether git has only a part of the history (`git clone --depth`)."""
+        return self.git.run("rev-parse", "--is-shallow-repository").strip() == b"true"
+
     def merge_base(self, ours: str, theirs: str) -> str | None:
         """Return the best common ancestor of two revisions; None when they share no history."""
         _check_revision(ours)

@@ -34,6 +34,8 @@ class RemoteCollected:
     remote: str
     url: str
     grace_s: float
+    is_shallow: bool
+    """Whether git has only a part of the history: then what the roots of this clone name stays."""
     collection: RemoteCollection
     requests: int
     seconds: float
@@ -83,7 +85,9 @@ def collect_remote(
             grace_s=grace_s,
             forget=forget,
         )
-        named = _StillNamed(repository)
+        # Older versions that this clone has pushed are not needless because its git no longer shows them.
+        is_shallow = repository.git.is_shallow()
+        named = None if is_shallow else _StillNamed(repository)
         if apply:
             with only_collection(repository, remote.name):
                 collection = apply_remote_collection(
@@ -108,6 +112,7 @@ def collect_remote(
             remote=remote.name,
             url=remote.shown,
             grace_s=grace_s,
+            is_shallow=is_shallow,
             collection=collection,
             requests=remote.objects.traffic.requests,
             seconds=time.monotonic() - began,

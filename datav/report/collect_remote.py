@@ -17,6 +17,7 @@ def collect_remote_json(result: RemoteCollected) -> dict[str, Any]:
         "remote": result.remote,
         "dry_run": result.dry_run,
         "grace_s": result.grace_s,
+        "shallow": result.is_shallow,
         "versions": done.versions,
         "missing_chunks": done.missing_chunks,
         "bytes_before": done.bytes_before,
@@ -77,6 +78,11 @@ def collect_remote_text(result: RemoteCollected, style: Style) -> str:
 def collect_remote_warnings(result: RemoteCollected) -> list[str]:
     done = result.collection
     warnings = [f"pack {pack} stays as it is, for something in it is damaged" for pack in done.damaged]
+    if result.is_shallow:
+        warnings.append(
+            "this clone is shallow: what its history needs is not known, so all that it has pushed stays;"
+            " `git fetch --unshallow` first"
+        )
     if done.missing_chunks:
         verify = f"`datav verify --remote {result.remote}` says whose"
         missing = count(done.missing_chunks, "chunk that is needed is", "chunks that are needed are")

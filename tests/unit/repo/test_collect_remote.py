@@ -9,6 +9,7 @@ from datav.repo.fetch import fetch
 from datav.repo.push import push
 from datav.repo.remotes import add_remote
 from datav.repo.verify_remote import verify_remote
+from datav.report.collect_remote import collect_remote_warnings
 from datav.settings import RemoteSettings
 from tests.support.datasets import DatavRepo, random_bytes
 
@@ -122,6 +123,24 @@ def test_what_can_be_fetched_before_can_be_fetched_after(changed, tmp_path):
     other.checkout(names=["a.bin"])
 
     assert other.read("a.bin") == random_bytes(100_000, 1)
+
+
+def test_what_a_shallow_clone_has_pushed_stays(pushed, place):
+    pushed.write("a.bin", random_bytes(200_000, 2))
+    pushed.add("a.bin")
+    pushed.commit("second")
+    send(pushed)
+    pushed.git("reflog", "expire", "--expire=now", "--all")
+    head = pushed.git("rev-parse", "HEAD").decode().strip()
+    pushed.path(".git/shallow").write_text(f"{head}\n")
+
+    planned = collect(pushed, grace_s=0)
+    done = collect(pushed, apply=True, grace_s=0)
+
+    assert planned.is_shallow
+    assert "`git fetch --unshallow` first" in collect_remote_warnings(done)[0]
+    assert (planned.collection.versions, done.collection.versions) == (2, 2)
+    assert len([*place.rglob("*.pack")]) == 2
 
 
 def test_nothing_goes_while_a_manifest_cannot_be_read(changed, place):
