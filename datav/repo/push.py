@@ -17,7 +17,7 @@ from datav.storage.leases import writer_lease
 from datav.store.remote import RemoteStore
 
 if TYPE_CHECKING:
-    from datav.store.pushing import Pushed
+    from datav.store.sending import Pushed
 
 
 @dataclass(frozen=True, slots=True)

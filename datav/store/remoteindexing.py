@@ -1,14 +1,25 @@
-"""Indexing a remote: what a collection or a repair leaves, listed in as many files as it takes."""
+"""Indexing a remote: what a push, a collection or a repair leaves, listed in as many files as it takes."""
 
 from collections.abc import Iterable
 
-from datav.formats.index import Place
+from blake3 import blake3
+
+from datav.formats.index import Place, encode_index
 from datav.ids import PackId
-from datav.store.pushing import put_index
+from datav.storage.durable import write_atomic
 from datav.store.remote import RemoteStore
 
 # Frames that one index is written over: 23 MB, and 150 MB of memory while it is made.
 INDEX_FRAMES = 524_288
+
+
+def put_index(remote: RemoteStore, packs: set[PackId], records: Iterable[tuple[bytes, Place]]) -> str:
+    """Put an index over packs that are there; return its name."""
+    data = encode_index(packs, records)
+    name = f"{blake3(data).hexdigest()}.idx"
+    remote.objects.put(f"index/{name}", data)
+    write_atomic(remote.cache.index / name, data, temporary=remote.cache.temporary)
+    return name
 
 
 def put_indexes(

@@ -17,9 +17,9 @@ from datav.store.expiring import Age, Expiry, ListedRoot, clones_in, find_expire
 from datav.store.layered import LayeredReader
 from datav.store.marking import Marks, Reason, mark_contents
 from datav.store.packing import SealedPack
-from datav.store.pushing import put_root
 from datav.store.reading import Reading
 from datav.store.remote import RemoteStore
+from datav.store.remoteroots import put_root
 from datav.store.remoteview import RemoteView, check_confirmed, plan_packs
 from datav.store.store import Store
 

@@ -25,11 +25,11 @@ from datav.store.completeness import Completeness, Lack
 from datav.store.copying import PackCopier
 from datav.store.encoding import Piece, encode_frames
 from datav.store.packing import NewFrame, SealedPack
-from datav.store.pushing import send_lacking
 from datav.store.remote import RemoteStore
 from datav.store.remoteindexing import put_indexes
 from datav.store.repairing import new_frames
 from datav.store.salvaging import Faults, FoundFrame, SoundFrames, find_faults, salvage, settle_deltas
+from datav.store.sending import send_lacking
 from datav.store.store import Store
 from datav.store.verifying import VerifiedStore
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from datav.errors import RemoteError
 from datav.formats.entry import Content
-from datav.store import fetching, pushing
+from datav.store import fetching, remoteroots, sending
 from datav.store.trees import read_directory
 from tests.support.objects import MemoryObjects
 from tests.unit.store.remotes import BreakingObjects, TestClone, lacking, verify_place
@@ -121,8 +121,8 @@ def read(clone: TestClone, content: Content, files: Files) -> Files:
 def test_what_was_pushed_comes_back_elsewhere(seed, actions, window, as_is, roots):
     with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
         patch.setattr(fetching, "WINDOW", window)
-        patch.setattr(pushing, "AS_IS_SIZE", as_is)
-        patch.setattr(pushing, "MAX_ROOTS", roots)
+        patch.setattr(sending, "AS_IS_SIZE", as_is)
+        patch.setattr(remoteroots, "MAX_ROOTS", roots)
         history = History(Path(directory), seed)
         for action in actions:
             history.act(action)

@@ -25,8 +25,9 @@ from datav.storage.objects import ObjectInfo, Objects, Traffic
 from datav.store.completeness import Completeness
 from datav.store.fetching import Fetched, fetch_contents
 from datav.store.lookup import Lookup
-from datav.store.pushing import Pushed, push_contents
+from datav.store.pushing import push_contents
 from datav.store.remote import RemoteStore
+from datav.store.sending import Pushed
 from datav.store.store import Store
 from datav.store.verifying import VerifiedStore, verify_store
 from tests.support.trees import write_entries

@@ -12,7 +12,7 @@ from datav.formats.index import open_index
 from datav.formats.root import Collecting, encode_collecting
 from datav.ids import hash_chunk
 from datav.storage.directory import DirectoryObjects
-from datav.store import pushing
+from datav.store import remoteroots, sending
 from datav.store.layout import pack_named
 from tests.support.objects import MemoryObjects
 from tests.unit.store.remotes import BreakingObjects, TestClone, lacking, named, verify_place
@@ -142,7 +142,7 @@ def test_deltas_stay_deltas(tmp_path, place, clone):
 
 
 def test_a_large_pack_that_is_all_wanted_goes_as_it_is(monkeypatch, tmp_path, place, clone):
-    monkeypatch.setattr(pushing, "AS_IS_SIZE", 50_000)
+    monkeypatch.setattr(sending, "AS_IS_SIZE", 50_000)
     content = clone.add(noise(1, 200_000))
 
     clone.push([content])
@@ -152,7 +152,7 @@ def test_a_large_pack_that_is_all_wanted_goes_as_it_is(monkeypatch, tmp_path, pl
 
 
 def test_a_large_pack_of_which_little_is_wanted_is_copied(monkeypatch, tmp_path, place, clone):
-    monkeypatch.setattr(pushing, "AS_IS_SIZE", 50_000)
+    monkeypatch.setattr(sending, "AS_IS_SIZE", 50_000)
     wanted = noise(1, 20_000)
     (identity, *_) = store_chunks(clone.store, [wanted, *(noise(n, 20_000) for n in range(2, 12))])
 
@@ -170,7 +170,7 @@ def test_many_pushes_leave_few_roots_that_name_all(tmp_path, place, clone):
         clone.push([content])
 
     roots = [name for name in place.names if name.startswith("roots/")]
-    assert len(roots) <= pushing.MAX_ROOTS
+    assert len(roots) <= remoteroots.MAX_ROOTS
     assert named(place, tmp_path / "look") == set(contents)
     assert lacking(place, tmp_path / "look") == []
 
@@ -297,7 +297,7 @@ def test_a_lost_base_is_told_before_anything_is_sent(tmp_path, place, clone):
 @pytest.mark.parametrize("as_is", [False, True], ids=["copied", "as it is"])
 def test_a_push_that_is_cut_at_any_request_is_completed_by_the_next(monkeypatch, tmp_path, as_is, is_done):
     if as_is:
-        monkeypatch.setattr(pushing, "AS_IS_SIZE", 50_000)
+        monkeypatch.setattr(sending, "AS_IS_SIZE", 50_000)
     template = TestClone(tmp_path / "template", MemoryObjects())
     contents = [*_versions(template, 2), template.add_directory({b"a": noise(1, 90_000), b"b": b"b"})]
     for at in itertools.count():
@@ -326,7 +326,7 @@ def test_a_push_that_is_cut_at_any_request_is_completed_by_the_next(monkeypatch,
 
 
 def test_what_was_put_before_the_cut_is_not_sent_again(monkeypatch, tmp_path):
-    monkeypatch.setattr(pushing, "AS_IS_SIZE", 50_000)
+    monkeypatch.setattr(sending, "AS_IS_SIZE", 50_000)
     place = MemoryObjects()
     clone = TestClone(tmp_path / "ann", place)
     contents = [clone.add(noise(seed, 100_000)) for seed in range(5)]
@@ -488,8 +488,8 @@ def test_a_push_that_dies_after_its_root_while_packs_go_is_completed_by_the_next
 
 def test_indexes_of_a_push_are_small_and_list_deltas_last(tmp_path, place, clone, monkeypatch):
     contents = _versions(clone, 3)
-    monkeypatch.setattr("datav.store.pushing.INDEX_FRAMES", 1)
-    monkeypatch.setattr("datav.store.pushing.AS_IS_SIZE", 1)
+    monkeypatch.setattr("datav.store.sending.INDEX_FRAMES", 1)
+    monkeypatch.setattr("datav.store.sending.AS_IS_SIZE", 1)
     indexes = []
 
     class Watched(BreakingObjects):
@@ -516,7 +516,7 @@ def test_indexes_of_a_push_are_small_and_list_deltas_last(tmp_path, place, clone
 
 
 def test_a_push_after_roots_were_put_together_has_only_what_is_new(tmp_path, place, clone, monkeypatch):
-    monkeypatch.setattr("datav.store.pushing.MAX_ROOTS", 3)
+    monkeypatch.setattr("datav.store.remoteroots.MAX_ROOTS", 3)
     contents = [clone.add(noise(number, 5_000)) for number in range(5)]
     for count in range(1, 5):
         assert clone.push(contents[:count]).contents == 1
@@ -536,3 +536,17 @@ def test_what_was_pushed_after_a_reader_looked_again_is_seen_by_it(tmp_path, pla
         remote.refresh()
 
         assert all(remote.lookup.contains(later.id))
+
+
+def test_a_damaged_pack_that_no_index_lists_is_not_taken_for_sent(tmp_path, monkeypatch):
+    monkeypatch.setattr(sending, "AS_IS_SIZE", 50_000)
+    place = DirectoryObjects(tmp_path / "place")
+    clone = TestClone(tmp_path / "ann", place)
+    content = clone.add(noise(1, 100_000))
+    (path,) = pack_paths(clone.store)
+    place.put(f"packs/{path.name}", path)
+    flip(tmp_path / "place/packs" / path.name, 1_000)
+
+    clone.push([content])
+
+    assert verify_place(place, tmp_path / "look").ok
