@@ -201,9 +201,8 @@ def compare_with_manifest(
     try:
         wanted = wanted_entries(repository, dataset, manifest)
     except IntegrityError:
-        # Without the tree (not fetched, or damaged) all that can be said is whether it is the same as last
-        # time.
-        return FileChanges(modified=(bytes(dataset.path),))
+        # Without the tree (not fetched, dropped, damaged) all that can be said is whether all is the same.
+        return _compare_as_a_whole(repository, dataset, manifest, disk)
     added, removed, modified = [], [], []
     unsure: dict[Found, Content] = {}
     rest = iter(wanted)
@@ -234,6 +233,27 @@ def compare_with_manifest(
     if changes.is_empty:
         _remember(repository, dataset, manifest, disk, {row.path: row for row in rows})
     return changes
+
+
+def _compare_as_a_whole(
+    repository: Repository, dataset: Dataset, manifest: Manifest, disk: Disk
+) -> FileChanges:
+    """Say whether a directory is what its manifest names, by building the tree over what is on disk."""
+    if len(disk.entries) == manifest.files:
+        # Only here, as for `_name`.
+        from datav.store.naming import NamingSink
+        from datav.store.trees import write_directory_tree
+
+        rows = {row.path: row for row in _name(repository, disk, disk.unknown())}
+        contents = [
+            rows[found.path].content if content is None else content
+            for found, content in zip(disk.entries, disk.known, strict=True)
+        ]
+        paths, kinds = [found.path for found in disk.entries], bytes([found.kind for found in disk.entries])
+        if write_directory_tree(NamingSink(), paths, kinds, contents) == manifest.content:
+            _remember(repository, dataset, manifest, disk, rows)
+            return FileChanges()
+    return FileChanges(modified=(bytes(dataset.path),))
 
 
 def _name(repository: Repository, disk: Disk, unsure: Sequence[Found]) -> list[Row]:

@@ -84,8 +84,12 @@ def test_a_content_that_another_dataset_names_stays(data):
     assert data.read("copy.bin") == random_bytes(100_000, 2)
 
 
-def test_the_files_on_disk_stay_and_are_clean(data):
+@pytest.mark.parametrize("is_remembered", [True, False])
+def test_the_files_on_disk_stay_and_are_clean(data, is_remembered):
     run(data, "a.bin", "d")
+    if not is_remembered:
+        for path in data.path(".git/datav/worktrees").glob("*/stat/*"):
+            path.unlink()
 
     assert data.states() == {"a.bin": "clean", "b.bin": "clean", "d": "clean"}
     assert data.read("a.bin") == random_bytes(100_000, 2)
@@ -176,8 +180,10 @@ def test_killed_anywhere_a_drop_is_no_damage_and_goes_on(data, tmp_path):
     killed = 0
 
     for number in range(0, 1_000, 3):
-        shutil.rmtree(data.path(".git/datav"))
-        shutil.copytree(tmp_path / "kept", data.path(".git/datav"))
+        # What is in it, not the directory itself: that would be another clone.
+        for path in data.path(".git/datav").iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.copytree(tmp_path / "kept", data.path(".git/datav"), dirs_exist_ok=True)
         if not data.run_killed(lambda: run(data, "a.bin"), number):
             break
         killed += 1

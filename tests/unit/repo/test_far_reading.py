@@ -124,8 +124,8 @@ def test_several_remotes_without_a_default_are_an_error(far, tmp_path):
 
 
 def test_a_remote_that_cannot_be_reached_is_no_missing_data(far, tmp_path):
-    shutil.rmtree(tmp_path / "remote")
-    (tmp_path / "remote").write_bytes(b"a file")
+    shutil.rmtree(tmp_path / "remote/index")
+    (tmp_path / "remote/index").write_bytes(b"a file")
 
     with pytest.raises(RemoteError):
         read(far, "a.bin")
