@@ -283,6 +283,9 @@ class SftpServer(Server):
         return "/" + super().path(settings).partition("/")[2]
 
     def _command(self) -> list[str]:
+        if os.getuid() == 0:
+            # Of the package's service, which does not run; sshd does not start without.
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         return [_sshd() or "sshd", "-D", "-e", "-f", str(self.home / "config"), "-p", "{port}"]
 
     def _address(self, prefix: str) -> dict[str, Any]:
@@ -291,11 +294,6 @@ class SftpServer(Server):
             "url": f"sftp://{getpass.getuser()}@{HOST}:{self.port}{self.root}/{prefix}",
             "options": {"key_filename": str(self.key)},
         }
-
-    def _prepare(self) -> None:
-        if os.getuid() == 0:
-            # Of the package's service, which does not run.
-            Path("/run/sshd").mkdir(exist_ok=True)
 
     def _make_known(self) -> None:
         key = " ".join((self.home / "host-key.pub").read_text().split()[:2])
