@@ -7,13 +7,14 @@ stays connected until the process ends; what it has is listed once, and again wh
 import atexit
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from datav.errors import FormatError, IntegrityError, MissingChunkError
 from datav.ids import Buffer, ChunkId, NodeId
 from datav.repo.repository import Repository
+from datav.store.reading import Reading
 
 if TYPE_CHECKING:
     from datav.settings import RemoteSettings
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from datav.store.remote import RemoteStore
 
 
-class Source:
+class Source(Reading):
     """Verified content by id, from wherever this repository has it.  Used from several threads.
 
     Args:
@@ -32,15 +33,6 @@ class Source:
         self._repository = repository
         self._name = remote
         self._looked_again = False
-
-    def read_chunk(self, chunk: ChunkId) -> bytes:
-        return bytes(self.read_many([chunk], nodes=False)[0])
-
-    def read_node(self, node: NodeId) -> bytes:
-        return bytes(self.read_many([node], nodes=True)[0])
-
-    def read_each(self, ids: Sequence[bytes], *, nodes: bool) -> Iterator[Buffer]:
-        return iter(self.read_many(ids, nodes=nodes))
 
     def read_many(self, ids: Sequence[bytes], *, nodes: bool) -> list[Buffer]:
         """Return the content of each of `ids`, checked; the caller bounds how much that is.

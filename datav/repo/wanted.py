@@ -8,7 +8,7 @@ from datav.formats.entry import Content
 from datav.formats.manifest import parse_manifest
 from datav.git.manifestlog import iter_changes
 from datav.relpath import RelPath
-from datav.repo.datasets import dataset_of_manifest, expand_paths, list_datasets, read_manifest
+from datav.repo.datasets import dataset_of_manifest, expand_paths
 from datav.repo.repository import Repository
 from datav.repo.roots import contents_named_in, find_roots
 
@@ -67,21 +67,6 @@ def everywhere(repository: Repository, *words: str) -> list[Version]:
         raise UsageError(f"`--all` is everything; {words[0]} says less", hint="leave one of the two out")
     roots = find_roots(repository.git)
     return [Version(root.content, root.path) for root in [*roots.work_trees, *roots.history]]
-
-
-def on_disk(repository: Repository, names: Sequence[str] = ()) -> list[Version]:
-    """Return what the manifests in the work tree name.
-
-    Raises:
-        UnknownDatasetError: a name is no dataset.
-        FormatError: a manifest is none.
-    """
-    versions = []
-    for dataset in list_datasets(repository):
-        manifest = read_manifest(repository, dataset)
-        if manifest is not None:
-            versions.append(Version(manifest.content, dataset.path))
-    return _chosen(repository, versions, names)
 
 
 _Blobs = dict[str, dict[RelPath, None]]

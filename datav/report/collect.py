@@ -1,6 +1,6 @@
 """gc: text and JSON."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from datav.repo.collect import Collected
 from datav.report.style import Style, columns, count, size
@@ -36,14 +36,32 @@ def collect_text(result: Collected, style: Style) -> str:
         rows.append(("stays", size(result.written_meanwhile), "written while this ran"))
     lines = columns(rows)
     lines += [f"packs with damage were left as they are: {pack}" for pack in result.damaged]
-    if result.bytes_freed <= 0 and not (result.packs_deleted or result.packs_rewritten):
-        lines.append(f"nothing to free of {size(result.bytes_before)}")
-        return "\n".join(lines)
+    return "\n".join([*lines, *freed_lines(result, style, dry_run=result.dry_run)])
+
+
+class Freeing(Protocol):
+    """What a collection, of the local store or of a remote, did to packs."""
+
+    @property
+    def bytes_before(self) -> int: ...
+    @property
+    def bytes_after(self) -> int: ...
+    @property
+    def packs_deleted(self) -> int: ...
+    @property
+    def packs_rewritten(self) -> int: ...
+
+
+def freed_lines(result: Freeing, style: Style, *, dry_run: bool) -> list[str]:
+    """What was freed, or would be."""
+    before, freed = size(result.bytes_before), result.bytes_before - result.bytes_after
+    if not (result.packs_deleted or result.packs_rewritten):
+        return [f"nothing to free of {before}"]
     packs = f"{count(result.packs_deleted, 'pack')} deleted, {result.packs_rewritten:,} rewritten"
-    if not result.dry_run:
-        lines.append(style.good(f"freed {size(result.bytes_freed)} of {size(result.bytes_before)}: {packs}"))
-        return "\n".join(lines)
+    if not dry_run:
+        return [style.good(f"freed {size(freed)} of {before}: {packs}")]
     would = packs.replace("deleted", "to delete").replace("rewritten", "to rewrite")
-    lines.append(f"would free {size(result.bytes_freed)} of {size(result.bytes_before)}: {would}")
-    lines.append(style.faint("nothing was deleted; `datav gc --apply` does it"))
-    return "\n".join(lines)
+    return [
+        f"would free {size(freed)} of {before}: {would}",
+        style.faint("nothing was deleted; the same with `--apply` does it"),
+    ]

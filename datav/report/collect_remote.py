@@ -3,6 +3,7 @@
 from typing import Any
 
 from datav.repo.collect_remote import RemoteCollected
+from datav.report.collect import freed_lines
 from datav.report.style import Style, columns, count, size
 from datav.store.remoteneeds import CloneNeed
 
@@ -61,18 +62,7 @@ def collect_remote_text(result: RemoteCollected, style: Style) -> str:
     if done.roots_waiting:
         told = count(done.roots_waiting, "earlier state of a clone", "earlier states of clones")
         lines.append(f"{told} replaced less than {_duration(result.grace_s)} ago: what these need stays too")
-    freed = done.bytes_before - done.bytes_after
-    if not (done.packs_deleted or done.packs_rewritten):
-        lines.append(f"nothing to free of {size(done.bytes_before)}")
-        return "\n".join(lines)
-    packs = f"{count(done.packs_deleted, 'pack')} deleted, {done.packs_rewritten:,} rewritten"
-    if not result.dry_run:
-        lines.append(style.good(f"freed {size(freed)} of {size(done.bytes_before)}: {packs}"))
-        return "\n".join(lines)
-    would = packs.replace("deleted", "to delete").replace("rewritten", "to rewrite")
-    lines.append(f"would free {size(freed)} of {size(done.bytes_before)}: {would}")
-    lines.append(style.faint("nothing was deleted; the same with `--apply` does it"))
-    return "\n".join(lines)
+    return "\n".join([*lines, *freed_lines(done, style, dry_run=result.dry_run)])
 
 
 def collect_remote_warnings(result: RemoteCollected) -> list[str]:

@@ -98,22 +98,13 @@ def fetch_contents(
     return result
 
 
-class KeepingReader:
+class KeepingReader(Reading):
     """Reads nodes, and stores those that are not in the local store.  Used by one thread."""
 
     def __init__(self, reader: Reading, lookup: Lookup, writer: StoreWriter) -> None:
         self._reader = reader
         self._lookup = lookup
         self._writer = writer
-
-    def read_chunk(self, chunk: ChunkId) -> bytes:
-        return self._reader.read_chunk(chunk)
-
-    def read_node(self, node: NodeId) -> bytes:
-        return bytes(self.read_many([node], nodes=True)[0])
-
-    def read_each(self, ids: Sequence[bytes], *, nodes: bool) -> Iterator[Buffer]:
-        return iter(self.read_many(ids, nodes=nodes))
 
     def read_many(self, ids: Sequence[bytes], *, nodes: bool) -> list[Buffer]:
         contents = self._reader.read_many(ids, nodes=nodes)

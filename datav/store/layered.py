@@ -5,19 +5,19 @@ time is asked for once.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 
 from datav.errors import FormatError, IntegrityError
-from datav.ids import Buffer, ChunkId, NodeId
+from datav.ids import Buffer
 from datav.store.lookup import Lookup
-from datav.store.reading import ContentCache, Reader
+from datav.store.reading import ContentCache, Reader, Reading
 
 # Enough for the pages of a table that are read again and again.
 DEFAULT_CACHE = 64 * 2**20
 
 
-class LayeredReader:
+class LayeredReader(Reading):
     """Reads verified content by id, near before far.  Used from several threads.
 
     Args:
@@ -32,15 +32,6 @@ class LayeredReader:
         self._lock = threading.Lock()
         self._coming: dict[bytes, Future[bytes | None]] = {}
         """What some thread is reading from far just now; None is its result where that thread failed."""
-
-    def read_chunk(self, chunk: ChunkId) -> bytes:
-        return bytes(self.read_many([chunk], nodes=False)[0])
-
-    def read_node(self, node: NodeId) -> bytes:
-        return bytes(self.read_many([node], nodes=True)[0])
-
-    def read_each(self, ids: Sequence[bytes], *, nodes: bool) -> Iterator[Buffer]:
-        return iter(self.read_many(ids, nodes=nodes))
 
     def read_many(self, ids: Sequence[bytes], *, nodes: bool) -> list[Buffer]:
         """Return the content of each of `ids`, checked; the caller bounds how much that is.

@@ -64,13 +64,16 @@ class ContentCache:
 class Reading(Protocol):
     """Whoever gives verified content by id: the reader of one store, or of one before another."""
 
-    def read_chunk(self, chunk: ChunkId) -> bytes: ...
-
-    def read_node(self, node: NodeId) -> bytes: ...
-
     def read_many(self, ids: Sequence[bytes], *, nodes: bool) -> list[Buffer]: ...
 
-    def read_each(self, ids: Sequence[bytes], *, nodes: bool) -> Iterator[Buffer]: ...
+    def read_chunk(self, chunk: ChunkId) -> bytes:
+        return bytes(self.read_many([chunk], nodes=False)[0])
+
+    def read_node(self, node: NodeId) -> bytes:
+        return bytes(self.read_many([node], nodes=True)[0])
+
+    def read_each(self, ids: Sequence[bytes], *, nodes: bool) -> Iterator[Buffer]:
+        return iter(self.read_many(ids, nodes=nodes))
 
 
 class Finding(Protocol):
@@ -81,7 +84,7 @@ class Finding(Protocol):
     def refresh(self) -> bool: ...
 
 
-class Reader:
+class Reader(Reading):
     """Reads verified content by id.  Used from several threads.
 
     Args:
@@ -112,12 +115,6 @@ class Reader:
         if codec is None:
             codec = self._local.codec = Codec()
         return codec
-
-    def read_chunk(self, chunk: ChunkId) -> bytes:
-        return bytes(self.read_many([chunk], nodes=False)[0])
-
-    def read_node(self, node: NodeId) -> bytes:
-        return bytes(self.read_many([node], nodes=True)[0])
 
     def read_many(self, ids: Sequence[bytes], *, nodes: bool) -> list[Buffer]:
         """Return the content of each of `ids`, checked; the caller bounds how much that is.

@@ -231,9 +231,11 @@ def test_a_server_that_hangs_is_asked_again(way):
 
     for name, ask in zip("PGGD", verbs(place), strict=True):
         # Google's buckets are put to with POST, and that is the only POST there is.
-        way.proxy.rules([{"do": "blackhole", "match": f"^({name})", "times": 1}])
+        (rule,) = way.proxy.rules([{"do": "blackhole", "match": f"^({name})", "times": 1}])
 
         ask()
+
+        assert rule.fired == 1
 
 
 def test_a_server_that_always_hangs_is_given_up(way):

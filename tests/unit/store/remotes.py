@@ -32,7 +32,7 @@ from datav.store.store import Store
 from datav.store.verifying import VerifiedStore, verify_store
 from tests.support.trees import write_entries
 from tests.unit.store.files import Bytes, ingest_large, ingest_small, read_back
-from tests.unit.store.stores import leftovers, new_store, pool
+from tests.unit.store.stores import edited, leftovers, new_store, pool, text
 
 _Answer = TypeVar("_Answer")
 
@@ -188,3 +188,13 @@ class BreakingObjects:
                 request()
             raise RemoteError(f"{self.shown} was cut off")
         return request()
+
+
+def versions(clone: TestClone, count: int, size: int = 120_000) -> list[Content]:
+    """Contents of a file that was edited again and again; the later ones are mostly deltas."""
+    data = text(1, size)
+    contents = [clone.add(data)]
+    for number in range(1, count):
+        data = edited(data, number * size // (count + 1), b"version %d" % number)
+        contents.append(clone.add(data, contents[-1]))
+    return contents

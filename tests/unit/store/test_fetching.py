@@ -18,7 +18,7 @@ from datav.store.remotepacks import RemotePacks
 from datav.store.trees import read_directory
 from tests.support.kills import Killed
 from tests.support.objects import MemoryObjects
-from tests.unit.store.remotes import BreakingObjects, TestClone
+from tests.unit.store.remotes import BreakingObjects, TestClone, versions
 from tests.unit.store.stores import edited, noise, pool, store_chunks, text
 
 
@@ -37,15 +37,6 @@ def bob(tmp_path, place):
     return TestClone(tmp_path / "bob", place)
 
 
-def _versions(clone, count, size=120_000):
-    data = text(1, size)
-    contents = [clone.add(data)]
-    for number in range(1, count):
-        data = edited(data, number * size // (count + 1), b"version %d" % number)
-        contents.append(clone.add(data, contents[-1]))
-    return contents
-
-
 def _assert_same(clone, other, contents):
     for content in contents:
         assert other.read(content) == clone.read(content)
@@ -62,7 +53,7 @@ def _kinds(clone):
 
 
 def test_what_was_pushed_comes_back(ann, bob):
-    contents = _versions(ann, 3)
+    contents = versions(ann, 3)
     ann.push(contents)
 
     fetched = bob.fetch(contents)
@@ -96,7 +87,7 @@ def test_a_directory_comes_back(ann, bob):
 
 
 def test_deltas_stay_deltas(ann, bob):
-    contents = _versions(ann, 3)
+    contents = versions(ann, 3)
     ann.push(contents)
 
     bob.fetch(contents)
@@ -110,7 +101,7 @@ def test_deltas_stay_deltas(ann, bob):
 
 
 def test_what_is_here_is_not_fetched_again(place, ann, bob):
-    first, second = _versions(ann, 2)
+    first, second = versions(ann, 2)
     ann.push([first, second])
     bob.fetch([first])
     before = place.traffic.bytes_received
@@ -123,7 +114,7 @@ def test_what_is_here_is_not_fetched_again(place, ann, bob):
 
 
 def test_a_fetch_with_nothing_to_do_asks_three_times(place, ann, bob):
-    contents = _versions(ann, 2)
+    contents = versions(ann, 2)
     ann.push(contents)
     bob.fetch(contents)
     place.requests.clear()
@@ -135,7 +126,7 @@ def test_a_fetch_with_nothing_to_do_asks_three_times(place, ann, bob):
 
 
 def test_only_the_base_of_a_delta_comes_with_it(ann, bob):
-    _, second = _versions(ann, 2)
+    _, second = versions(ann, 2)
     ann.push([second])
 
     bob.fetch([second])
@@ -150,7 +141,7 @@ def test_it_comes_back_whatever_fits_into_memory(monkeypatch, ann, bob, worth, w
     monkeypatch.setattr(fetching, "WINDOW", window)
     monkeypatch.setattr(fetching, "_MAX_WAITING", waiting)
     monkeypatch.setattr(fetching, "_WORTH_CONTENTS", worth)
-    contents = _versions(ann, 4)
+    contents = versions(ann, 4)
     ann.push(contents[3:])
     ann.push(contents)
 
@@ -250,7 +241,7 @@ def test_a_fetch_that_is_cut_at_any_request_is_completed_by_the_next(
     monkeypatch, tmp_path, place, ann, window
 ):
     monkeypatch.setattr(fetching, "WINDOW", window)
-    contents = [*_versions(ann, 3, 60_000), ann.add_directory({b"a": noise(1, 60_000), b"b": b"b"})]
+    contents = [*versions(ann, 3, 60_000), ann.add_directory({b"a": noise(1, 60_000), b"b": b"b"})]
     for content in contents:
         ann.push([content])
     for at in itertools.count():
@@ -317,7 +308,7 @@ def test_what_came_long_before_a_kill_does_not_come_again(monkeypatch, place, an
 @pytest.mark.parametrize("is_node", [False, True], ids=["chunk", "node"])
 def test_a_delta_that_rests_on_nothing_is_missing_and_all_else_is_stored(place, ann, bob, is_node):
     if is_node:
-        first, second = _versions(ann, 2)
+        first, second = versions(ann, 2)
     else:
         old = noise(1, 4_000)
         (base,) = store_chunks(ann.store, [old])
@@ -358,7 +349,7 @@ def test_one_path_of_a_directory_brings_its_chunks_alone(place, ann, bob):
 
 
 def test_fetches_at_once_into_one_store(place, ann, bob):
-    contents = _versions(ann, 5)
+    contents = versions(ann, 5)
     ann.push(contents)
 
     with ThreadPoolExecutor(3) as executor:
@@ -368,7 +359,7 @@ def test_fetches_at_once_into_one_store(place, ann, bob):
 
 
 def test_nothing_is_fetched_for_empty_contents(place, ann, bob):
-    ann.push(_versions(ann, 1))
+    ann.push(versions(ann, 1))
 
     fetched = bob.fetch([Content(hash_chunk(b""), 0, 0)])
 

@@ -15,7 +15,7 @@ from datav.storage.directory import DirectoryObjects
 from datav.store import remoteroots, sending
 from datav.store.layout import pack_named
 from tests.support.objects import MemoryObjects
-from tests.unit.store.remotes import BreakingObjects, TestClone, lacking, named, verify_place
+from tests.unit.store.remotes import BreakingObjects, TestClone, lacking, named, verify_place, versions
 from tests.unit.store.stores import edited, flip, noise, pack_of, pack_paths, store_chunks, text
 
 
@@ -34,16 +34,6 @@ def clone(tmp_path, place):
     return TestClone(tmp_path / "ann", place)
 
 
-def _versions(clone, count, size=120_000):
-    """Contents of a file that was edited again and again; the later ones are mostly deltas."""
-    data = text(1, size)
-    contents = [clone.add(data)]
-    for number in range(1, count):
-        data = edited(data, number * size // (count + 1), b"version %d" % number)
-        contents.append(clone.add(data, contents[-1]))
-    return contents
-
-
 def _sent_kinds(clone, place, tmp_path):
     with clone.remote() as remote:
         remote.refresh(packs=True)
@@ -56,7 +46,7 @@ def _sent_kinds(clone, place, tmp_path):
 
 def test_what_is_pushed_is_complete_and_sound(tmp_path, any_place):
     clone = TestClone(tmp_path / "ann", any_place)
-    contents = [*_versions(clone, 3), clone.add_directory({b"a": noise(1, 50_000), b"d/b": b"b", b"e": b""})]
+    contents = [*versions(clone, 3), clone.add_directory({b"a": noise(1, 50_000), b"d/b": b"b", b"e": b""})]
 
     pushed = clone.push(contents)
 
@@ -72,7 +62,7 @@ def test_what_is_pushed_is_complete_and_sound(tmp_path, any_place):
 
 
 def test_a_push_with_nothing_to_do_asks_three_times_and_sends_nothing(tmp_path, place, clone):
-    contents = _versions(clone, 2)
+    contents = versions(clone, 2)
     clone.push(contents)
     place.requests.clear()
     before = place.names
@@ -93,7 +83,7 @@ def test_empty_contents_need_nothing(place, clone):
 
 
 def test_packs_come_before_the_index_and_the_index_before_the_root(place, clone):
-    clone.push(_versions(clone, 2))
+    clone.push(versions(clone, 2))
 
     put = [name.partition("/")[0] for verb, name in place.requests if verb == "put"]
 
@@ -101,7 +91,7 @@ def test_packs_come_before_the_index_and_the_index_before_the_root(place, clone)
 
 
 def test_only_the_later_version_is_sent_when_the_first_is_there(tmp_path, place, clone):
-    first, second = _versions(clone, 2)
+    first, second = versions(clone, 2)
     clone.push([first])
     sent_before = place.traffic.bytes_sent
 
@@ -113,7 +103,7 @@ def test_only_the_later_version_is_sent_when_the_first_is_there(tmp_path, place,
 
 
 def test_a_delta_whose_base_is_not_wanted_gets_its_base(tmp_path, place, clone):
-    _, second = _versions(clone, 2)
+    _, second = versions(clone, 2)
 
     clone.push([second])
 
@@ -134,7 +124,7 @@ def test_a_delta_whose_base_is_not_wanted_gets_its_base(tmp_path, place, clone):
 
 
 def test_deltas_stay_deltas(tmp_path, place, clone):
-    contents = _versions(clone, 3)
+    contents = versions(clone, 3)
 
     clone.push(contents)
 
@@ -164,7 +154,7 @@ def test_a_large_pack_of_which_little_is_wanted_is_copied(monkeypatch, tmp_path,
 
 
 def test_many_pushes_leave_few_roots_that_name_all(tmp_path, place, clone):
-    contents = _versions(clone, 40, 20_000)
+    contents = versions(clone, 40, 20_000)
 
     for content in contents:
         clone.push([content])
@@ -180,14 +170,14 @@ def test_roots_of_other_clones_are_left_alone(tmp_path, place, clone):
     theirs = other.add(noise(99, 5_000))
     other.push([theirs])
 
-    for content in _versions(clone, 20, 20_000):
+    for content in versions(clone, 20, 20_000):
         clone.push([content])
 
     assert theirs in named(place, tmp_path / "look")
 
 
 def test_many_pushes_leave_few_indexes(tmp_path, place, clone):
-    contents = _versions(clone, 40, 20_000)
+    contents = versions(clone, 40, 20_000)
 
     for content in contents:
         clone.push([content])
@@ -198,7 +188,7 @@ def test_many_pushes_leave_few_indexes(tmp_path, place, clone):
 
 def test_who_may_not_delete_can_push_again_and_again(tmp_path, place, clone):
     place.refused.add("delete")
-    contents = _versions(clone, 40, 20_000)
+    contents = versions(clone, 40, 20_000)
 
     for content in contents:
         clone.push([content])
@@ -208,7 +198,7 @@ def test_who_may_not_delete_can_push_again_and_again(tmp_path, place, clone):
 
 
 def test_a_place_that_can_only_be_read_is_not_pushed_to(clone):
-    contents = _versions(clone, 1)
+    contents = versions(clone, 1)
     clone.place.can_write = False
 
     with pytest.raises(RemoteError, match="only be read"):
@@ -216,7 +206,7 @@ def test_a_place_that_can_only_be_read_is_not_pushed_to(clone):
 
 
 def test_a_place_that_refuses_to_be_written_says_so(clone):
-    contents = _versions(clone, 1)
+    contents = versions(clone, 1)
     clone.place.refused.add("put")
 
     with pytest.raises(RefusedError):
@@ -279,7 +269,7 @@ def test_damage_is_not_sent(tmp_path, place, clone):
 
 
 def test_a_lost_base_is_told_before_anything_is_sent(tmp_path, place, clone):
-    first, second = _versions(clone, 2)
+    first, second = versions(clone, 2)
     newest = max(pack_paths(clone.store), key=lambda path: path.stat().st_mtime_ns)
     for path in pack_paths(clone.store):
         if path != newest:
@@ -299,7 +289,7 @@ def test_a_push_that_is_cut_at_any_request_is_completed_by_the_next(monkeypatch,
     if as_is:
         monkeypatch.setattr(sending, "AS_IS_SIZE", 50_000)
     template = TestClone(tmp_path / "template", MemoryObjects())
-    contents = [*_versions(template, 2), template.add_directory({b"a": noise(1, 90_000), b"b": b"b"})]
+    contents = [*versions(template, 2), template.add_directory({b"a": noise(1, 90_000), b"b": b"b"})]
     for at in itertools.count():
         place = MemoryObjects()
         broken = BreakingObjects(place, at, is_done=is_done)
@@ -373,7 +363,7 @@ def test_clones_that_push_overlapping_data_at_once_are_all_complete(tmp_path, an
 
 
 def test_two_commands_of_one_clone_share_what_they_know_of_the_remote(tmp_path, place, clone):
-    contents = _versions(clone, 30, 20_000)
+    contents = versions(clone, 30, 20_000)
 
     with ThreadPoolExecutor(3) as executor:
         list(executor.map(lambda content: clone.push([content]), contents))
@@ -383,7 +373,7 @@ def test_two_commands_of_one_clone_share_what_they_know_of_the_remote(tmp_path, 
 
 
 def test_what_a_power_cut_left_of_the_cache_is_asked_for_again(tmp_path, place, clone):
-    contents = _versions(clone, 2)
+    contents = versions(clone, 2)
     clone.push(contents[:1])
     for path in [*clone.cache.glob("index/*"), *clone.cache.glob("roots/*")]:
         path.write_bytes(bytes(path.stat().st_size))
@@ -397,7 +387,7 @@ def test_what_a_power_cut_left_of_the_cache_is_asked_for_again(tmp_path, place, 
 
 
 def test_a_root_that_went_meanwhile_is_put_again(tmp_path, place, clone):
-    contents = _versions(clone, 1)
+    contents = versions(clone, 1)
 
     class Forgetting(BreakingObjects):
         """Somebody deletes the first root behind the pusher's back."""
@@ -416,7 +406,7 @@ def test_a_root_that_went_meanwhile_is_put_again(tmp_path, place, clone):
 
 
 def test_packs_that_went_meanwhile_are_put_again_under_other_names(tmp_path, place, clone):
-    contents = _versions(clone, 2)
+    contents = versions(clone, 2)
 
     class Collecting(BreakingObjects):
         """A collector, which has not seen the root, deletes the packs just before the root comes."""
@@ -439,7 +429,7 @@ def test_packs_that_went_meanwhile_are_put_again_under_other_names(tmp_path, pla
 
 
 def test_packs_that_are_about_to_go_are_put_again_under_other_names(tmp_path, place, clone):
-    contents = _versions(clone, 2)
+    contents = versions(clone, 2)
     clone.push(contents)
     condemned = {pack_named(name.removeprefix("packs/")) for name in place.names if name.startswith("packs/")}
     place.put("collecting/" + "0" * 32, encode_collecting(Collecting("c" * 32, frozenset(condemned))))
@@ -457,7 +447,7 @@ def test_packs_that_are_about_to_go_are_put_again_under_other_names(tmp_path, pl
 
 
 def test_a_push_that_dies_after_its_root_while_packs_go_is_completed_by_the_next(tmp_path, place, clone):
-    contents = _versions(clone, 2)
+    contents = versions(clone, 2)
 
     class Collecting(BreakingObjects):
         """A collector that did not see the root deletes the packs; the pusher dies before it looks."""
@@ -487,7 +477,7 @@ def test_a_push_that_dies_after_its_root_while_packs_go_is_completed_by_the_next
 
 
 def test_indexes_of_a_push_are_small_and_list_deltas_last(tmp_path, place, clone, monkeypatch):
-    contents = _versions(clone, 3)
+    contents = versions(clone, 3)
     monkeypatch.setattr("datav.store.sending.INDEX_FRAMES", 1)
     monkeypatch.setattr("datav.store.sending.AS_IS_SIZE", 1)
     indexes = []

@@ -20,6 +20,7 @@ from datav.store.trees import (
 )
 from tests.support.trees import write_entries
 from tests.unit.store.files import read_back
+from tests.unit.store.forging import leaf as _directory_node
 from tests.unit.store.stores import new_store, pool, put
 
 
@@ -216,20 +217,6 @@ def test_checking_deep_paths_is_quick():
     # Quadratic in the depth for each entry, this took minutes.
     deep = b"/".join([b"a"] * 1800)
     check_order([b"%s/%05d/x" % (deep, n) for n in range(20_000)])
-
-
-def _directory_node(entries: list[Entry]) -> bytes:
-    return encode_directory_node(
-        DirectoryNode(
-            0,
-            [entry.path for entry in entries],
-            b"".join(entry.id for entry in entries),
-            u64_array([entry.size for entry in entries]),
-            u64_array([]),
-            bytes(entry.kind for entry in entries),
-            bytes(entry.depth for entry in entries),
-        )
-    )
 
 
 def _upper(
