@@ -72,6 +72,12 @@ class MissingChunkError(IntegrityError):
     code = "missing-chunk"
 
 
+class TableError(DatavError):
+    """A file that is read as a table is none after all: ragged rows, damage, encryption."""
+
+    code = "table"
+
+
 class DataLossError(DatavError):
     """Going on would overwrite or delete data that exists nowhere else."""
 

@@ -1,0 +1,142 @@
+"""What the comparison of two versions of a table has found.  Values; `datav.report` draws them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from datav.formats.manifest import ColumnInfo
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Op = Literal["added", "removed", "changed", "moved"]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnChange:
+    """A column whose type changed."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRename:
+    """A column that is gone and one that is new, with much the same cells.
+
+    A guess: both also count as removed and added.
+    """
+
+    before: str
+    after: str
+    share: float
+    """Of the rows looked at, those whose cells are equal; 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaDiff:
+    """How the columns changed."""
+
+    added: tuple[ColumnInfo, ...] = ()
+    removed: tuple[ColumnInfo, ...] = ()
+    changed: tuple[ColumnChange, ...] = ()
+    """Columns of both sides, of another type."""
+    renamed: tuple[ColumnRename, ...] = ()
+    reordered: bool = False
+    """The columns that both sides have stand in another order."""
+    written: tuple[ColumnChange, ...] = ()
+    """How the file is written, where that changed: `format`, `encoding`, `delimiter`, `quoting`."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.added or self.removed or self.changed or self.reordered or self.written)
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateKeys:
+    """Keys that more than one row of a version has.  Their rows are compared as a multiset."""
+
+    before: int
+    """Different keys of which the first version has more than one row."""
+    after: int
+    examples: tuple[Mapping[str, object], ...]
+    """A few of them, of either version: cells by the names of the key columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """One row that is not the same in both versions.
+
+    Cells are None, bool, int, float, str, bytes, Decimal, dates and times of the standard library, list or dict.
+    """
+
+    op: Op
+    key: Mapping[str, object]
+    """Empty without a key."""
+    before: Mapping[str, object]
+    """Of a removed row all cells, of a changed one those that changed; else empty."""
+    after: Mapping[str, object]
+    count: int = 1
+    """Without a key, or where it is not unique: how many rows like this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeBatch:
+    """Some changes of one kind, as columns."""
+
+    op: Op
+    before: "pyarrow.Table | None"
+    """Whole rows, all columns of the first version; None of added rows."""
+    after: "pyarrow.Table | None"
+    """Whole rows, all columns of the second version, in step with `before`; None of removed rows."""
+    differs: "Mapping[str, pyarrow.BooleanArray]"
+    """Of changed rows: for each column that both versions have, and that differs anywhere in this batch, in
+    which rows it does."""
+    counts: "pyarrow.Array | None" = None
+    """How many rows like each of these; None: one."""
+    has_key: bool = True
+    """Whether the rows of this batch were matched by key."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowDiff:
+    """How the rows changed; the rules of the numbers are in docs/reference/diff.md."""
+
+    key: tuple[str, ...] = ()
+    from_rows: int | None = None
+    to_rows: int | None = None
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    unchanged: int | None = None
+    """None when only rows that meet a condition were looked for."""
+    changed_cells: Mapping[str, int] = field(default_factory=dict)
+    """Of the changed rows, by column; those without any are left out."""
+    moved: int | None = None
+    """Rows that stand in another order; None unless asked for."""
+    duplicates: DuplicateKeys | None = None
+    refused: str | None = None
+    """Why the rows were not compared, or, with `duplicates`, not all of them by key."""
+    batches: Callable[[], Iterator[ChangeBatch]] = field(default=lambda: iter(()), repr=False, compare=False)
+    """Gives all changes, removed rows first, then added, then changed; may be called again while the versions
+    are open."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.added or self.removed or self.changed or self.moved)
+
+    def changes(self) -> Iterator[RowChange]:
+        """Yield the changes one by one, as values of Python; nothing is read before it is asked for."""
+        from datav.tables.changes import iter_changes
+
+        return iter_changes(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TableDiff:
+    """Two versions of a table, compared."""
+
+    schema: SchemaDiff
+    rows: RowDiff | None
+    """None when only the schemas were compared."""
