@@ -1,4 +1,4 @@
-"""What `datav diff` has found: datasets, the files in them, the tables in these.  Values; `report` draws them."""
+"""What `datav diff` has found: datasets, files in them, tables in these.  Values; `report` draws them."""
 
 from dataclasses import dataclass
 from typing import Literal
