@@ -63,6 +63,8 @@ def differing_ranges(reader: Reading, before: Content, after: Content) -> list[G
     """
     if before == after:
         return []
+    if not before.size or not after.size:
+        return [Gap(0, before.size, 0, after.size)]
     sides = [_top(before), _top(after)]
     levels = [before.depth - 1, after.depth - 1]
     # A chunk is below level 0: -1.
@@ -85,7 +87,7 @@ def differing_ranges(reader: Reading, before: Content, after: Content) -> list[G
 def _top(content: Content) -> list[_Piece]:
     if content.depth > MAX_LEVEL + 1:
         raise FormatError(f"file tree {NodeId(content.id).short} is too deep")
-    return [_Piece(content.id, content.size)] if content.size else []
+    return [_Piece(content.id, content.size)]
 
 
 def _size(pieces: Sequence[_Piece]) -> int:
@@ -145,9 +147,9 @@ def _split(run: _Run) -> Iterator[_Run]:
 def _align(before: Sequence[_Piece], after: Sequence[_Piece]) -> list[tuple[int, int]]:
     """Return pairs of positions of equal pieces; both positions increase.
 
-    What is the same at both ends is paired first, as nearly all is.  Of the rest the first occurrence of a piece
-    is a candidate for the first on the other side, the second for the second, and so on; of all candidates as
-    many as keep their order are taken.
+    What is the same at both ends is paired first, as nearly all is.  Of the rest the first occurrence of a
+    piece is a candidate for the first on the other side, the second for the second, and so on; of all
+    candidates as many as keep their order are taken.
     """
     head = 0
     for left, right in zip(before, after, strict=False):
@@ -160,7 +162,7 @@ def _align(before: Sequence[_Piece], after: Sequence[_Piece]) -> list[tuple[int,
             break
         tail += 1
     before_end, after_end = len(before) - tail, len(after) - tail
-    places = {key: j for key, j in _numbered(after, head, after_end)}
+    places = dict(_numbered(after, head, after_end))
     candidates = [(i, places[key]) for key, i in _numbered(before, head, before_end) if key in places]
     return [
         *((number, number) for number in range(head)),
