@@ -56,14 +56,19 @@ def make_noise(place: Path, scale: float) -> None:
 
 
 def make_tables(place: Path, scale: float) -> None:
+    before, after = two_tables(scale)
+    write_csv(before, place / "v1" / "data.csv")
+    write_csv(after, place / "v2" / "data.csv")
+
+
+def two_tables(scale: float) -> tuple[pa.Table, pa.Table]:
+    """Return the two versions of W2."""
     rows, edits = int(12_000_000 * scale), max(10, int(1000 * scale))
-    starts = range(0, rows, _ROWS_AT_ONCE)
-    table = pa.concat_tables(
+    before = pa.concat_tables(
         _rows(np.random.default_rng([SEED, 2, at]), np.arange(at + 1, min(at + _ROWS_AT_ONCE, rows) + 1))
-        for at in starts
+        for at in range(0, rows, _ROWS_AT_ONCE)
     )
-    _write_csv(table, place / "v1" / "data.csv")
-    _write_csv(edited(np.random.default_rng([SEED, 22]), table, edits), place / "v2" / "data.csv")
+    return before, _edited(np.random.default_rng([SEED, 22]), before, edits)
 
 
 def make_files(place: Path, scale: float) -> None:
@@ -92,7 +97,7 @@ def _small_file(chance: np.random.Generator) -> bytes:
     return base64.encodebytes(chance.bytes(size * 3 // 4))[:size]
 
 
-def _write_csv(table: pa.Table, path: Path) -> None:
+def write_csv(table: pa.Table, path: Path) -> None:
     pyarrow.csv.write_csv(table, path, pyarrow.csv.WriteOptions(quoting_style="none", batch_size=100_000))
 
 
@@ -147,7 +152,7 @@ def _picks(
     return pa.array(names).take(pa.array(chance.choice(len(names), number, p=weights)))
 
 
-def edited(chance: np.random.Generator, table: pa.Table, edits: int) -> pa.Table:
+def _edited(chance: np.random.Generator, table: pa.Table, edits: int) -> pa.Table:
     """Return the table with so many rows updated, inserted and deleted, at random places.
 
     Every updated row has another amount, half of them another note, a tenth no score any more.
