@@ -2,18 +2,18 @@
 
     python tests/bench/diff_workloads.py DIRECTORY [--scale 1] [csv parquet ...]
 
-    DIRECTORY/s<scale>/csv/v1/data.csv         the 12 million rows of W2 (workloads.py), 1.5 GB; v2: 1,000 rows
-                                               updated, 1,000 inserted, 1,000 deleted
-    DIRECTORY/s<scale>/parquet/...             the same tables; zstd, row groups of a million rows
-    DIRECTORY/s<scale>/parquet-in-place/...    v1 again; v2: one cell of 1,000 rows, the row groups as they were
-    DIRECTORY/s<scale>/csv-ten/...             v1 again; v2: one cell of 10 rows
-    DIRECTORY/s<scale>/csv-all/...             v1 again; v2: one cell of every row
-    DIRECTORY/s<scale>/csv-small/...           100,000 rows, for tools that take no more
-    DIRECTORY/s<scale>/rows100m/...            100 million rows of two columns, 1.9 GB; v2: as `csv`
+    DIRECTORY/s<scale>/csv/v1/data.csv       the 12 million rows of W2 (workloads.py), 1.5 GB; v2: 1,000 rows
+                                             updated, 1,000 inserted, 1,000 deleted
+    DIRECTORY/s<scale>/parquet/...           the same tables; zstd, row groups of a million rows
+    DIRECTORY/s<scale>/parquet-in-place/...  v1 again; v2: one cell of 1,000 rows, row groups as they were
+    DIRECTORY/s<scale>/csv-ten/...           v1 again; v2: one cell of 10 rows
+    DIRECTORY/s<scale>/csv-all/...           v1 again; v2: one cell of every row
+    DIRECTORY/s<scale>/csv-small/...         100,000 rows, for tools that take no more; fewer below scale 0.01
+    DIRECTORY/s<scale>/rows100m/...          100 million rows of two columns, 1.9 GB; v2: edits as in `csv`
 
 All tables have the key `id`.  `truth.json` beside the versions says how many rows were added, removed and
-changed, and the digest of their keys (diff_peers.py).  What is there and complete stays.  The scale multiplies
-rows and edits; there are ten edits of each kind at least.
+changed, and the digest of their keys (diff_peers.py).  What is there and complete stays.  The scale
+multiplies rows and edits; there are ten edits of each kind at least.
 """
 
 import argparse
