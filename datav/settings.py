@@ -14,6 +14,9 @@
     jobs = 8
     memory = "256MB"
 
+    [table."data/*.csv"]
+    key = ["id"]
+
 The private configuration of a clone, `datav/config.toml` in git's common directory, may say more of remotes
 and transfers, and overrides key by key.  Only there may secrets stand: `datav.toml` goes wherever git goes.
 
@@ -21,6 +24,7 @@ A key that is not known is refused and named: a setting that is silently without
 error.
 """
 
+import codecs
 import dataclasses
 import json
 import math
@@ -66,6 +70,9 @@ for _power, _letter in enumerate("KMGT", start=1):
 # What one reader and one writer at work need at least.
 _LEAST_MEMORY = 16 * 2**20
 _MOST_JOBS = 256
+
+TABLE_FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
+_TABLE_KEYS = ("key", "format", "delimiter", "encoding", "quoting", "header")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,25 @@ class TransferSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TableSettings:
+    """How the tables at some paths are to be read; what is None is found out."""
+
+    glob: str
+    """As in a `.gitignore`: without a slash any name, else from the root of the repository."""
+    key: tuple[str, ...] | None = None
+    """The columns that identify a row; none: there is no key."""
+    format: str | None = None
+    """One of TABLE_FORMATS."""
+    delimiter: str | None = None
+    """One ASCII character."""
+    encoding: str | None = None
+    """As Python calls it."""
+    quoting: bool | None = None
+    header: bool | None = None
+    """Whether the first record holds the names of the columns."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What `datav.toml` says; in an open repository, with what the private configuration overrides."""
 
@@ -122,6 +148,8 @@ class Settings:
     default_remote: str | None = None
     """The one marked so, or the only one there is."""
     transfer: TransferSettings = TransferSettings()
+    tables: tuple[TableSettings, ...] = ()
+    """In the order of the file: of those that fit the first counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +186,9 @@ def parse_settings(text: str) -> Settings:
     _refuse_rest(chunks, FILE_NAME, "chunks.")
     remotes = _take_remotes(values, FILE_NAME)
     transfer = _take_transfer(values, FILE_NAME)
+    tables = _take_tables(values)
     _refuse_rest(values, FILE_NAME, "")
-    public = Settings(ChunkSizes(**sizes), transfer=TransferSettings(**transfer))
+    public = Settings(ChunkSizes(**sizes), transfer=TransferSettings(**transfer), tables=tables)
     return _with_remotes(public, remotes, FILE_NAME)
 
 
@@ -369,6 +398,70 @@ def _take_transfer(values: dict[str, Any], name: str) -> dict[str, Any]:
         taken["stall_timeout_s"] = float(timeout_s)
     _refuse_rest(table, name, "transfer.")
     return taken
+
+
+def _take_tables(values: dict[str, Any]) -> tuple[TableSettings, ...]:
+    """Take what is said of tables out of the `values` of `datav.toml`."""
+    tables = _take_table(values, "table", FILE_NAME)
+    return tuple(
+        _table_settings(glob, _take_table(tables, glob, FILE_NAME, "table.")) for glob in list(tables)
+    )
+
+
+def _table_settings(glob: str, table: dict[str, Any]) -> TableSettings:
+    prefix = f"table.{encode_key(glob)}."
+    if not glob:
+        raise UsageError(
+            f"{FILE_NAME} has a table for no paths", hint='`[table."*.csv"]` is for all CSV files'
+        )
+    for name in table:
+        if name not in _TABLE_KEYS:
+            raise UsageError(
+                f"{FILE_NAME} has a setting `{prefix}{name}` that datav does not know",
+                hint=f"of a table there are {', '.join(_TABLE_KEYS[:-1])} and {_TABLE_KEYS[-1]}",
+            )
+    form = table.get("format")
+    if form is not None and form not in TABLE_FORMATS:
+        raise UsageError(
+            f"`{prefix}format` in {FILE_NAME} is no format of tables",
+            hint=f"there are {', '.join(TABLE_FORMATS[:-1])} and {TABLE_FORMATS[-1]}",
+        )
+    delimiter = table.get("delimiter")
+    if delimiter is not None and not _is_delimiter(delimiter):
+        raise UsageError(
+            f"`{prefix}delimiter` in {FILE_NAME} is not one ASCII character",
+            hint='such as ";", "|" or "\\t"; no quote and no line end',
+        )
+    for flag in ("quoting", "header"):
+        if not isinstance(table.get(flag, True), bool):
+            raise UsageError(f"`{prefix}{flag}` in {FILE_NAME} is neither true nor false")
+    encoding = table.get("encoding")
+    if encoding is not None and not _is_encoding(encoding):
+        raise UsageError(
+            f"`{prefix}encoding` in {FILE_NAME} is no encoding that Python knows", hint='such as "latin-1"'
+        )
+    key = _key_columns(table["key"], prefix) if "key" in table else None
+    return TableSettings(glob, key, form, delimiter, encoding, table.get("quoting"), table.get("header"))
+
+
+def _key_columns(value: Any, prefix: str) -> tuple[str, ...]:
+    columns = [value] if isinstance(value, str) else value
+    if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns):
+        raise UsageError(f"`{prefix}key` in {FILE_NAME} is no list of columns", hint='such as `key = ["id"]`')
+    if len(set(columns)) < len(columns):
+        raise UsageError(f"`{prefix}key` in {FILE_NAME} names a column twice")
+    return tuple(columns)
+
+
+def _is_delimiter(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 1 and value.isascii() and value not in '"\r\n\0'
+
+
+def _is_encoding(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(codecs.lookup(value))
+    except (LookupError, ValueError):
+        return False
 
 
 def _take_table(values: dict[str, Any], key: str, name: str, prefix: str = "") -> dict[str, Any]:

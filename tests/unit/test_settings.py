@@ -9,6 +9,7 @@ from datav.settings import (
     PrivateSettings,
     RemoteSettings,
     Settings,
+    TableSettings,
     TransferSettings,
     combine_settings,
     encode_remote,
@@ -283,3 +284,52 @@ def test_an_encoded_remote_is_parsed_to_the_same(remote, is_default):
 
 def test_an_empty_private_configuration_says_nothing():
     assert parse_private_settings("") == PrivateSettings()
+
+
+# --- tables
+
+
+def test_a_table_has_what_is_said_of_its_paths_in_the_order_of_the_file():
+    settings = public(
+        '[table."raw/*.csv"]\nkey = ["id", "day"]\nformat = "csv"\ndelimiter = ";"\nencoding = "latin-1"\n'
+        'quoting = false\nheader = true\n[table."*.csv"]\nkey = "id"\n'
+    )
+
+    assert settings.tables == (
+        TableSettings("raw/*.csv", ("id", "day"), "csv", ";", "latin-1", False, True),
+        TableSettings("*.csv", ("id",)),
+    )
+
+
+def test_a_table_may_be_said_to_have_no_key():
+    assert public('[table."*.csv"]\nkey = []\n').tables == (TableSettings("*.csv", ()),)
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ('format = "xls"', "`table.x.format`"),
+        ('delimiter = ";;"', "`table.x.delimiter`"),
+        ('delimiter = "\\n"', "`table.x.delimiter`"),
+        ("delimiter = 1", "`table.x.delimiter`"),
+        ('encoding = "klingon"', "`table.x.encoding`"),
+        ("encoding = 8", "`table.x.encoding`"),
+        ("quoting = 1", "`table.x.quoting`"),
+        ('header = "yes"', "`table.x.header`"),
+        ("key = 3", "`table.x.key`"),
+        ('key = ["a", "a"]', "`table.x.key`"),
+    ],
+)
+def test_what_means_nothing_for_a_table_is_refused_and_named(line, named):
+    with pytest.raises(UsageError) as error:
+        public(f"[table.x]\n{line}\n")
+
+    assert named in str(error.value)
+
+
+def test_a_setting_of_a_table_that_is_not_known_is_refused_with_those_that_are():
+    with pytest.raises(UsageError) as error:
+        public('[table."*.csv"]\nkeys = ["id"]\n')
+
+    assert '`table."*.csv".keys`' in str(error.value)
+    assert error.value.hint == "of a table there are key, format, delimiter, encoding, quoting and header"
