@@ -1,0 +1,144 @@
+"""Columns of Arrow as values of Python, without losing anything that tells two cells apart.
+
+pyarrow's own conversion gives values of pandas where that is installed, and fails where it is not, for times
+finer than a microsecond; and it fails for dates that Python has not got.  Those become text here.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_KEPT = (str, bool, int, float, bytes, Decimal)
+_DAYS_IN_400_YEARS = 146_097
+_TIMES = (datetime, date, time, timedelta)
+
+
+def cell_values(column: "pyarrow.ChunkedArray | pyarrow.Array") -> list[object]:
+    """Return the cells of a column.
+
+    Returns:
+        For each None, bool, int, float, str, bytes, Decimal, a date or time of the standard library, a list
+        or a dict.  Text of text tables (`large_binary`) is str, with `\\xff` for a byte that is not UTF-8.
+        Times finer than a microsecond and dates out of Python's range are text in ISO 8601.
+    """
+    from pyarrow import types
+
+    kind = column.type
+    if types.is_large_binary(kind):
+        return [_text(cell) for cell in _listed(column)]
+    if types.is_timestamp(kind) or types.is_duration(kind) or types.is_time64(kind):
+        return _times(column)
+    if types.is_nested(kind) or types.is_interval(kind) or isinstance(kind, _extension_class()):
+        return [plain_value(cell) for cell in _each(column)]
+    try:
+        return _listed(column)
+    except (ValueError, OverflowError):
+        return [plain_value(cell) for cell in _each(column)]
+
+
+def plain_value(value: object) -> object:
+    """`value`, which pyarrow gave, made of nothing but the types that `cell_values` speaks of."""
+    if value is None or type(value) in _KEPT or type(value) in _TIMES:
+        return value
+    if isinstance(value, dict):
+        return {str(name): plain_value(cell) for name, cell in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "nanoseconds"):
+        # MonthDayNano: months and days have no fixed length, so there is no timedelta that says the same.
+        return f"P{value[0]}M{value[1]}DT{_seconds(value[2], 9)}S"
+    if isinstance(value, list | tuple):
+        return _sequence(value)
+    isoformat = getattr(value, "isoformat", None)
+    return str(value) if isoformat is None else str(isoformat())
+
+
+def duration_text(value: timedelta) -> str:
+    """`PT90.5S`: ISO 8601, in seconds, for days may have 23 hours."""
+    return f"PT{_seconds(value // timedelta(microseconds=1), 6)}S"
+
+
+def _text(cell: object) -> str | None:
+    return cell.decode("utf-8", "backslashreplace") if isinstance(cell, bytes) else None
+
+
+def _sequence(value: Iterable[object]) -> object:
+    cells = [plain_value(cell) for cell in value]
+    # A map comes as pairs.
+    is_map = bool(cells) and all(isinstance(cell, list) and len(cell) == 2 for cell in cells)
+    pairs = [cell for cell in cells if isinstance(cell, list)] if is_map else []
+    names = {pair[0] for pair in pairs if isinstance(pair[0], str)}
+    return dict(pairs) if pairs and len(names) == len(pairs) else cells
+
+
+# Any: pyarrow has no types of its own that mypy could see.
+def _times(column: Any) -> list[object]:
+    """Times, by the microsecond where that loses nothing."""
+    import pyarrow
+
+    try:
+        return _listed(column.cast(_by_microsecond(column.type)))
+    except (pyarrow.ArrowException, ValueError, OverflowError):
+        if len(column) != 1:
+            return [_times(column.slice(place, 1))[0] for place in range(len(column))]
+        return [_time_text(column)]
+
+
+def _by_microsecond(kind: Any) -> Any:
+    import pyarrow
+    from pyarrow import types
+
+    if types.is_timestamp(kind):
+        return pyarrow.timestamp("us", kind.tz)
+    return pyarrow.duration("us") if types.is_duration(kind) else pyarrow.time64("us")
+
+
+def _time_text(column: Any) -> str:
+    """The one time in `column`, which Python has no value for, in ISO 8601."""
+    import pyarrow
+    from pyarrow import types
+
+    kind = column.type
+    number = column.cast(pyarrow.int64())[0].as_py()
+    digits = {"s": 0, "ms": 3, "us": 6, "ns": 9}[kind.unit]
+    if types.is_duration(kind):
+        return f"PT{_seconds(number, digits)}S"
+    seconds, rest = divmod(number, 10**digits)
+    days, second = divmod(seconds, 86400)
+    fraction = f".{rest:0{digits}}".rstrip("0") if rest else ""
+    clock = f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}{fraction}"
+    if not types.is_timestamp(kind):
+        return clock
+    # The calendar repeats after 400 years, and Python's has only ten thousand.
+    cycles, day = divmod(days, _DAYS_IN_400_YEARS)
+    found = date(1970, 1, 1) + timedelta(day)
+    return f"{found.year + 400 * cycles:04}-{found:%m-%d}T{clock}{'Z' if kind.tz else ''}"
+
+
+def _seconds(number: int, digits: int) -> str:
+    """`number` units of which a second has 10**digits, as seconds."""
+    whole, rest = divmod(abs(number), 10**digits)
+    fraction = f".{rest:0{digits}}".rstrip("0").rstrip(".") if digits else ""
+    return f"{'-' if number < 0 else ''}{whole}{fraction}"
+
+
+def _listed(column: Any) -> list[object]:
+    values: list[object] = column.to_pylist()
+    return values
+
+
+def _each(column: Any) -> Iterable[object]:
+    """The cells one by one, so that one which Python has no value for does not take the others along."""
+    for cell in column:
+        try:
+            yield cell.as_py()
+        except (ValueError, OverflowError):
+            yield str(getattr(cell, "value", cell))
+
+
+def _extension_class() -> Any:
+    import pyarrow
+
+    return pyarrow.BaseExtensionType
