@@ -1,0 +1,185 @@
+"""Fingerprints of Arrow columns: equal cells have equal fingerprints, whatever they are encoded as.
+
+Two cells of one type are equal if they hold the same value: 0.0 and -0.0 are the same, all NaN are, all nulls
+are; a null is not an empty text, and an empty list is neither a null nor a list of one null.  The entries of
+a map have an order.  Dictionaries, run ends, views and slices are ways of writing, and nothing to a
+fingerprint.
+
+Nested cells: the cells inside are fingerprinted first, each on its own, and a list is then a piece of binary,
+made of eight bytes for each of its cells.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow
+from numpy.typing import NDArray
+from pyarrow import compute, types
+
+from datav.core.rows import hash_binary, hash_fixed, hash_null
+from datav.tables.version import U64
+
+I64 = NDArray[np.int64]
+
+_FIXED_WIDTHS = (1, 2, 4, 8, 16, 32)
+
+
+# Any, here and below: pyarrow has no types of its own that mypy could see.
+def fingerprint(columns: Sequence[Any], key: Sequence[int], rows: int, seed: int) -> tuple[U64, U64]:
+    """Return the fingerprints of the keys and of all cells of some rows, each of shape (rows,).
+
+    Args:
+        columns: arrays or chunked arrays, each of `rows` cells.
+        key: which of them are the key; without any, both results are the same array.
+        seed: of 64 bits.
+    """
+    keys = np.full(rows, seed, np.uint64)
+    for place in key:
+        _fold(keys, columns[place], seed)
+    prints = keys.copy() if key else keys
+    for place, column in enumerate(columns):
+        if place not in key:
+            _fold(prints, column, seed)
+    return keys, prints
+
+
+def _fold(prints: U64, column: Any, seed: int) -> None:
+    """Mix the cells of a column into the fingerprints of their rows, in place."""
+    if not isinstance(column, pyarrow.ChunkedArray):
+        _fold_array(prints, column, seed)
+        return
+    start = 0
+    for chunk in column.chunks:
+        _fold_array(prints[start : start + len(chunk)], chunk, seed)
+        start += len(chunk)
+
+
+def _fold_array(prints: U64, array: Any, seed: int) -> None:
+    array = _plain(array)
+    kind = array.type
+    if not len(array):
+        return
+    if types.is_null(kind):
+        hash_null(prints)
+    elif types.is_floating(kind):
+        _fold_floats(prints, array)
+    elif types.is_boolean(kind):
+        validity, bits = array.buffers()
+        hash_fixed(prints, bits, 0, validity, array.offset)
+    elif types.is_string(kind) or types.is_binary(kind):
+        _fold_binary(prints, array, 4)
+    elif types.is_large_string(kind) or types.is_large_binary(kind):
+        _fold_binary(prints, array, 8)
+    elif types.is_nested(kind):
+        _fold_nested(prints, array, seed)
+    elif types.is_fixed_size_binary(kind) and kind.byte_width not in _FIXED_WIDTHS:
+        width = kind.byte_width
+        offsets = np.arange(array.offset, array.offset + len(array) + 1, dtype=np.int64) * width
+        hash_binary(prints, offsets, 8, array.buffers()[1] or b"", _validity(array), 0)
+    else:
+        validity, values = array.buffers()
+        hash_fixed(prints, values, kind.bit_width // 8, validity, array.offset)
+
+
+def _plain(array: Any) -> Any:
+    """Return the same cells in the plainest type that holds them."""
+    while True:
+        kind = array.type
+        if isinstance(kind, pyarrow.BaseExtensionType):
+            array = array.storage
+        elif types.is_dictionary(kind):
+            array = array.dictionary_decode()
+        elif types.is_run_end_encoded(kind):
+            array = compute.run_end_decode(array)
+        elif _is_view(kind):
+            array = _without_view(array)
+        else:
+            return array
+
+
+def _fold_floats(prints: U64, array: Any) -> None:
+    width = array.type.bit_width // 8
+    values = np.frombuffer(array.buffers()[1], f"f{width}", len(array), array.offset * width)
+    # What is added makes 0.0 of -0.0, and a copy.
+    values = values + values.dtype.type(0)
+    values[np.isnan(values)] = np.nan
+    hash_fixed(prints, values, width, _validity(array), 0)
+
+
+def _fold_binary(prints: U64, array: Any, offset_width: int) -> None:
+    validity, offsets, values = array.buffers()
+    hash_binary(prints, offsets, offset_width, values or b"", validity, array.offset)
+
+
+def _fold_nested(prints: U64, array: Any, seed: int) -> None:
+    kind = array.type
+    if types.is_struct(kind):
+        inside = np.full(len(array), seed, np.uint64)
+        # Cells below a null struct come out as null, whatever is stored there.
+        for field in array.flatten():
+            _fold_array(inside, field, seed)
+        hash_fixed(prints, inside, 8, _validity(array), 0)
+    elif types.is_union(kind):
+        hash_fixed(prints, _union_prints(array, seed), 8, None, 0)
+    else:
+        offsets, cells = _list_parts(array)
+        inside = np.full(len(cells), seed, np.uint64)
+        _fold_array(inside, cells, seed)
+        hash_binary(prints, offsets * 8, 8, inside, _validity(array), 0)
+
+
+def _list_parts(array: Any) -> tuple[I64, Any]:
+    """Return where the lists begin and end, shape (n + 1,), and the cells of all of them."""
+    kind = array.type
+    if types.is_fixed_size_list(kind):
+        size = kind.list_size
+        start = array.offset * size
+        return np.arange(len(array) + 1, dtype=np.int64) * size, array.values.slice(start, len(array) * size)
+    if types.is_map(kind):
+        cells = pyarrow.StructArray.from_arrays([array.keys, array.items], ["key", "value"])
+        # keys and items are those of the whole map, however it is sliced.
+    elif types.is_list(kind) or types.is_large_list(kind):
+        cells = array.values
+    else:
+        lengths = compute.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False)
+        return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))), array.flatten()
+    offsets = np.asarray(array.offsets).astype(np.int64)
+    first, end = int(offsets[0]), int(offsets[-1])
+    return offsets - first, cells.slice(first, end - first)
+
+
+def _union_prints(array: Any, seed: int) -> U64:
+    """Return fingerprints of the cells of a union: of which type each is, and its value."""
+    kind = array.type
+    codes = np.asarray(array.type_codes)
+    is_dense = kind.mode == "dense"
+    places = np.asarray(array.offsets) if is_dense else np.arange(len(array))
+    prints = np.full(len(array), seed, np.uint64)
+    hash_fixed(prints, codes, 1, None, 0)
+    values = np.zeros(len(array), np.uint64)
+    for number, code in enumerate(kind.type_codes):
+        child = array.field(number)
+        inside = np.full(len(child), seed, np.uint64)
+        _fold_array(inside, child, seed)
+        mine = codes == code
+        values[mine] = inside[places[mine]]
+    hash_fixed(prints, values, 8, None, 0)
+    return prints
+
+
+def _validity(array: Any) -> Any:
+    """Return which cells are not null as a bitmap that begins with the first cell; None if none is."""
+    if not array.null_count:
+        return None
+    valid = compute.is_valid(array).to_numpy(zero_copy_only=False)
+    return np.packbits(valid, bitorder="little")
+
+
+def _is_view(kind: Any) -> bool:
+    return bool(types.is_string_view(kind) or types.is_binary_view(kind))
+
+
+def _without_view(array: Any) -> Any:
+    text = types.is_string_view(array.type)
+    return array.cast(pyarrow.large_string() if text else pyarrow.large_binary())
