@@ -1,7 +1,8 @@
 """What this package reads from, and what it answers when there is no table in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class RandomAccess(Protocol):
@@ -16,6 +17,21 @@ class RandomAccess(Protocol):
 
         May be called any number of times, in any order, from the thread that made the source.
         """
+
+
+@runtime_checkable
+class RangeAccess(RandomAccess, Protocol):
+    """Bytes of which several parts can be read at once, cheaper than one after the other."""
+
+    def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return several parts, (offset, size) each, as `read_at` does."""
+
+
+def read_ranges(source: RandomAccess, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+    """Return several parts of a source, (offset, size) each."""
+    if isinstance(source, RangeAccess):
+        return source.read_ranges(ranges)
+    return [source.read_at(offset, size) for offset, size in ranges]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,22 +10,25 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from datav.formats.manifest import ColumnInfo
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow
-    from numpy.typing import NDArray
+
+U64 = NDArray[np.uint64]
 
 
 class Prints(NamedTuple):
     """Fingerprints of some rows of one version, in the order of the file; all of shape (n,)."""
 
-    places: "NDArray[np.uint64]"
+    places: U64
     """Where the rows are, as `take` wants to be told; increasing over the whole scan."""
-    keys: "NDArray[np.uint64]"
+    keys: U64
     """Of the cells of the key; the same array as `rows` where the view has no key."""
-    rows: "NDArray[np.uint64]"
+    rows: U64
     """Of all cells of the view."""
 
 
@@ -73,9 +76,7 @@ class TableVersion(Protocol):
     def scan(self, view: View, seed: int, executor: Executor) -> Iterator[Prints]:
         """Yield the fingerprints of all rows, in the order of the file, some at a time."""
 
-    def take(self, places: "NDArray[np.uint64]", columns: Sequence[int], types: Sequence[object]) -> (
-        "pyarrow.Table"
-    ):
+    def take(self, places: U64, columns: Sequence[int], types: Sequence[object]) -> "pyarrow.Table":
         """Return cells of the rows at `places`, which increase; the columns in the order asked for.
 
         Text cells (`types` None) are `large_binary`, in UTF-8 wherever the file's encoding could be read; others

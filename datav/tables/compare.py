@@ -1,0 +1,179 @@
+"""Two versions of a table, compared: the schema, the rows, the cells.  The rules are in docs/reference/diff.md."""
+
+import secrets
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from datav.errors import TableError, UsageError
+from datav.storage.scratch import Scratch
+from datav.tables.cellvalues import cell_values
+from datav.tables.matching import EXAMPLES, Matched, match_rows
+from datav.tables.moving import count_moved
+from datav.tables.options import DiffOptions
+from datav.tables.pairing import Pairing, pair_whole
+from datav.tables.predicate import Predicate, parse_predicate
+from datav.tables.renames import guess_renames
+from datav.tables.result import ColumnChange, DuplicateKeys, RowDiff, SchemaDiff, TableDiff
+from datav.tables.schema import compare_columns
+from datav.tables.shared import Shared
+from datav.tables.telling import Telling
+from datav.tables.text import TextVersion
+from datav.tables.version import U64, TableVersion, View
+from datav.tables.views import Compared, choose_views, no_such_column
+
+
+def compare(
+    before: TableVersion,
+    after: TableVersion,
+    options: DiffOptions,
+    *,
+    scratch: Scratch,
+    executor: Executor,
+    shared: Shared | None = None,
+) -> TableDiff:
+    """Compare two versions of a table.
+
+    Args:
+        options: what is compared, and how; a key of None is none.
+        scratch: open as long as the result's rows are read.
+        executor: does the work that can be done at the same time.
+        shared: what is known of the bytes that both versions have; makes it faster and nothing else.
+
+    Returns:
+        The schemas, and the rows unless `options.rows` is False.  What cannot be compared as rows is refused, in
+        `rows.refused`.
+
+    Raises:
+        UsageError: an option names a column that is in neither version, or contradicts another.
+        What the versions' sources raise.
+    """
+    schema = replace(compare_columns(before.columns, after.columns), written=_compare_writing(before, after))
+    where = parse_predicate(options.where) if options.where is not None else None
+    _check(options, where, before, after)
+    compared = choose_views(before, after, options)
+    if not options.rows:
+        return TableDiff(schema, None)
+    try:
+        rows = _compare_rows(compared, options, where, scratch, executor, shared)
+        renamed = guess_renames(compared, schema, executor)
+    except TableError as exc:
+        return TableDiff(schema, RowDiff(key=options.key or (), refused=str(exc)))
+    return TableDiff(replace(schema, renamed=renamed), rows)
+
+
+def _compare_writing(before: TableVersion, after: TableVersion) -> tuple[ColumnChange, ...]:
+    sides = [_writing(version) for version in (before, after)]
+    return tuple(
+        ColumnChange(name, sides[0][name], sides[1][name])
+        for name in sides[0]
+        if name in sides[1] and sides[0][name] != sides[1][name]
+    )
+
+
+def _writing(version: TableVersion) -> dict[str, str]:
+    found = {"format": version.format}
+    if isinstance(version, TextVersion):
+        dialect = version.dialect
+        found |= {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
+        found |= {"quoting": "with quotes" if dialect.quoting else "without quotes"}
+    return found
+
+
+def _check(
+    options: DiffOptions, where: Predicate | None, before: TableVersion, after: TableVersion
+) -> None:
+    known = dict.fromkeys(column.name for version in (before, after) for column in version.columns)
+    for name in where.columns if where is not None else ():
+        if name not in known:
+            raise no_such_column(name, list(known))
+    if options.tolerances and not options.key:
+        raise UsageError(
+            "a tolerance needs a key: without one no two rows belong together",
+            hint="name the columns that identify a row with `--key`",
+        )
+
+
+def _compare_rows(
+    compared: Compared,
+    options: DiffOptions,
+    where: Predicate | None,
+    scratch: Scratch,
+    executor: Executor,
+    shared: Shared | None,
+) -> RowDiff:
+    seed = secrets.randbits(64)
+    pairing = pair_whole(compared)
+    matched = match_rows(
+        pairing.before.scan(compared.before_view, seed, executor),
+        pairing.after.scan(compared.after_view, seed, executor),
+        scratch,
+        has_key=compared.has_key,
+    )
+    telling = Telling(compared, matched, scratch, where=where, tolerances=options.tolerances)
+    counts = telling.count()
+    duplicates, refused = _describe_duplicates(compared, matched, seed, executor)
+    return RowDiff(
+        key=compared.key,
+        from_rows=matched.rows_before,
+        to_rows=matched.rows_after,
+        added=counts.added,
+        removed=counts.removed,
+        changed=counts.changed,
+        unchanged=matched.unchanged + counts.same if where is None else None,
+        changed_cells=counts.cells,
+        moved=count_moved(compared, executor, seed) if options.ordered else None,
+        duplicates=duplicates,
+        refused=compared.key_problem or refused,
+        batches=telling.batches,
+    )
+
+
+def _describe_duplicates(
+    compared: Compared, matched: Matched, seed: int, executor: Executor
+) -> tuple[DuplicateKeys | None, str | None]:
+    """Return what is said of keys that are not unique."""
+    if not any(matched.duplicates):
+        return None, None
+    examples = _examples(compared, matched.repeated, seed, executor)
+    before, after = matched.duplicates
+    which = " and ".join(
+        f"{number:,} in the {name} version" for number, name in ((before, "first"), (after, "second")) if number
+    )
+    names = ", ".join(compared.key)
+    shown = "; ".join(", ".join(f"{name}={cell}" for name, cell in key.items()) for key in examples[:3])
+    several = "keys have" if before + after != 1 else "key has"
+    return (
+        DuplicateKeys(before, after, tuple(examples)),
+        f"the key {names} is not unique: {several} more than one row ({which}; {shown});"
+        " their rows were compared without a key",
+    )
+
+
+def _examples(compared: Compared, wanted: U64, seed: int, executor: Executor) -> list[dict[str, object]]:
+    """Return the cells of the keys whose fingerprints are given."""
+    found: dict[int, dict[str, object]] = {}
+    for version, view in ((compared.before, compared.before_view), (compared.after, compared.after_view)):
+        for prints in version.scan(view, seed, executor):
+            rows = np.flatnonzero(np.isin(prints.keys, wanted))[: 4 * EXAMPLES]
+            if not len(rows):
+                continue
+            for fingerprint, key in zip(
+                prints.keys[rows].tolist(), _keys_at(version, view, prints.places[rows]), strict=True
+            ):
+                found.setdefault(fingerprint, key)
+            if len(found) == len(wanted):
+                return list(found.values())
+    return list(found.values())
+
+
+def _keys_at(version: TableVersion, view: View, places: U64) -> list[dict[str, object]]:
+    columns = [view.columns[position] for position in view.key]
+    table: Any = version.take(places, columns, [view.types[position] for position in view.key])
+    cells = [cell_values(table.column(number)) for number in range(len(columns))]
+    names = [version.columns[column].name for column in columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
+
+

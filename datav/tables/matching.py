@@ -1,0 +1,399 @@
+"""Which rows of two versions are not the same, by their fingerprints.
+
+Both versions are walked in step first, which cancels all rows but those near a change where the order was kept.
+What is left over is matched by key, or counted as a multiset.  More than fits into memory is parted by
+fingerprint to scratch files, so that memory is bounded whatever the number of rows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datav.core.rows import align_rows
+from datav.storage.scratch import Scratch
+from datav.tables.version import U64, Prints
+
+# Rows that the walk looks ahead for an insertion or a deletion.
+_WINDOW = 64
+# Rows of each side that are walked at a time.
+_STEP = 2**18
+# Rows kept in memory before they are parted, of both versions together: 24 bytes each, sorted in copies.
+MAX_IN_MEMORY = 2**24
+_PART_ROWS = 2**22
+EXAMPLES = 5
+
+
+class Surplus(NamedTuple):
+    """Rows that one version has more of than the other."""
+
+    places: U64
+    counts: U64
+    """How many rows like this one more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What became of all rows that were scanned."""
+
+    rows_before: int
+    rows_after: int
+    changed: tuple[U64, U64]
+    """Places of rows with the same key and other cells, in step; the first increase."""
+    removed: U64
+    """Places, increasing."""
+    added: U64
+    surplus_before: Surplus
+    """Of rows without a key, or whose key is not unique: compared as a multiset."""
+    surplus_after: Surplus
+    unchanged: int
+    duplicates: tuple[int, int] = (0, 0)
+    """How many keys more than one row has, in each version."""
+    repeated: U64 = field(default_factory=lambda: np.zeros(0, np.uint64))
+    """Fingerprints of a few such keys."""
+
+
+def match_rows(
+    before: Iterator[Prints],
+    after: Iterator[Prints],
+    scratch: Scratch,
+    *,
+    has_key: bool,
+    suspects: U64 | None = None,
+    max_in_memory: int = MAX_IN_MEMORY,
+) -> Matched:
+    """Match the rows of two versions.
+
+    Args:
+        before, after: the fingerprints of all rows, in the order of the files.
+        has_key: rows are matched by key; else all are compared as a multiset.
+        suspects: fingerprints of the keys that are not unique in either version, sorted, where that is known
+            of the whole versions; None: it is found out here, so the scans must be of whole versions.
+        max_in_memory: rows of both versions together; what goes beyond is parted to scratch files.
+
+    Cost: one pass; 24 bytes a row that the walk could not cancel, and 8 for each row if `suspects` is None.
+    """
+    wants_keys = has_key and suspects is None
+    walk = _Walk(before, after)
+    rest = _Parts(scratch, max_in_memory, ("places", "keys", "rows"))
+    common = _Parts(scratch, max_in_memory, ("keys",))
+    for left_before, left_after, keys in walk:
+        rest.add(0, left_before)
+        rest.add(1, left_after)
+        if wants_keys:
+            common.add(0, (keys,))
+    parts = max(rest.wanted_parts(), common.wanted_parts() if wants_keys else 1)
+    found = [
+        _match_part(
+            rest.read(0, number, parts),
+            rest.read(1, number, parts),
+            common.read(0, number, parts)[0] if wants_keys else None,
+            suspects,
+            has_key=has_key,
+        )
+        for number in range(parts)
+    ]
+    return _join(found, walk)
+
+
+class _Walk:
+    """Walks two versions in step; yields what is left over of each, and the keys of what was cancelled."""
+
+    def __init__(self, before: Iterator[Prints], after: Iterator[Prints]) -> None:
+        self._sides = (_Pending(before), _Pending(after))
+        self.cancelled = 0
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        return self._sides[0].total, self._sides[1].total
+
+    def __iter__(self) -> Iterator[tuple[Prints, Prints, U64]]:
+        before, after = self._sides
+        while True:
+            a, b = before.fill(_STEP), after.fill(_STEP)
+            if not len(a.rows) or not len(b.rows):
+                break
+            left_a, left_b, ends = _align(a.rows, b.rows)
+            is_last = before.is_done and after.is_done
+            # Rows behind the last that matched may match what comes next, unless they are most of it.
+            keep = not is_last and all(end > n // 2 for end, n in zip(ends, (len(a.rows), len(b.rows)), strict=True))
+            used = ends if keep else (len(a.rows), len(b.rows))
+            if keep:
+                left_a, left_b = left_a[left_a < used[0]], left_b[left_b < used[1]]
+            self.cancelled += used[0] - len(left_a)
+            equal = np.ones(used[0], bool)
+            equal[left_a] = False
+            yield _pick(a, left_a), _pick(b, left_b), a.keys[: used[0]][equal]
+            before.drop(used[0])
+            after.drop(used[1])
+        none = np.zeros(0, np.uint64)
+        for number, side in enumerate(self._sides):
+            while len(rest := side.fill(_STEP).rows):
+                left = _pick(side.fill(_STEP), np.arange(len(rest)))
+                empty = Prints(none, none, none)
+                yield (left, empty, none) if number == 0 else (empty, left, none)
+                side.drop(len(rest))
+
+
+def _align(a: U64, b: U64) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[int, int]]:
+    """Return the rows of each side that the walk leaves over, and where behind the last match both stand."""
+    left_a, left_b = (np.frombuffer(x, np.uint64).astype(np.int64) for x in align_rows(a, b, _WINDOW))
+    return left_a, left_b, (_end_of_matches(left_a, len(a)), _end_of_matches(left_b, len(b)))
+
+
+def _end_of_matches(left: NDArray[np.int64], n: int) -> int:
+    """The end of `range(n)` without the numbers at its end that are in `left`."""
+    tail = left[::-1] == np.arange(n - 1, n - 1 - len(left), -1)
+    run = len(tail) if tail.all() else int(np.argmin(tail))
+    return n - run
+
+
+def _pick(prints: Prints, rows: NDArray[np.int64]) -> Prints:
+    keys = prints.keys[rows]
+    return Prints(prints.places[rows], keys, keys if prints.keys is prints.rows else prints.rows[rows])
+
+
+class _Pending:
+    """Rows of one version that have not been walked yet."""
+
+    def __init__(self, prints: Iterator[Prints]) -> None:
+        self._prints = prints
+        none = np.zeros(0, np.uint64)
+        self._held = Prints(none, none, none)
+        self.is_done = False
+        self.total = 0
+
+    def fill(self, wanted: int) -> Prints:
+        """Return up to `wanted` rows, fewer only at the end."""
+        parts, size = [self._held], len(self._held.rows)
+        while size < wanted and not self.is_done:
+            more = next(self._prints, None)
+            if more is None:
+                self.is_done = True
+            else:
+                parts.append(more)
+                size += len(more.rows)
+                self.total += len(more.rows)
+        if len(parts) > 1:
+            self._held = Prints(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        return Prints(*(column[:wanted] for column in self._held))
+
+    def drop(self, rows: int) -> None:
+        self._held = Prints(*(column[rows:] for column in self._held))
+
+
+class _Parts:
+    """Columns of rows of two versions, in memory while they fit, else in scratch files by their first bits."""
+
+    # Files of each side once there are any; a part that is read may be several of them.
+    _BITS = 6
+
+    def __init__(self, scratch: Scratch, max_in_memory: int, names: tuple[str, ...]) -> None:
+        self._scratch = scratch
+        self._max_in_memory = max_in_memory
+        self._names = names
+        self._by = names.index("keys")
+        self._held: tuple[list[tuple[U64, ...]], list[tuple[U64, ...]]] = ([], [])
+        self._size = 0
+        self._total = 0
+        self._files: tuple[list[BinaryIO], list[BinaryIO]] | None = None
+
+    def add(self, side: int, columns: tuple[U64, ...]) -> None:
+        if not len(columns[0]):
+            return
+        self._held[side].append(tuple(columns))
+        self._size += len(columns[0])
+        self._total += len(columns[0])
+        if self._size > self._max_in_memory:
+            self._spill()
+
+    def wanted_parts(self) -> int:
+        """How many parts it takes to have one in memory at a time; a power of 2."""
+        if self._files is None:
+            return 1
+        self._spill()
+        needed = -(-self._total // max(1, min(_PART_ROWS, self._max_in_memory)))
+        return min(2**self._BITS, 1 << max(0, needed - 1).bit_length())
+
+    def read(self, side: int, number: int, parts: int) -> tuple[U64, ...]:
+        """Return the columns of the rows of one part: those whose keys begin with the bits of its number.
+
+        Without a key `keys` is what `rows` is, so both versions are parted alike in any case.
+        """
+        bits = parts.bit_length() - 1
+        if self._files is None:
+            columns = _concatenate(self._held[side], len(self._names))
+            if parts == 1:
+                return columns
+            mine = _first_bits(columns[self._by], bits) == number
+            return tuple(column[mine] for column in columns)
+        per_part = 2 ** (self._BITS - bits)
+        rows = [_read_rows(file, len(self._names)) for file in self._files[side][number * per_part :][:per_part]]
+        table = np.concatenate(rows)
+        return tuple(np.ascontiguousarray(table[:, i]) for i in range(len(self._names)))
+
+    def _spill(self) -> None:
+        if self._files is None:
+            files = [[self._scratch.file() for _ in range(2**self._BITS)] for _ in range(2)]
+            self._files = files[0], files[1]
+        for side in (0, 1):
+            columns = _concatenate(self._held[side], len(self._names))
+            self._held[side].clear()
+            part = _first_bits(columns[self._by], self._BITS)
+            order = np.argsort(part, kind="stable")
+            table = np.stack([column[order] for column in columns], axis=1)
+            ends = np.searchsorted(part[order], np.arange(2**self._BITS), side="right")
+            start = 0
+            for file, end in zip(self._files[side], ends.tolist(), strict=True):
+                file.write(table[start:end].tobytes())
+                start = end
+        self._size = 0
+
+
+def _read_rows(file: BinaryIO, width: int) -> U64:
+    file.seek(0)
+    return np.frombuffer(file.read(), np.uint64).reshape(-1, width)
+
+
+def _concatenate(parts: list[tuple[U64, ...]], width: int) -> tuple[U64, ...]:
+    if not parts:
+        return tuple(np.zeros(0, np.uint64) for _ in range(width))
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def _first_bits(values: U64, bits: int) -> U64:
+    return values >> np.uint64(64 - bits) if bits else np.zeros(len(values), np.uint64)
+
+
+@dataclass(slots=True)
+class _Part:
+    """What one part gave; lists so that parts are joined at the end."""
+
+    changed: tuple[U64, U64]
+    removed: U64
+    added: U64
+    surplus: tuple[Surplus, Surplus]
+    unchanged: int
+    duplicates: tuple[int, int]
+    repeated: U64
+
+
+def _match_part(
+    before: tuple[U64, ...],
+    after: tuple[U64, ...],
+    common: U64 | None,
+    suspects: U64 | None,
+    *,
+    has_key: bool,
+) -> _Part:
+    none = np.zeros(0, np.uint64)
+    if not has_key:
+        surplus, equal = _count(before, after)
+        return _Part((none, none), none, none, surplus, equal, (0, 0), none)
+    if suspects is not None:
+        repeated, counts = suspects, (0, 0)
+    else:
+        twice = [find_repeated(np.concatenate([side[1], common if common is not None else none])) for side in
+                 (before, after)]
+        repeated, counts = np.union1d(*twice), (len(twice[0]), len(twice[1]))
+    apart = [np.isin(side[1], repeated) if len(repeated) else np.zeros(len(side[1]), bool) for side in
+             (before, after)]
+    twins = [tuple(column[mask] for column in side) for side, mask in zip((before, after), apart, strict=True)]
+    single = [tuple(column[~mask] for column in side) for side, mask in zip((before, after), apart, strict=True)]
+    surplus, equal_twins = _count(twins[0], twins[1])
+    changed, removed, added, equal = _match_keys(single[0], single[1])
+    return _Part(changed, removed, added, surplus, equal + equal_twins, counts, repeated[:EXAMPLES])
+
+
+def find_repeated(values: U64) -> U64:
+    """Return the values that occur more than once, sorted, each once."""
+    ordered = np.sort(values)
+    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+
+
+def _match_keys(
+    before: tuple[U64, ...], after: tuple[U64, ...]
+) -> tuple[tuple[U64, U64], U64, U64, int]:
+    """Match rows by keys that are unique on both sides: (changed pairs, removed, added, number of equal)."""
+    order_a, order_b = np.argsort(before[1]), np.argsort(after[1])
+    keys_a, keys_b = before[1][order_a], after[1][order_b]
+    at = np.searchsorted(keys_b, keys_a)
+    at_clipped = np.minimum(at, max(0, len(keys_b) - 1))
+    has_match = keys_b[at_clipped] == keys_a if len(keys_b) else np.zeros(len(keys_a), bool)
+    rows_a, rows_b = order_a[has_match], order_b[at_clipped[has_match]]
+    differ = before[2][rows_a] != after[2][rows_b]
+    is_matched = np.zeros(len(keys_b), bool)
+    is_matched[rows_b] = True
+    changed = before[0][rows_a[differ]], after[0][rows_b[differ]]
+    by_place = np.argsort(changed[0], kind="stable")
+    return (
+        (changed[0][by_place], changed[1][by_place]),
+        np.sort(before[0][order_a[~has_match]]),
+        np.sort(after[0][~is_matched]),
+        int(len(differ) - differ.sum()),
+    )
+
+
+def _count(before: tuple[U64, ...], after: tuple[U64, ...]) -> tuple[tuple[Surplus, Surplus], int]:
+    """Compare rows as a multiset: what each side has more of, and how many are equal."""
+    kinds_a, first_a, counts_a = _kinds(before[2])
+    kinds_b, first_b, counts_b = _kinds(after[2])
+    there_b = _counts_of(kinds_a, kinds_b, counts_b)
+    there_a = _counts_of(kinds_b, kinds_a, counts_a)
+    return (
+        (_surplus(before[0], first_a, counts_a, there_b), _surplus(after[0], first_b, counts_b, there_a)),
+        int(np.minimum(counts_a, there_b).sum()),
+    )
+
+
+def _kinds(rows: U64) -> tuple[U64, NDArray[np.int64], NDArray[np.int64]]:
+    kinds, first, counts = np.unique(rows, return_index=True, return_counts=True)
+    return kinds, first.astype(np.int64), counts.astype(np.int64)
+
+
+def _counts_of(wanted: U64, kinds: U64, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How often each of `wanted` occurs on the other side."""
+    if not len(kinds):
+        return np.zeros(len(wanted), np.int64)
+    at = np.minimum(np.searchsorted(kinds, wanted), len(kinds) - 1)
+    return np.where(kinds[at] == wanted, counts[at], 0)
+
+
+def _surplus(
+    places: U64, first: NDArray[np.int64], here: NDArray[np.int64], there: NDArray[np.int64]
+) -> Surplus:
+    more = here > there
+    found, counts = places[first[more]], (here - there)[more].astype(np.uint64)
+    order = np.argsort(found, kind="stable")
+    return Surplus(found[order], counts[order])
+
+
+def _join(parts: list[_Part], walk: _Walk) -> Matched:
+    pairs = tuple(np.concatenate([part.changed[side] for part in parts]) for side in (0, 1))
+    order = np.argsort(pairs[0], kind="stable")
+    surplus = tuple(_join_surplus([part.surplus[side] for part in parts]) for side in (0, 1))
+    before, after = walk.rows
+    return Matched(
+        rows_before=before,
+        rows_after=after,
+        changed=(pairs[0][order], pairs[1][order]),
+        removed=np.sort(np.concatenate([part.removed for part in parts])),
+        added=np.sort(np.concatenate([part.added for part in parts])),
+        surplus_before=surplus[0],
+        surplus_after=surplus[1],
+        unchanged=walk.cancelled + sum(part.unchanged for part in parts),
+        duplicates=(
+            sum(part.duplicates[0] for part in parts),
+            sum(part.duplicates[1] for part in parts),
+        ),
+        repeated=np.concatenate([part.repeated for part in parts])[:EXAMPLES],
+    )
+
+
+def _join_surplus(parts: list[Surplus]) -> Surplus:
+    places = np.concatenate([part.places for part in parts])
+    counts = np.concatenate([part.counts for part in parts])
+    order = np.argsort(places, kind="stable")
+    return Surplus(places[order], counts[order])

@@ -1,0 +1,109 @@
+"""Rows of two versions side by side: those of the first in the order of the file, with those they belong to.
+
+Where the second version has them in much the same order both are read from front to back.  Where it has not, what
+belongs to many windows is first sorted into scratch files, one for each window, so that each version is still
+read once.
+"""
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow
+from numpy.typing import NDArray
+from pyarrow import ipc
+
+from datav.storage.scratch import Scratch
+from datav.tables.version import U64, TableVersion, View
+
+# Rows read at a time.  A place of a text says how long its row is; of long rows fewer are taken.
+WINDOW_ROWS = 2**16
+# Beyond this span of places a window of the second version is not one part of the file.
+_SCATTERED = 8
+_RANK = "\0rank"
+
+
+class Pairs:
+    """Windows of rows that belong together.
+
+    Args:
+        places: of the first version, increasing, and of the second, in step.
+    """
+
+    def __init__(
+        self, before: TableVersion, after: TableVersion, places: tuple[U64, U64], scratch: Scratch
+    ) -> None:
+        self._before, self._after = before, after
+        self._places = places
+        self._scratch = scratch
+
+    def __len__(self) -> int:
+        return len(self._places[0])
+
+    def windows(self, before: View, after: View) -> Iterator[tuple[Any, Any, slice]]:
+        """Yield tables of the views' columns, in step, and which pairs they are."""
+        parts = [slice(start, min(start + WINDOW_ROWS, len(self))) for start in range(0, len(self), WINDOW_ROWS)]
+        seconds = self._scattered(parts, after) if self._is_scattered(parts) else self._near(parts, after)
+        for part, second in zip(parts, seconds, strict=True):
+            yield self._before.take(self._places[0][part], before.columns, before.types), second, part
+
+    def _near(self, parts: list[slice], view: View) -> Iterator[Any]:
+        for part in parts:
+            places = self._places[1][part]
+            order = np.argsort(places, kind="stable")
+            table = self._after.take(places[order], view.columns, view.types)
+            yield table if _is_sorted(order) else table.take(pyarrow.array(np.argsort(order)))
+
+    def _is_scattered(self, parts: list[slice]) -> bool:
+        """Whether the windows of the second version overlap so much that it would be read many times."""
+        if len(parts) <= 2:
+            return False
+        places = self._places[1].astype(np.float64)
+        spans = sum(float(places[part].max() - places[part].min()) for part in parts)
+        return spans > _SCATTERED * float(places.max() - places.min())
+
+    def _scattered(self, parts: list[slice], view: View) -> Iterator[Any]:
+        order = np.argsort(self._places[1], kind="stable")
+        files = [_WindowFile(self._scratch) for _ in parts]
+        for start in range(0, len(order), WINDOW_ROWS):
+            ranks = order[start : start + WINDOW_ROWS]
+            table = self._after.take(self._places[1][ranks], view.columns, view.types)
+            windows = ranks // WINDOW_ROWS
+            by_window = np.argsort(windows, kind="stable")
+            ends = np.searchsorted(windows[by_window], np.arange(len(parts)), side="right")
+            first = 0
+            for file, end in zip(files, ends.tolist(), strict=True):
+                if end > first:
+                    rows = by_window[first:end]
+                    file.write(table.take(pyarrow.array(rows)), ranks[rows])
+                first = end
+        for file in files:
+            yield file.read()
+
+
+class _WindowFile:
+    """The rows of one window, as they come."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self._file: BinaryIO = scratch.file()
+        self._writer: Any = None
+
+    def write(self, table: Any, ranks: NDArray[np.int64]) -> None:
+        table = table.append_column(_RANK, pyarrow.array(ranks))
+        if self._writer is None:
+            self._writer = ipc.new_stream(pyarrow.PythonFile(self._file, "w"), table.schema)
+        self._writer.write_table(table)
+
+    def read(self) -> Any:
+        """Return the rows in the order of their ranks; the file is empty again."""
+        self._writer.close()
+        self._file.seek(0)
+        table = ipc.open_stream(pyarrow.PythonFile(self._file, "r")).read_all()
+        order = np.argsort(table.column(_RANK).to_numpy())
+        self._file.seek(0)
+        self._file.truncate()
+        return table.drop_columns([_RANK]).take(pyarrow.array(order))
+
+
+def _is_sorted(order: NDArray[np.int64]) -> bool:
+    return bool((order[1:] > order[:-1]).all())

@@ -1,0 +1,191 @@
+"""What changed, cell by cell, once it is known which rows did.
+
+Only rows that are not the same in both versions are read.  Rows that were matched by key and turn out to have none
+of the compared cells different, by a tolerance, are the same after all; rows whose keys differ although their
+fingerprints did not are a removed one and an added one.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow
+
+from datav.storage.scratch import Scratch
+from datav.tables.cellwise import Mask, differing_cells
+from datav.tables.matching import Matched
+from datav.tables.options import Tolerance
+from datav.tables.pairs import WINDOW_ROWS, Pairs
+from datav.tables.predicate import Predicate
+from datav.tables.result import ChangeBatch, Op
+from datav.tables.version import U64, TableVersion, View
+from datav.tables.views import Compared
+
+
+@dataclass(slots=True)
+class Counts:
+    """Numbers of rows; `collided` and `same` correct what the fingerprints said."""
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    same: int = 0
+    """Pairs that do not differ after all."""
+    cells: dict[str, int] = field(default_factory=dict)
+
+
+class Telling:
+    """The changes of one comparison, as often as they are asked for."""
+
+    def __init__(
+        self,
+        compared: Compared,
+        matched: Matched,
+        scratch: Scratch,
+        *,
+        where: Predicate | None,
+        tolerances: Mapping[str, Tolerance],
+    ) -> None:
+        self._compared = compared
+        self._matched = matched
+        self._pairs = Pairs(compared.before, compared.after, matched.changed, scratch)
+        self._where = where
+        self._tolerances = tolerances
+
+    def count(self) -> Counts:
+        """Count the changes.  Removed and added rows are read only for a condition, changed ones always."""
+        counts = Counts()
+        for batch in self._changed(whole=False, counts=counts):
+            if batch.op == "changed":
+                counts.changed += _rows(batch)
+                for name, mask in batch.differs.items():
+                    counts.cells[name] = counts.cells.get(name, 0) + mask.true_count
+            elif batch.op == "added":
+                counts.added += _rows(batch)
+            else:
+                counts.removed += _rows(batch)
+        matched = self._matched
+        if self._where is None:
+            counts.removed += len(matched.removed) + int(matched.surplus_before.counts.sum())
+            counts.added += len(matched.added) + int(matched.surplus_after.counts.sum())
+            return counts
+        for batch in self._one_sided(whole=False):
+            rows = _rows(batch) if batch.counts is None else int(np.asarray(batch.counts).sum())
+            if batch.op == "added":
+                counts.added += rows
+            else:
+                counts.removed += rows
+        return counts
+
+    def batches(self, whole: bool = False) -> Iterator[ChangeBatch]:
+        """Yield all changes: removed rows, added ones, changed ones.
+
+        Args:
+            whole: changed rows have all columns of their versions; else those that were compared.
+        """
+        yield from self._one_sided(whole=True)
+        yield from self._changed(whole=whole, counts=None)
+
+    def _one_sided(self, *, whole: bool) -> Iterator[ChangeBatch]:
+        c, m = self._compared, self._matched
+        yield from self._lonely("removed", c.before, m.removed, None, whole=whole)
+        yield from self._lonely("removed", c.before, *m.surplus_before, whole=whole)
+        yield from self._lonely("added", c.after, m.added, None, whole=whole)
+        yield from self._lonely("added", c.after, *m.surplus_after, whole=whole)
+
+    def _lonely(
+        self, op: Op, version: TableVersion, places: U64, counts: U64 | None, *, whole: bool
+    ) -> Iterator[ChangeBatch]:
+        view = _all_columns(version) if whole else self._narrow(version)
+        for start in range(0, len(places), WINDOW_ROWS):
+            part = slice(start, start + WINDOW_ROWS)
+            table = version.take(places[part], view.columns, view.types)
+            several = pyarrow.array(counts[part]) if counts is not None else None
+            if self._where is not None:
+                kept = pyarrow.array(np.asarray(self._where.evaluate(table)).astype(bool))
+                table = table.filter(kept)
+                several = several.filter(kept) if several is not None else None
+            if len(table):
+                sides = (table, None) if op == "removed" else (None, table)
+                yield ChangeBatch(op, *sides, {}, several, counts is None and self._compared.has_key)
+
+    def _narrow(self, version: TableVersion) -> View:
+        """The columns that a condition needs, of a version."""
+        needed = self._where.columns if self._where is not None else ()
+        chosen = tuple(n for n, column in enumerate(version.columns) if column.name in needed)
+        return View(chosen, (), tuple(version.types[n] for n in chosen))
+
+    def _changed(self, *, whole: bool, counts: Counts | None) -> Iterator[ChangeBatch]:
+        """Yield changed rows, and those whose keys only seemed to be the same."""
+        c = self._compared
+        before, after = (
+            (_all_columns(c.before), _all_columns(c.after))
+            if whole
+            else (self._with_condition(c.before, c.before_view), self._with_condition(c.after, c.after_view))
+        )
+        for old, new, _ in self._pairs.windows(before, after):
+            yield from self._tell(old, new, counts)
+
+    def _with_condition(self, version: TableVersion, view: View) -> View:
+        more = [n for n in self._narrow(version).columns if n not in view.columns]
+        return View(
+            view.columns + tuple(more), view.key, view.types + tuple(version.types[n] for n in more)
+        )
+
+    def _tell(self, old: Any, new: Any, counts: Counts | None) -> Iterator[ChangeBatch]:
+        kept: Mask | None = None
+        if self._where is not None:
+            sides = [np.asarray(self._where.evaluate(table)).astype(bool) for table in (old, new)]
+            kept = sides[0] | sides[1]
+        masks = self._differing(old, new)
+        collided = np.zeros(len(old), bool)
+        for name in self._compared.key:
+            collided |= masks.get(name, collided)
+        differs = np.zeros(len(old), bool)
+        for mask in masks.values():
+            differs |= mask
+        if counts is not None:
+            counts.same += int((~differs).sum())
+        if kept is not None:
+            differs &= kept
+        if (collided & differs).any():
+            rows = pyarrow.array(collided & differs)
+            yield ChangeBatch("removed", old.filter(rows), None, {})
+            yield ChangeBatch("added", None, new.filter(rows), {})
+        rows = differs & ~collided
+        if not rows.any():
+            return
+        chosen = pyarrow.array(rows)
+        found = {name: mask[rows] for name, mask in masks.items()}
+        shown = {name: pyarrow.array(mask) for name, mask in found.items() if mask.any()}
+        if rows.all():
+            yield ChangeBatch("changed", old, new, shown)
+        else:
+            yield ChangeBatch("changed", old.filter(chosen), new.filter(chosen), shown)
+
+    def _differing(self, old: Any, new: Any) -> dict[str, Mask]:
+        masks = {}
+        for name in self._compared.names:
+            tolerance = self._tolerances.get(name, self._tolerances.get(""))
+            if name in self._compared.key:
+                tolerance = None
+            mask = differing_cells(_column(old, name), _column(new, name), tolerance)
+            if mask.any():
+                masks[name] = mask
+        return masks
+
+
+def _column(table: Any, name: str) -> Any:
+    return table.column(table.column_names.index(name))
+
+
+def _rows(batch: ChangeBatch) -> int:
+    table = batch.before if batch.before is not None else batch.after
+    return 0 if table is None else len(table)
+
+
+def _all_columns(version: TableVersion) -> View:
+    return View(tuple(range(len(version.columns))), (), version.types)
+
+

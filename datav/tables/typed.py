@@ -1,0 +1,162 @@
+"""Cells by value: texts that mean the same become the same text.
+
+`1`, `1.0`, `+1` and `1e0` are one number, `True` and `true` one truth value, `2024-01-02 03:04:05Z` and
+`2024-01-02T04:04:05+01:00` one instant.  What a number would not keep, such as the leading zeros of a code, stays
+text, as it does for the types of columns (celltypes.py).  Used where the text of cells is not to count, and where
+tables of different formats are compared.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow
+import pyarrow.compute as pc
+
+from datav.formats.manifest import ColumnInfo
+from datav.tables.celltypes import cell_type
+from datav.tables.cellvalues import cell_values
+from datav.tables.hashing import fingerprint
+from datav.tables.version import U64, Prints, TableVersion, View
+
+_OFFSET = re.compile(r"([+-]\d\d):?(\d\d)?\Z")
+# More digits than that nobody means; `1e999999999` would take gigabytes to write out.
+_LARGEST_EXPONENT = 400
+
+
+def canonical_text(cell: str) -> str:
+    """Return the one text for all cells that mean what `cell` means."""
+    match cell_type(cell):
+        case "integer" | "float":
+            return _canonical_number(cell)
+        case "boolean":
+            return cell.lower()
+        case "timestamp":
+            return _canonical_time(cell)
+    return cell
+
+
+def _canonical_number(cell: str) -> str:
+    number = Decimal(cell)
+    if not number.is_finite():
+        return str(number.copy_abs() if number.is_nan() else number).lower()
+    if not number:
+        return "0"
+    if abs(number.adjusted()) > _LARGEST_EXPONENT:
+        return str(_without_zeros(number)).lower()
+    return format(_without_zeros(number), "f")
+
+
+def _without_zeros(number: Decimal) -> Decimal:
+    # Not normalize(), which rounds to the precision of a context.
+    sign, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)
+    kept = len(digits)
+    while kept > 1 and digits[kept - 1] == 0:
+        kept -= 1
+    return Decimal((sign, digits[:kept], exponent + len(digits) - kept))
+
+
+def _canonical_time(cell: str) -> str:
+    text = cell.replace(",", ".").replace(" ", "T", 1)
+    text = _OFFSET.sub(lambda found: f"{found[1]}:{found[2] or '00'}", text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        # A leap second, more digits than microseconds: the text is all there is.
+        return cell
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat()
+
+
+def canonical_cells(cells: Any) -> Any:
+    """Return a column as canonical texts, nulls as empty ones.
+
+    Args:
+        cells: a pyarrow.Array or ChunkedArray of any type.
+
+    Cost: a microsecond or two for each different cell.
+    """
+    if isinstance(cells, pyarrow.ChunkedArray):
+        cells = cells.combine_chunks()
+    if isinstance(cells, pyarrow.ChunkedArray):
+        cells = pyarrow.concat_arrays(cells.chunks)
+    try:
+        encoded = cells if pyarrow.types.is_dictionary(cells.type) else pc.dictionary_encode(cells)
+        kinds, places = encoded.dictionary, encoded.indices
+    except (pyarrow.ArrowNotImplementedError, pyarrow.ArrowInvalid):
+        kinds, places = cells, pyarrow.array(range(len(cells)), pyarrow.int64())
+    texts = [b"" if value is None else canonical_text(_text(value)).encode() for value in cell_values(kinds)]
+    found = pyarrow.array(texts, pyarrow.large_binary()).take(places)
+    return pc.fill_null(found, b"")
+
+
+def _text(value: object) -> str:
+    """A cell's value as a CSV would have it."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case bytes():
+            return value.decode("utf-8", "backslashreplace")
+        case datetime():
+            return value.isoformat()
+        case dict() | list():
+            import json
+
+            return json.dumps(value, ensure_ascii=False, default=_text, sort_keys=True)
+    return str(value)
+
+
+class CanonicalVersion:
+    """A version some of whose columns are compared by value.
+
+    Args:
+        by_value: indices of those columns.
+    """
+
+    def __init__(self, version: TableVersion, by_value: Sequence[int]) -> None:
+        self._version = version
+        self._by_value = frozenset(by_value)
+
+    @property
+    def columns(self) -> tuple[ColumnInfo, ...]:
+        return self._version.columns
+
+    @property
+    def format(self) -> str:
+        return self._version.format
+
+    @property
+    def types(self) -> tuple[Any, ...]:
+        return tuple(
+            pyarrow.large_binary() if number in self._by_value else kind
+            for number, kind in enumerate(self._version.types)
+        )
+
+    @property
+    def row_count(self) -> int | None:
+        return self._version.row_count
+
+    def scan(self, view: View, seed: int, executor: Executor) -> Iterator[Prints]:
+        own = self._version.types
+        plain = View(view.columns[:1], (), tuple(own[column] for column in view.columns[:1]))
+        for prints in self._version.scan(plain, seed, executor):
+            table = self.take(prints.places, view.columns, view.types)
+            keys, rows = fingerprint(table.columns, view.key, len(table), seed)
+            yield Prints(prints.places, keys, rows)
+
+    def take(self, places: U64, columns: Sequence[int], types: Sequence[Any]) -> pyarrow.Table:
+        own = self._version.types
+        asked = [own[n] if n in self._by_value else kind for n, kind in zip(columns, types, strict=True)]
+        table = self._version.take(places, columns, asked)
+        cells = [
+            canonical_cells(table.column(at)) if number in self._by_value else table.column(at)
+            for at, number in enumerate(columns)
+        ]
+        return pyarrow.Table.from_arrays(cells, names=table.column_names)
