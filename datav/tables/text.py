@@ -209,7 +209,7 @@ class TextVersion:
             return at
         whole = len(head) < HEAD_SIZE
         scan = scan_text(
-            head[at:], whole, ord(self.dialect.delimiter), self.dialect.quoting, 0, b"", b"", 0
+            head[at:], whole, ord(self.dialect.delimiter), self.dialect.quoting, 1, b"", b"", 0
         )
         starts = np.frombuffer(scan[0], np.uint64)
         return at + (int(starts[1]) if len(starts) > 1 else int(scan[3]))
