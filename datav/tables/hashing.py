@@ -34,13 +34,14 @@ def fingerprint(columns: Sequence[Any], key: Sequence[int], rows: int, seed: int
         key: which of them are the key; without any, both results are the same array.
         seed: of 64 bits.
     """
+    prints = np.full(rows, seed, np.uint64)
+    for column in columns:
+        _fold(prints, column, seed)
+    if not key:
+        return prints, prints
     keys = np.full(rows, seed, np.uint64)
     for place in key:
         _fold(keys, columns[place], seed)
-    prints = keys.copy() if key else keys
-    for place, column in enumerate(columns):
-        if place not in key:
-            _fold(prints, column, seed)
     return keys, prints
 
 
@@ -61,25 +62,25 @@ def _fold_array(prints: U64, array: Any, seed: int) -> None:
     if not len(array):
         return
     if types.is_null(kind):
-        hash_null(prints)
+        hash_null(prints.data, seed)
     elif types.is_floating(kind):
-        _fold_floats(prints, array)
+        _fold_floats(prints, array, seed)
     elif types.is_boolean(kind):
         validity, bits = array.buffers()
-        hash_fixed(prints, bits, 0, validity, array.offset)
+        hash_fixed(prints.data, bits, 0, validity or b"", array.offset, seed)
     elif types.is_string(kind) or types.is_binary(kind):
-        _fold_binary(prints, array, 4)
+        _fold_binary(prints, array, 4, seed)
     elif types.is_large_string(kind) or types.is_large_binary(kind):
-        _fold_binary(prints, array, 8)
+        _fold_binary(prints, array, 8, seed)
     elif types.is_nested(kind):
         _fold_nested(prints, array, seed)
     elif types.is_fixed_size_binary(kind) and kind.byte_width not in _FIXED_WIDTHS:
         width = kind.byte_width
         offsets = np.arange(array.offset, array.offset + len(array) + 1, dtype=np.int64) * width
-        hash_binary(prints, offsets, 8, array.buffers()[1] or b"", _validity(array), 0)
+        hash_binary(prints.data, offsets.data, 8, array.buffers()[1] or b"", _validity(array), 0, seed)
     else:
         validity, values = array.buffers()
-        hash_fixed(prints, values, kind.bit_width // 8, validity, array.offset)
+        hash_fixed(prints.data, values, kind.bit_width // 8, validity or b"", array.offset, seed)
 
 
 def _plain(array: Any) -> Any:
@@ -98,18 +99,18 @@ def _plain(array: Any) -> Any:
             return array
 
 
-def _fold_floats(prints: U64, array: Any) -> None:
+def _fold_floats(prints: U64, array: Any, seed: int) -> None:
     width = array.type.bit_width // 8
     values = np.frombuffer(array.buffers()[1], f"f{width}", len(array), array.offset * width)
     # What is added makes 0.0 of -0.0, and a copy.
     values = values + values.dtype.type(0)
     values[np.isnan(values)] = np.nan
-    hash_fixed(prints, values, width, _validity(array), 0)
+    hash_fixed(prints.data, values.data, width, _validity(array), 0, seed)
 
 
-def _fold_binary(prints: U64, array: Any, offset_width: int) -> None:
+def _fold_binary(prints: U64, array: Any, offset_width: int, seed: int) -> None:
     validity, offsets, values = array.buffers()
-    hash_binary(prints, offsets, offset_width, values or b"", validity, array.offset)
+    hash_binary(prints.data, offsets, offset_width, values or b"", validity or b"", array.offset, seed)
 
 
 def _fold_nested(prints: U64, array: Any, seed: int) -> None:
@@ -119,14 +120,14 @@ def _fold_nested(prints: U64, array: Any, seed: int) -> None:
         # Cells below a null struct come out as null, whatever is stored there.
         for field in array.flatten():
             _fold_array(inside, field, seed)
-        hash_fixed(prints, inside, 8, _validity(array), 0)
+        hash_fixed(prints.data, inside.data, 8, _validity(array), 0, seed)
     elif types.is_union(kind):
-        hash_fixed(prints, _union_prints(array, seed), 8, None, 0)
+        hash_fixed(prints.data, _union_prints(array, seed).data, 8, b"", 0, seed)
     else:
         offsets, cells = _list_parts(array)
         inside = np.full(len(cells), seed, np.uint64)
         _fold_array(inside, cells, seed)
-        hash_binary(prints, offsets * 8, 8, inside, _validity(array), 0)
+        hash_binary(prints.data, (offsets * 8).data, 8, inside.data, _validity(array), 0, seed)
 
 
 def _list_parts(array: Any) -> tuple[I64, Any]:
@@ -156,7 +157,7 @@ def _union_prints(array: Any, seed: int) -> U64:
     is_dense = kind.mode == "dense"
     places = np.asarray(array.offsets) if is_dense else np.arange(len(array))
     prints = np.full(len(array), seed, np.uint64)
-    hash_fixed(prints, codes, 1, None, 0)
+    hash_fixed(prints.data, codes.data, 1, b"", 0, seed)
     values = np.zeros(len(array), np.uint64)
     for number, code in enumerate(kind.type_codes):
         child = array.field(number)
@@ -164,16 +165,16 @@ def _union_prints(array: Any, seed: int) -> U64:
         _fold_array(inside, child, seed)
         mine = codes == code
         values[mine] = inside[places[mine]]
-    hash_fixed(prints, values, 8, None, 0)
+    hash_fixed(prints.data, values.data, 8, b"", 0, seed)
     return prints
 
 
-def _validity(array: Any) -> Any:
-    """Return which cells are not null as a bitmap that begins with the first cell; None if none is."""
+def _validity(array: Any) -> bytes:
+    """Return which cells are not null as a bitmap that begins with the first cell; empty if none is."""
     if not array.null_count:
-        return None
+        return b""
     valid = compute.is_valid(array).to_numpy(zero_copy_only=False)
-    return np.packbits(valid, bitorder="little")
+    return np.packbits(valid, bitorder="little").tobytes()
 
 
 def _is_view(kind: Any) -> bool:

@@ -224,6 +224,7 @@ class ParquetVersion:
                 metadata=self._metadata,
                 pre_buffer=at_once,
                 buffer_size=0 if at_once else _BUFFER_SIZE,
+                page_checksum_verification=True,
             )
             # By the numbers of the leaves: a name may occur twice, and may look like a path.
             batches = opened.reader.iter_batches(
