@@ -7,6 +7,7 @@ from datav.cli.add import add
 from datav.cli.cat import cat
 from datav.cli.checkout import checkout, restore
 from datav.cli.demo import demo
+from datav.cli.diff import diff
 from datav.cli.drop import drop
 from datav.cli.du import du
 from datav.cli.fetch import clone, fetch, pull
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "status": status,
     "checkout": checkout,
     "restore": restore,
+    "diff": diff,
     "log": log,
     "ls": ls,
     "cat": cat,

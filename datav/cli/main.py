@@ -99,14 +99,19 @@ NO_REVISION = "\0none"
 
 
 _TAKE_A_REVISION = ("checkout", "fetch", "pull")
+# Any number of them, which end where the word for no revision stands.
+_TAKE_REVISIONS = ("diff",)
 
 
 def mark_no_revision(arguments: list[str]) -> list[str]:
     """Put a word for no revision into `checkout -- PATH...`: else the first PATH would be taken for one."""
     at = arguments.index("--") if "--" in arguments else 0
-    command = next((word for word in arguments[:at] if word in _TAKE_A_REVISION), None)
+    commands = (*_TAKE_A_REVISION, *_TAKE_REVISIONS)
+    command = next((word for word in arguments[:at] if word in commands), None)
     if command is None:
         return arguments
+    if command in _TAKE_REVISIONS:
+        return [*arguments[:at], "--", NO_REVISION, *arguments[at + 1 :]]
     before = arguments[arguments.index(command) + 1 : at]
     if all(_is_option(word, previous) for previous, word in pairwise(["", *before])):
         return [*arguments[:at], "--", NO_REVISION, *arguments[at + 1 :]]

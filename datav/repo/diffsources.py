@@ -42,16 +42,15 @@ class FileVersion:
 
 
 class NodeKeeper(NamingSink, Reading):
-    """Names content without storing it, and keeps the nodes above it: forty bytes for 64 KiB."""
+    """Names content without storing it, and keeps the nodes above it: forty bytes for 64 KiB.
 
-    def __init__(self) -> None:
+    Args:
+        below: asked for what is not kept here.
+    """
+
+    def __init__(self, below: Reading | None = None) -> None:
         self._nodes: dict[bytes, bytes] = {}
-        self._below: Reading | None = None
-
-    def over(self, reader: Reading) -> "NodeKeeper":
-        """Return one that reads from `reader` what it does not keep."""
-        self._below = reader
-        return self
+        self._below = below
 
     def put_nodes(self, nodes: Sequence[bytes], bases: Sequence[Sequence[bytes]]) -> list[bytes]:
         ids = super().put_nodes(nodes, bases)

@@ -1,0 +1,283 @@
+"""datav diff"""
+
+import csv
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from datav.cli.context import opened, terminal
+from datav.cli.main import NO_REVISION
+from datav.cli.terminal import Terminal, writing_output
+from datav.errors import NotARepositoryError, UsageError
+from datav.report.diff_sections import ALL, Sections
+from datav.report.style import PLAIN, Style
+from datav.storage.durable import create_temporary, publish, remove_file, translating
+
+if TYPE_CHECKING:
+    from datav.repo.diff import Comparison, Depth
+    from datav.settings import TableSettings
+    from datav.tables.options import DiffOptions
+
+FORMS = ("text", "markdown", "json")
+
+# Of lines that nobody folds.
+_FILE_WIDTH = 10_000
+DEFAULT_LIMIT = 20
+
+
+def diff(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[REV [REV]] [-- PATH...]", help="What to compare, and of which data."),
+    ] = None,
+    files: Annotated[bool, typer.Option("--files", help="Show which files differ.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Show how columns differ.")] = False,
+    rows: Annotated[bool, typer.Option("--rows", help="Show how rows differ.")] = False,
+    stat: Annotated[bool, typer.Option("--stat", help="Show numbers only.")] = False,
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="A,B", help="Columns that identify a row; '' for none.")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option("--columns", metavar="A,B", help="Compare only these.")
+    ] = None,
+    ignore_columns: Annotated[
+        str | None, typer.Option("--ignore-columns", metavar="A,B", help="Do not compare these.")
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option("--where", metavar="CONDITION", help="Only rows that meet it.")
+    ] = None,
+    tolerance: Annotated[
+        list[str] | None,
+        typer.Option("--tolerance", metavar="X", help="0.01, 1%, price=0.5: nearer numbers are equal."),
+    ] = None,
+    typed: Annotated[bool, typer.Option("--typed", help="Compare the cells of texts by value.")] = False,
+    ordered: Annotated[bool, typer.Option("--ordered", help="The order of rows matters.")] = False,
+    limit: Annotated[
+        str, typer.Option("--limit", metavar="N", help="Rows of a table to show, or `all`.")
+    ] = str(DEFAULT_LIMIT),
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="F", help="text, markdown, json, csv, parquet.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write there.")] = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if there are any.")] = False,
+    no_index: Annotated[
+        bool, typer.Option("--no-index", help="Compare two files or directories, added or not.")
+    ] = False,
+) -> None:
+    """Show what differs between two states of the data.
+
+    Without REV: HEAD and the files on disk. A: A and the files on disk. A B, A..B: both. A...B: where they
+    branched off, and B.
+    + new. - gone. ~ changed. > elsewhere, or under another name. ? a guess.
+    """
+    output = terminal()
+    if output.as_json:
+        form = form or "json"
+    request = _Request(
+        words=words or [],
+        options=_options(key, columns, ignore_columns, where, tolerance or [], typed, ordered),
+        sections=_sections(files, schema, rows),
+        is_stat=stat,
+        limit=_limit(limit),
+        form=_form(form or "text"),
+        out=out,
+    )
+    with _compared(output, request, no_index) as comparison:
+        _show(output, request, comparison)
+        is_different = not comparison.diff.is_empty
+        errors = comparison.errors
+    for error in errors:
+        output.warn([str(error)])
+    if errors:
+        raise typer.Exit(2)
+    if exit_code and is_different:
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What was asked for."""
+
+    words: Sequence[str]
+    options: "DiffOptions"
+    sections: Sections
+    is_stat: bool
+    limit: int | None
+    form: str
+    out: Path | None
+
+    @property
+    def depth(self) -> "Depth":
+        return "tables" if self.sections.schema or self.sections.rows else "files"
+
+
+@contextmanager
+def _compared(output: Terminal, request: _Request, no_index: bool) -> Iterator["Comparison"]:
+    """Yield what was found, with everything open that its rows are read from."""
+    words = request.words
+    if no_index:
+        names = [word for word in words if word != NO_REVISION]
+        if len(names) != 2:
+            raise UsageError("`--no-index` compares two files, or two directories")
+        with _compared_paths(output, request, names) as comparison:
+            yield comparison
+        return
+    from datav.repo.diff import comparing
+    from datav.repo.diffends import Asked, are_files, read_words
+
+    with ExitStack() as stack:
+        try:
+            repository = stack.enter_context(opened(output))
+        except NotARepositoryError:
+            if not are_files(output.here, words):
+                raise
+            yield stack.enter_context(_compared_paths(output, request, words))
+            return
+        if NO_REVISION in words:
+            at = words.index(NO_REVISION)
+            asked = Asked(tuple(words[:at]), tuple(words[at + 1 :]))
+        else:
+            asked = read_words(repository, words)
+        if asked.are_files:
+            yield stack.enter_context(
+                _compared_paths(output, request, asked.names, repository.settings.tables)
+            )
+            return
+        yield stack.enter_context(
+            comparing(repository, asked.revisions, asked.names, options=request.options, depth=request.depth)
+        )
+
+
+@contextmanager
+def _compared_paths(
+    output: Terminal, request: _Request, names: Sequence[str], rules: Sequence["TableSettings"] = ()
+) -> Iterator["Comparison"]:
+    from datav.repo.noindex import comparing_paths
+
+    before, after = names
+    with (
+        ThreadPoolExecutor(thread_name_prefix="datav") as executor,
+        comparing_paths(
+            output.here / before,
+            output.here / after,
+            executor,
+            shown=(before, after),
+            options=request.options,
+            depth=request.depth,
+            rules=rules,
+        ) as comparison,
+    ):
+        yield comparison
+
+
+def _show(output: Terminal, request: _Request, comparison: "Comparison") -> None:
+    if request.out is not None:
+        with _written(output.here / request.out) as file:
+            _write(request, comparison, PLAIN, file.write, _FILE_WIDTH)
+        return
+    if output.quiet and request.form != "json":
+        return
+    with writing_output():
+        _write(request, comparison, output.style, sys.stdout.write, _width())
+
+
+def _write(
+    request: _Request, comparison: "Comparison", style: Style, write: Callable[[str], object], width: int
+) -> None:
+    """Write the result in one of the forms that are text."""
+    diff, limit, sections = comparison.diff, request.limit, request.sections
+    if request.is_stat:
+        limit = 0
+    if request.form == "json":
+        from datav.report.diff_json import write_diff_json
+
+        encoding = sys.stdout.encoding if request.out is None else "utf-8"
+        write_diff_json(diff, write, limit=limit, sections=sections, encoding=encoding or "utf-8")
+        write("\n")
+    elif request.form == "markdown":
+        from datav.report.diff_markdown import diff_markdown
+
+        write(diff_markdown(diff, limit=limit, sections=sections))
+    elif request.is_stat:
+        from datav.report.diff_stat import diff_stat
+
+        write(diff_stat(diff, style) + "\n")
+    else:
+        from datav.report.diff_text import diff_lines
+
+        for line in diff_lines(diff, style, width=width, limit=limit, sections=sections):
+            write(line + "\n")
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[TextIO]:
+    """Yield what to write to, which becomes the file `path` when all of it was written."""
+    descriptor, draft = create_temporary(path.parent)
+    try:
+        with (
+            translating("write", path),
+            open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file,
+        ):
+            yield file
+        publish(draft, path)
+    except BaseException:
+        remove_file(draft)
+        raise
+
+
+def _width() -> int:
+    # What is piped is not folded to the width of a terminal that nobody looks at.
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _FILE_WIDTH
+
+
+def _options(
+    key: str | None,
+    columns: str | None,
+    ignored: str | None,
+    where: str | None,
+    tolerances: Sequence[str],
+    typed: bool,
+    ordered: bool,
+) -> "DiffOptions":
+    from datav.repo.tolerances import parse_tolerances
+    from datav.tables.options import DiffOptions
+
+    return DiffOptions(
+        key=None if key is None else _names(key),
+        columns=_names(columns or ""),
+        ignored=_names(ignored or ""),
+        where=where,
+        tolerances=parse_tolerances(tolerances),
+        typed=typed,
+        ordered=ordered,
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names between commas; written as in CSV, so that quotes may hold a comma."""
+    return tuple(next(csv.reader([text], skipinitialspace=True), ()))
+
+
+def _sections(files: bool, schema: bool, rows: bool) -> Sections:
+    return Sections(files, schema, rows) if files or schema or rows else ALL
+
+
+def _limit(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise UsageError(f"{text!r} is no number of rows", hint="`--limit 100`, or `--limit all`")
+    return int(text)
+
+
+def _form(text: str) -> str:
+    if text not in FORMS:
+        raise UsageError(f"there is no format {text!r}", hint=f"there are {', '.join(FORMS)}")
+    return text

@@ -1,0 +1,493 @@
+"""diff: two states of the data compared: datasets, the files in them, the tables in these.
+
+Datasets are matched by path; what is gone and what is new with the same content was renamed.  What both sides
+share is skipped by its id, so the cost is that of the change.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from datav.errors import DatavError, IntegrityError, UsageError
+from datav.formats.entry import Content, Kind
+from datav.formats.manifest import Manifest
+from datav.repo.datasets import Dataset
+from datav.repo.diffends import (
+    Chosen,
+    DatasetVersion,
+    Ends,
+    Versions,
+    choose,
+    find_ends,
+    read_versions,
+)
+from datav.repo.diffresult import DatasetDiff, Diff, FilesDiff, Side
+from datav.repo.disk import Disk, inside
+from datav.repo.repository import Repository
+from datav.tables.options import DiffOptions
+
+if TYPE_CHECKING:
+    from datav.formats.entry import Entry
+    from datav.repo.difffiles import CompareTables, FileAt, Pair, TableResult
+    from datav.repo.diffsources import FileVersion, NodeKeeper
+    from datav.repo.difftables import Tables
+    from datav.store.reading import Reading
+
+Depth = Literal["files", "tables"]
+"""How far a comparison looks: `files`: which files differ; `tables`: into the tables that do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a comparison may cost at most; what would cost more is not compared as a table, and says so."""
+
+    far: bool = True
+    """Data that is not here is read from the default remote."""
+    gaps: int | None = None
+    """Bytes of a table that are not shared, both sides together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was found; the rows of its tables can be read while the comparison is open."""
+
+    diff: Diff
+    errors: tuple[DatavError, ...]
+    """Why datasets could not be compared; their `reason` says so too."""
+
+
+@contextmanager
+def comparing(
+    repository: Repository,
+    revisions: Sequence[str] = (),
+    names: Sequence[str] = (),
+    *,
+    options: DiffOptions | None = None,
+    depth: Depth = "tables",
+    limits: Limits | None = None,
+) -> Iterator[Comparison]:
+    """Compare two states of the data; what the rows are read from is closed when the block ends.
+
+    Args:
+        revisions: see datav.repo.diffends; without one, `HEAD` and the files on disk.
+        names: datasets, paths in one, directories above some, globs; by default everything.
+
+    Raises:
+        UnknownRevisionError: git does not know a revision.
+        UnknownDatasetError: a name means nothing at either end.
+        UsageError: the options name columns that a table has not got.
+    """
+    ends = find_ends(repository, revisions)
+    chosen = choose(repository, ends, names)
+    before, after = read_versions(repository, ends, chosen)
+    with _Comparing(repository, options or DiffOptions(), depth, limits or Limits()) as work:
+        yield work.compare(ends, before, after, chosen)
+
+
+@dataclass(slots=True)
+class _Comparing:
+    """One comparison under way."""
+
+    repository: Repository
+    options: DiffOptions
+    depth: Depth
+    limits: Limits
+    errors: list[DatavError] = field(default_factory=list)
+    _tables: "Tables | None" = None
+    _keeper: "NodeKeeper | None" = None
+
+    def __enter__(self) -> "_Comparing":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._tables is not None:
+            self._tables.close()
+
+    @property
+    def tables(self) -> "Tables":
+        # Only here, and below: a comparison that finds nothing needs none of what reading takes.
+        if self._tables is None:
+            from datav.repo.difftables import Tables
+
+            repository = self.repository
+            self._tables = Tables(
+                self.reader,
+                repository.executor,
+                self.options,
+                repository.settings.tables,
+                cache=repository.private / "cache" / "diff",
+                most=self.limits.gaps,
+            )
+        return self._tables
+
+    @property
+    def keeper(self) -> "NodeKeeper":
+        """Names files on disk, and knows their trees and all that are stored."""
+        if self._keeper is None:
+            from datav.repo.diffsources import NodeKeeper
+            from datav.repo.farreading import Source
+
+            near = self.repository.store.reader
+            self._keeper = NodeKeeper(Source(self.repository) if self.limits.far else near)
+        return self._keeper
+
+    @property
+    def reader(self) -> "Reading":
+        return self.keeper
+
+    def compare(self, ends: Ends, before: Versions, after: Versions, chosen: Chosen | None) -> Comparison:
+        found = []
+        for dataset in sorted(before.keys() | after.keys(), key=_path):
+            only = chosen.get(dataset, ()) if chosen is not None else (b"",)
+            one = self._compare_one(dataset, before.get(dataset), after.get(dataset), only)
+            if one is not None:
+                found.append(one)
+        diff = Diff(ends.before, ends.after, tuple(_join_renamed(found)))
+        return Comparison(diff, tuple(self.errors))
+
+    def _compare_one(
+        self,
+        dataset: Dataset,
+        before: DatasetVersion | DatavError | None,
+        after: DatasetVersion | DatavError | None,
+        only: tuple[bytes, ...],
+    ) -> DatasetDiff | None:
+        """Return how a dataset differs; None if it does not."""
+        for version in (before, after):
+            if isinstance(version, DatavError):
+                return self._failed(dataset, before, after, version)
+        assert not isinstance(before, DatavError)
+        assert not isinstance(after, DatavError)
+        if before is None or after is None:
+            return _appeared(before, after)
+        try:
+            return self._compare_both(before, after, only)
+        except UsageError:
+            # What was asked for cannot be, whatever the dataset.
+            raise
+        except DatavError as exc:
+            return self._failed(dataset, before, after, exc)
+
+    def _failed(
+        self,
+        dataset: Dataset,
+        before: DatasetVersion | DatavError | None,
+        after: DatasetVersion | DatavError | None,
+        error: DatavError,
+    ) -> DatasetDiff:
+        self.errors.append(error)
+        sides = [version if isinstance(version, DatasetVersion) else None for version in (before, after)]
+        return DatasetDiff(
+            path=dataset.path,
+            status="added" if before is None else "removed" if after is None else "modified",
+            before_path=None,
+            kind="file" if not any(sides) else _kind(next(side for side in reversed(sides) if side)),
+            before=_side(sides[0]),
+            after=_side(sides[1]),
+            files=FilesDiff(),
+            table=None,
+            reason=str(error),
+            meta_changed=False,
+        )
+
+    def _compare_both(
+        self, before: DatasetVersion, after: DatasetVersion, only: tuple[bytes, ...]
+    ) -> DatasetDiff | None:
+        meta_changed = _users_part(before.manifest) != _users_part(after.manifest) and b"" in only
+        if before.kind != after.kind:
+            reason = f"was a {before.kind}, is a {after.kind}"
+            return _modified(before, after, meta_changed, reason=reason)
+        if before.content is not None and before.content == after.content:
+            if _mode(before) != _mode(after):
+                return _modified(before, after, meta_changed)
+            return replace(_modified(before, after, True), status="unchanged") if meta_changed else None
+        if before.kind == "directory":
+            return self._compare_directories(before, after, only, meta_changed)
+        return self._compare_files(before, after, meta_changed)
+
+    def _compare_files(
+        self, before: DatasetVersion, after: DatasetVersion, meta_changed: bool
+    ) -> DatasetDiff | None:
+        if after.disk is None:
+            content = after.manifest.content
+        else:
+            (named,) = self._name(after.disk)
+            assert named is not None, "all of it was to be named"
+            content = named
+            if content == before.content and _mode(before) == _mode(after):
+                return replace(_modified(before, after, True), status="unchanged") if meta_changed else None
+        result = _modified(before, after, meta_changed)
+        result = replace(result, after=_side(after, content))
+        if self.depth == "files":
+            return result
+        table, reason = self.tables.compare(
+            bytes(after.dataset.path),
+            self._version(before, before.manifest.content),
+            self._version(after, content),
+            _key_of(before, after),
+        )
+        if table is not None and table.rows is not None:
+            result = replace(
+                result,
+                before=_with_rows(result.before, table.rows.from_rows),
+                after=_with_rows(result.after, table.rows.to_rows),
+            )
+        return replace(result, table=table, reason=reason)
+
+    def _version(self, version: DatasetVersion, content: Content) -> "FileVersion":
+        """The one file of a dataset that is a file."""
+        from datav.repo.diffsources import stored_version
+
+        path = version.dataset.path
+        if version.on_disk:
+            return self.tables.on_disk(Path(path.on(self.repository.root)), content.size, content)
+        return stored_version(self.reader, path, b"", content)
+
+    def _name(self, disk: Disk, wanted: Sequence[int] | None = None) -> list[Content | None]:
+        """Return the contents of what lies on disk, reading what is not known, or only those `wanted`."""
+        numbers = range(len(disk.entries)) if wanted is None else wanted
+        unknown = [number for number in numbers if disk.known[number] is None]
+        contents = list(disk.known)
+        if unknown:
+            from datav.repo.intake import take_in
+
+            rows = take_in(self.repository, disk.root, [disk.entries[n] for n in unknown], self.keeper).rows
+            for number, row in zip(unknown, rows, strict=True):
+                contents[number] = row.content
+        return contents
+
+    def _compare_directories(
+        self, before: DatasetVersion, after: DatasetVersion, only: tuple[bytes, ...], meta_changed: bool
+    ) -> DatasetDiff | None:
+        from datav.repo.difffiles import compare_files
+
+        if after.disk is None:
+            pairs = self._stored_pairs(before, after)
+        else:
+            pairs = self._disk_pairs(before, after, after.disk)
+        pairs = [pair for pair in pairs if _is_chosen(pair, only)]
+        if not pairs:
+            return replace(_modified(before, after, True), status="unchanged") if meta_changed else None
+        files = compare_files(pairs, self._comparer(before, after))
+        return replace(_modified(before, after, meta_changed), files=files)
+
+    def _comparer(self, before: DatasetVersion, after: DatasetVersion) -> "CompareTables | None":
+        if self.depth == "files":
+            return None
+        key = _key_of(before, after)
+        prefix = bytes(after.dataset.path) + b"/"
+        return partial(self._compare_inside, prefix, key)
+
+    def _compare_inside(
+        self,
+        prefix: bytes,
+        key: tuple[str, ...] | None,
+        path: bytes,
+        before: "FileVersion",
+        after: "FileVersion",
+    ) -> "TableResult":
+        """Compare two versions of a file in a directory."""
+        return self.tables.compare(prefix + path, before, after, key)
+
+    def _stored_pairs(self, before: DatasetVersion, after: DatasetVersion) -> list["Pair"]:
+        from datav.store.treediff import differing_entries
+
+        found = differing_entries(self.reader, before.manifest.content, after.manifest.content)
+        return [
+            (
+                self._stored_file(before, old) if old is not None else None,
+                self._file(after, new) if new is not None else None,
+            )
+            for old, new in found
+        ]
+
+    def _stored_file(self, version: DatasetVersion, entry: "Entry") -> "FileAt":
+        from datav.repo.difffiles import FileAt
+        from datav.repo.diffsources import stored_version
+
+        path, content = version.dataset.path, entry.content
+        return FileAt(
+            entry.path,
+            entry.kind,
+            entry.size,
+            content,
+            lambda: stored_version(self.reader, path, entry.path, content),
+        )
+
+    def _file(self, version: DatasetVersion, entry: "Entry") -> "FileAt":
+        """A file of a version whose tree is at hand, read where that is cheapest."""
+        stored = self._stored_file(version, entry)
+        return self._file_on_disk(version, stored) if version.on_disk else stored
+
+    def _file_on_disk(self, version: DatasetVersion, file: "FileAt") -> "FileAt":
+        place = version.dataset.path.on(self.repository.root)
+        name = file.path.decode("utf-8", "surrogateescape")
+        return file._replace(version=lambda: self.tables.on_disk(place / name, file.size, file.content))
+
+    def _disk_pairs(self, before: DatasetVersion, after: DatasetVersion, disk: Disk) -> list["Pair"]:
+        from datav.repo.difffiles import pair_entries
+
+        if disk.is_unchanged and disk.cache.dataset is not None:
+            # It is as it was when it was hashed, only by another manifest.
+            try:
+                known = replace(
+                    after, manifest=replace(after.manifest, content=disk.cache.dataset), disk=None
+                )
+                return self._stored_pairs(before, known)
+            except IntegrityError:
+                pass  # that tree is not here (any more): every file is looked at
+        from datav.store.trees import read_directory
+
+        old = read_directory(self.reader, before.manifest.content)[0]
+        contents = self._name(disk, _unsure(disk, {entry.path: entry for entry in old}))
+        new = [self._found_file(after, disk, number, contents) for number in range(len(disk.entries))]
+        return pair_entries(
+            (self._stored_file(before, entry) for entry in old),
+            new,
+            lambda left, right: left.content == right.content,
+        )
+
+    def _found_file(
+        self, version: DatasetVersion, disk: Disk, number: int, contents: Sequence[Content | None]
+    ) -> "FileAt":
+        from datav.repo.difffiles import FileAt
+
+        found = disk.entries[number]
+        place = disk.root / found.path.decode("utf-8", "surrogateescape")
+        content = contents[number]
+        return FileAt(
+            found.path,
+            found.kind,
+            found.size,
+            content,
+            lambda: self.tables.on_disk(place, found.size, content),
+        )
+
+
+def _unsure(disk: Disk, old: Mapping[bytes, "Entry"]) -> list[int]:
+    """Which files on disk must be read to know whether, and how, they differ.
+
+    Those that may be what they were, those that may have had another name, and tables, whose gaps are wanted.
+    """
+    from datav.repo.difffiles import is_named_like_table
+
+    here = {found.path for found in disk.entries}
+    gone = {entry.size for path, entry in old.items() if path not in here}
+    unsure = []
+    for number, found in enumerate(disk.entries):
+        entry = old.get(found.path)
+        if entry is None:
+            is_wanted = found.size in gone and found.size > 0
+        else:
+            is_wanted = found.size == entry.size or is_named_like_table(found.path)
+        if is_wanted:
+            unsure.append(number)
+    return unsure
+
+
+def _path(dataset: Dataset) -> bytes:
+    return dataset.path
+
+
+def _kind(version: DatasetVersion) -> Literal["file", "directory"]:
+    return "directory" if version.kind == "directory" else "file"
+
+
+def _mode(version: DatasetVersion) -> bool:
+    """Whether a file may be executed."""
+    if version.disk is None or version.disk.is_directory:
+        return version.manifest.executable
+    return version.disk.entries[0].kind == Kind.EXECUTABLE
+
+
+def _side(version: DatasetVersion | None, content: Content | None = None) -> Side | None:
+    if version is None:
+        return None
+    manifest, disk = version.manifest, version.disk
+    if disk is None:
+        rows = manifest.table.rows if manifest.table is not None else None
+        return Side(f"b3:{manifest.content.id.hex()}", manifest.content.size, manifest.files, rows)
+    identity = f"b3:{content.id.hex()}" if content is not None else None
+    return Side(identity, sum(entry.size for entry in disk.entries), len(disk.entries), None)
+
+
+def _with_rows(side: Side | None, rows: int | None) -> Side | None:
+    """`side`, whose rows have been counted now."""
+    return replace(side, rows=rows) if side is not None and side.rows is None else side
+
+
+def _users_part(manifest: Manifest) -> tuple[tuple[str, ...], str]:
+    return manifest.table.key if manifest.table is not None else (), manifest.meta
+
+
+def _key_of(before: DatasetVersion, after: DatasetVersion) -> tuple[str, ...] | None:
+    """The key that the manifests name; None where none does."""
+    for version in (after, before):
+        table = version.manifest.table
+        if table is not None and table.key:
+            return table.key
+    return None
+
+
+def _modified(
+    before: DatasetVersion, after: DatasetVersion, meta_changed: bool, *, reason: str | None = None
+) -> DatasetDiff:
+    return DatasetDiff(
+        path=after.dataset.path,
+        status="modified",
+        before_path=None,
+        kind=_kind(after),
+        before=_side(before),
+        after=_side(after),
+        files=FilesDiff(),
+        table=None,
+        reason=reason,
+        meta_changed=meta_changed,
+    )
+
+
+def _appeared(before: DatasetVersion | None, after: DatasetVersion | None) -> DatasetDiff | None:
+    """What there is only at one end."""
+    there = after if after is not None else before
+    if there is None:
+        return None
+    return DatasetDiff(
+        path=there.dataset.path,
+        status="added" if before is None else "removed",
+        before_path=None,
+        kind=_kind(there),
+        before=_side(before),
+        after=_side(after),
+        files=FilesDiff(),
+        table=None,
+        reason=None,
+        meta_changed=False,
+    )
+
+
+def _join_renamed(found: Iterable[DatasetDiff]) -> Iterator[DatasetDiff]:
+    """Make one of what is gone and what is new with the same content."""
+    items = list(found)
+    gone = {(item.kind, item.before.id): item for item in items if item.status == "removed" and item.before}
+    joined: set[bytes] = set()
+    renamed: dict[bytes, DatasetDiff] = {}
+    for item in items:
+        if item.status != "added" or item.after is None or not item.after.bytes:
+            continue
+        origin = gone.pop((item.kind, item.after.id), None) if item.after.id is not None else None
+        if origin is not None:
+            renamed[item.path] = replace(
+                item, status="renamed", before_path=origin.path, before=origin.before
+            )
+            joined.add(origin.path)
+    for item in items:
+        if item.status != "removed" or item.path not in joined:
+            yield renamed.get(item.path, item)
+
+
+def _is_chosen(pair: "Pair", only: tuple[bytes, ...]) -> bool:
+    path = next(file.path for file in pair if file is not None)
+    return any(inside(path, prefix) for prefix in only)

@@ -1,0 +1,167 @@
+"""Two versions of a file compared as tables: opened by the project's rules, what they share left out."""
+
+import os
+import re
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from datav.errors import TableError
+from datav.formats.entry import Content
+from datav.repo.difffiles import TableResult, is_named_like_table, is_packed
+from datav.repo.diffsources import FileVersion, Sources, disk_version, find_gaps
+from datav.settings import TableSettings
+from datav.storage.durable import make_directories
+from datav.storage.scratch import Scratch
+from datav.store.reading import Reading
+from datav.tables.compare import compare
+from datav.tables.opening import open_table
+from datav.tables.options import DiffOptions
+from datav.tables.rules import TableRules
+from datav.tables.shared import Gap, Shared
+from datav.tables.source import NotATable, RandomAccess
+from datav.tables.version import TableVersion
+from datav.workspace.globs import translate_glob
+
+
+class Tables:
+    """Compares files as tables.  What it opens stays open until `close`: rows are read when they are shown.
+
+    Args:
+        reader: of the trees of files.
+        options: a key of None is the one of the manifest, or of `rules`.
+        rules: the project's settings: of those that fit a path the first counts.
+        cache: a directory for what is remembered of versions; None: nothing is.
+        most: bytes that two versions may have in gaps, both together; more is not compared.
+    """
+
+    def __init__(
+        self,
+        reader: Reading,
+        executor: Executor,
+        options: DiffOptions,
+        rules: Sequence[TableSettings] = (),
+        *,
+        cache: Path | None = None,
+        most: int | None = None,
+    ) -> None:
+        self._reader = reader
+        self._executor = executor
+        self._options = options
+        self._rules = rules
+        self._cache = cache
+        self._most = most
+        self._open = ExitStack()
+        self._scratch = self._open.enter_context(Scratch())
+        self._sources = self._open.enter_context(Sources())
+
+    def close(self) -> None:
+        """Fine when it was done before."""
+        self._open.close()
+
+    def on_disk(self, path: Path, size: int, content: Content | None) -> FileVersion:
+        """Return a file of the user's, opened when it is read."""
+        return disk_version(self._sources, path, size, content)
+
+    def compare(
+        self,
+        path: bytes,
+        before: FileVersion,
+        after: FileVersion,
+        key: tuple[str, ...] | None = None,
+        before_path: bytes | None = None,
+    ) -> TableResult:
+        """Return how two versions of a table differ, or why they are not compared as such.
+
+        Args:
+            path: from the root of the repository, for the rules.
+            key: what the manifests say; None where they say nothing.
+            before_path: of the first version, where it is another.
+
+        Raises:
+            UsageError: the options name columns that neither version has.
+            What reading the files raises.
+        """
+        rules = find_rules(self._rules, path)
+        shared = self._shared(before, after) if self._options.rows else None
+        if self._most is not None and _missing(before, after, shared) > self._most:
+            return None, "more has changed than is compared here; `datav diff` compares it"
+        sources = before.open(), after.open()
+        try:
+            old = self._open_table(before, sources[0], find_rules(self._rules, before_path or path))
+            new = self._open_table(after, sources[1], rules)
+            for version, file in ((old, before), (new, after)):
+                if isinstance(version, NotATable):
+                    return None, version.reason if is_named_like_table(os.fsencode(file.name)) else None
+            assert not isinstance(old, NotATable)
+            assert not isinstance(new, NotATable)
+            if _is_converted(old, before, sources[0]) or _is_converted(new, after, sources[1]):
+                shared = None
+            options = self._options
+            if options.key is None:
+                options = replace(options, key=key or (rules.key if rules is not None else None))
+            found = compare(old, new, options, scratch=self._scratch, executor=self._executor, shared=shared)
+        except TableError as exc:
+            return None, str(exc)
+        self._sources.check()
+        return found, None
+
+    def _open_table(
+        self, file: FileVersion, source: RandomAccess, rules: TableSettings | None
+    ) -> TableVersion | NotATable:
+        return open_table(file.name, source, self._scratch, _table_rules(rules))
+
+    def _shared(self, before: FileVersion, after: FileVersion) -> Shared | None:
+        gaps = find_gaps(self._reader, before, after)
+        if gaps is None:
+            return None
+        if self._cache is not None:
+            make_directories(self._cache)
+        return Shared(
+            [Gap(*gap) for gap in gaps],
+            before.content.id if before.content is not None else None,
+            after.content.id if after.content is not None else None,
+            self._cache,
+        )
+
+
+def find_rules(rules: Sequence[TableSettings], path: bytes) -> TableSettings | None:
+    """Return the first of `rules` whose pattern fits a path from the root."""
+    for rule in rules:
+        pattern = _pattern(rule.glob)
+        if pattern is not None and pattern.fullmatch(path if "/" in rule.glob else path.rpartition(b"/")[2]):
+            return rule
+    return None
+
+
+@lru_cache(64)
+def _pattern(glob: str) -> re.Pattern[bytes] | None:
+    translated = translate_glob(glob.removeprefix("/").encode(), deep=True)
+    return None if translated is None else re.compile(translated, re.DOTALL)
+
+
+def _table_rules(rules: TableSettings | None) -> TableRules | None:
+    if rules is None:
+        return None
+    return TableRules(
+        format=rules.format,
+        delimiter=rules.delimiter,
+        encoding=rules.encoding,
+        quoting=rules.quoting,
+        header=rules.header,
+    )
+
+
+def _is_converted(version: TableVersion, file: FileVersion, source: RandomAccess) -> bool:
+    """Whether a version is of other bytes than the file's: then nothing is known of what these share."""
+    return is_packed(file.name) or getattr(version, "source", source) is not source
+
+
+def _missing(before: FileVersion, after: FileVersion, shared: Shared | None) -> int:
+    """Bytes of both versions that are not known to be shared."""
+    if shared is None:
+        return before.size + after.size
+    return sum(g.before_end - g.before_start + g.after_end - g.after_start for g in shared.gaps)

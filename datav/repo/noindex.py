@@ -1,0 +1,201 @@
+"""diff --no-index: two files, or two directories, as they lie on disk, in a repository or not."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+
+from datav.core import ChunkerParams
+from datav.errors import UsageError
+from datav.formats.entry import Content, Kind
+from datav.progress import SILENT
+from datav.relpath import RelPath
+from datav.repo.diff import Comparison, Depth
+from datav.repo.difffiles import FileAt, TableResult, compare_files, pair_entries
+from datav.repo.diffresult import DatasetDiff, Diff, Endpoint, FilesDiff, Side
+from datav.repo.diffsources import FileVersion, NodeKeeper, name_file
+from datav.repo.difftables import Tables
+from datav.settings import ChunkSizes, TableSettings
+from datav.tables.options import DiffOptions
+from datav.workspace.ignore import IgnoreRules
+from datav.workspace.reading import StableFile
+from datav.workspace.scan import Found, scan_tree
+
+# Smaller tables are read in less time than it takes to find what they share.
+_LARGE = 8 * 2**20
+_BLOCK = 2**20
+
+
+@contextmanager
+def comparing_paths(
+    before: Path,
+    after: Path,
+    executor: Executor,
+    *,
+    shown: tuple[str, str],
+    options: DiffOptions | None = None,
+    depth: Depth = "tables",
+    rules: Sequence[TableSettings] = (),
+) -> Iterator[Comparison]:
+    """Compare two files or two directories; what rows are read from is closed when the block ends.
+
+    Args:
+        shown: what the user calls them.
+        rules: for the names of the files.
+
+    Raises:
+        UsageError: one is not there, or one is a file and the other a directory.
+        UnreadableError: the system refuses.
+    """
+    work = _Comparing(executor, options or DiffOptions(), depth, rules)
+    try:
+        found = work.compare(before, after, shown)
+        old, new = (Endpoint(None, None, name) for name in shown)
+        yield Comparison(Diff(old, new, tuple(found)), ())
+    finally:
+        work.tables.close()
+
+
+class _Comparing:
+    """One comparison under way."""
+
+    def __init__(
+        self, executor: Executor, options: DiffOptions, depth: Depth, rules: Sequence[TableSettings]
+    ) -> None:
+        sizes = ChunkSizes()
+        self._params = ChunkerParams(sizes.smallest, sizes.target, sizes.largest)
+        self._executor = executor
+        self._keeper = NodeKeeper()
+        self._depth = depth
+        self.tables = Tables(self._keeper, executor, options, rules)
+
+    def compare(self, before: Path, after: Path, shown: tuple[str, str]) -> Iterator[DatasetDiff]:
+        kinds = [_kind(path, name) for path, name in zip((before, after), shown, strict=True)]
+        if kinds[0] != kinds[1]:
+            raise UsageError(f"{shown[0]} is a {kinds[0]} and {shown[1]} is a {kinds[1]}")
+        names = [RelPath(os.fsencode(_name(path))) for path in (before, after)]
+        if kinds[0] == "directory":
+            files, sides = self._compare_directories(before, after)
+            if not files.items:
+                return
+            table, reason = None, None
+        else:
+            sides = _file_side(before), _file_side(after)
+            if is_same_file(before, after):
+                return
+            files = FilesDiff()
+            table, reason = self._compare_files(before, after)
+        yield DatasetDiff(
+            path=names[1],
+            status="modified",
+            before_path=names[0] if names[0] != names[1] else None,
+            kind="directory" if kinds[0] == "directory" else "file",
+            before=sides[0],
+            after=sides[1],
+            files=files,
+            table=table,
+            reason=reason,
+            meta_changed=False,
+        )
+
+    def _compare_files(self, before: Path, after: Path) -> TableResult:
+        if self._depth == "files":
+            return None, None
+        versions = [self._version(path) for path in (before, after)]
+        return self.tables.compare(
+            os.fsencode(after.name), versions[0], versions[1], before_path=os.fsencode(before.name)
+        )
+
+    def _version(self, path: Path) -> FileVersion:
+        size = path.stat().st_size
+        content = None
+        if size >= _LARGE:
+            content = name_file(path, self._keeper, self._params, self._executor)
+        return self.tables.on_disk(path, size, content)
+
+    def _compare_directories(self, before: Path, after: Path) -> tuple[FilesDiff, tuple[Side, Side]]:
+        old, new = (scan_tree(path, IgnoreRules(), SILENT).entries for path in (before, after))
+        gone = {found.path: found for found in old}
+        for found in new:
+            gone.pop(found.path, None)
+        there = {found.path for found in old}
+        # What may have been renamed has a twin of its size on the other side.
+        sizes = {found.size for found in gone.values()}
+        sizes &= {found.size for found in new if found.path not in there}
+        sides = [
+            [self._file(root, found, found.size in sizes and found.path not in common) for found in entries]
+            for root, entries, common in (
+                (before, old, {found.path for found in new}),
+                (after, new, there),
+            )
+        ]
+        pairs = pair_entries(sides[0], sides[1], _Same(before, after))
+        files = compare_files(pairs, self._compare_inside if self._depth == "tables" else None)
+        return files, (_side(old), _side(new))
+
+    def _file(self, root: Path, found: Found, is_wanted: bool) -> FileAt:
+        path = root / os.fsdecode(found.path)
+        content: Content | None = None
+        if is_wanted and found.size and found.kind in (Kind.FILE, Kind.EXECUTABLE):
+            content = name_file(path, self._keeper, self._params, self._executor)
+        return FileAt(found.path, found.kind, found.size, content, lambda: self._version(path))
+
+    def _compare_inside(self, path: bytes, before: FileVersion, after: FileVersion) -> TableResult:
+        return self.tables.compare(path, before, after)
+
+
+class _Same:
+    """Whether two files of the same path hold the same."""
+
+    def __init__(self, before: Path, after: Path) -> None:
+        self._before, self._after = before, after
+
+    def __call__(self, before: FileAt, after: FileAt) -> bool:
+        if before.size != after.size:
+            return False
+        places = [root / os.fsdecode(before.path) for root in (self._before, self._after)]
+        if before.kind == Kind.SYMLINK:
+            return places[0].readlink() == places[1].readlink()
+        return before.kind == Kind.EMPTY_DIRECTORY or is_same_file(*places)
+
+
+def is_same_file(before: Path, after: Path) -> bool:
+    """Whether two files hold the same bytes.
+
+    Raises:
+        UnreadableError: the system refuses.
+        ChangedWhileReadError: one changed meanwhile.
+    """
+    with StableFile(before) as old, StableFile(after) as new:
+        if old.size != new.size:
+            return False
+        left, right = memoryview(bytearray(_BLOCK)), memoryview(bytearray(_BLOCK))
+        for offset in range(0, old.size, _BLOCK):
+            size = old.read_into(left, offset)
+            new.read_into(right, offset)
+            if left[:size] != right[:size]:
+                return False
+        old.finish()
+        new.finish()
+        return True
+
+
+def _kind(path: Path, shown: str) -> str:
+    if path.is_dir():
+        return "directory"
+    if not path.exists():
+        raise UsageError(f"there is no {shown}")
+    return "file"
+
+
+def _name(path: Path) -> str:
+    return Path(os.path.realpath(path)).name or "root"
+
+
+def _file_side(path: Path) -> Side:
+    return Side(None, path.stat().st_size, 1, None)
+
+
+def _side(entries: Sequence[Found]) -> Side:
+    return Side(None, sum(found.size for found in entries), len(entries), None)
