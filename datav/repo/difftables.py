@@ -14,7 +14,7 @@ from datav.formats.entry import Content
 from datav.repo.difffiles import TableResult, is_named_like_table, is_packed
 from datav.repo.diffsources import FileVersion, Sources, disk_version, find_gaps
 from datav.settings import TableSettings
-from datav.storage.durable import make_directories
+from datav.storage.caching import Cache
 from datav.storage.scratch import Scratch
 from datav.store.reading import Reading
 from datav.tables.compare import compare
@@ -52,7 +52,7 @@ class Tables:
         self._executor = executor
         self._options = options
         self._rules = rules
-        self._cache = cache
+        self._cache = Cache(cache) if cache is not None else None
         self._most = most
         self._open = ExitStack()
         self._scratch = self._open.enter_context(Scratch())
@@ -118,8 +118,6 @@ class Tables:
         gaps = find_gaps(self._reader, before, after)
         if gaps is None:
             return None
-        if self._cache is not None:
-            make_directories(self._cache)
         return Shared(
             [Gap(*gap) for gap in gaps],
             before.content.id if before.content is not None else None,
