@@ -1,14 +1,11 @@
 """Cells as people and programs see them.  Whatever is in a cell, it commands no terminal."""
 
-import base64
 import json
-import math
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterator
 from decimal import Decimal
 from unicodedata import east_asian_width
 
-from datav.tables.cellvalues import duration_text
+from datav.tables.cellvalues import cell_text
 
 CELL_WIDTH = 60
 """Longer cells are shortened: wide enough for a sentence, narrow enough for two on a line."""
@@ -39,7 +36,7 @@ def shown_cell(value: object, limit: int = CELL_WIDTH) -> str:
         return "null"
     if isinstance(value, str):
         return shown_text(shorten(value, limit))
-    return _visible(shorten(plain_text(value), limit))
+    return _visible(shorten(cell_text(value), limit))
 
 
 def shown_pair(before: object, after: object, limit: int = CELL_WIDTH) -> tuple[str, str]:
@@ -89,44 +86,6 @@ def display_width(text: str) -> int:
     return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
-def plain_text(value: object) -> str:
-    """A cell as a text that says what it is, without quotes around it; what a CSV cell of it would be."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case bytes():
-            return value.decode("utf-8", "backslashreplace")
-        case datetime() | date() | time():
-            return value.isoformat()
-        case timedelta():
-            return duration_text(value)
-        case list() | dict():
-            return json.dumps(json_cell(value), ensure_ascii=False)
-    return str(value)
-
-
-def json_cell(value: object) -> object:
-    """A cell as a value that JSON has: what JSON lacks (dates, Decimal, NaN) is text."""
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case float():
-            return value if math.isfinite(value) else _float_name(value)
-        case bytes():
-            return _json_bytes(value)
-        case list() | tuple():
-            return [json_cell(each) for each in value]
-        case Mapping():
-            return {str(name): json_cell(each) for name, each in value.items()}
-        case Decimal():
-            return str(value)
-    return plain_text(value)
-
-
 def nested_changes(before: object, after: object) -> list[tuple[str, str, str]] | None:
     """Where two nested cells differ: paths below the column, and both sides; None if they are not nested.
 
@@ -144,19 +103,6 @@ def _cut(text: str, kept: int) -> str:
     if len(text) <= kept:
         return text
     return f"{text[: kept - kept // 2]}{_ELLIPSIS}{text[len(text) - kept // 2 :]}"
-
-
-def _float_name(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"
-
-
-def _json_bytes(value: bytes) -> object:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(value).decode("ascii")}
 
 
 def _visible(text: str) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 from datav.formats.manifest import ColumnInfo
 from datav.repo.diffresult import DatasetDiff, Diff, Endpoint, FileItem, FilesDiff, Side
-from datav.report.cells import json_cell
 from datav.report.diff_sections import ALL, Sections
+from datav.tables.cellvalues import json_cell
 from datav.tables.changes import some_changes
 from datav.tables.result import ColumnChange, DuplicateKeys, RowChange, RowDiff, SchemaDiff, TableDiff
 
@@ -52,7 +52,7 @@ class _Items:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for item in self._items:
-            self.rows += item.get("count", 1)
+            self.rows += 0 if item.get("op") == "moved" else item.get("count", 1)
             yield item
 
 
@@ -152,7 +152,7 @@ def _column_change(change: ColumnChange) -> dict[str, Any]:
 def _rows(rows: RowDiff, limit: int | None) -> dict[str, Any]:
     # Of rows that nobody compared there is no number, and 0 would be one.
     is_counted = rows.refused is None or rows.duplicates is not None
-    total = rows.added + rows.removed + rows.changed + (rows.moved or 0)
+    total = rows.added + rows.removed + rows.changed
     document: dict[str, Any] = {
         "key": list(rows.key),
         "from_rows": rows.from_rows,

@@ -171,14 +171,10 @@ def _rows_lines(rows: RowDiff, indent: str, style: Style, width: int, limit: int
     yield f"{indent}rows   {_row_summary(rows, style)}"
     if rows.changed_cells:
         yield f"{indent}cells  {_cells_summary(rows)}"
-    left: dict[Op, int] = {
-        "removed": rows.removed,
-        "added": rows.added,
-        "changed": rows.changed,
-        "moved": rows.moved or 0,
-    }
+    left: dict[Op, int] = {"removed": rows.removed, "added": rows.added, "changed": rows.changed}
     for change in some_changes(rows, limit):
-        left[change.op] -= change.count
+        if change.op in left:
+            left[change.op] -= change.count
         yield from change_lines(change, indent, style, width)
     if limit != 0:
         yield from _more(left, indent, style)

@@ -4,7 +4,10 @@ pyarrow's own conversion gives values of pandas where that is installed, and fai
 finer than a microsecond; and it fails for dates that Python has not got.  Those become text here.
 """
 
-from collections.abc import Iterable
+import base64
+import json
+import math
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -55,6 +58,42 @@ def plain_value(value: object) -> object:
     return str(value) if isoformat is None else str(isoformat())
 
 
+def cell_text(value: object) -> str:
+    """A cell as a text that says all of it: what it would be in a CSV; nothing of a null."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case bytes():
+            return value.decode("utf-8", "backslashreplace")
+        case datetime() | date() | time():
+            return value.isoformat()
+        case timedelta():
+            return duration_text(value)
+        case list() | dict():
+            return json.dumps(json_cell(value), ensure_ascii=False)
+    return str(value)
+
+
+def json_cell(value: object) -> object:
+    """A cell as a value that JSON has: what JSON lacks (dates, Decimal, NaN) is text."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else _float_name(value)
+        case bytes():
+            return _json_bytes(value)
+        case list() | tuple():
+            return [json_cell(each) for each in value]
+        case Mapping():
+            return {str(name): json_cell(each) for name, each in value.items()}
+    return cell_text(value)
+
+
 def duration_text(value: timedelta) -> str:
     """`PT90.5S`: ISO 8601, in seconds, for days may have 23 hours."""
     return f"PT{_seconds(value // timedelta(microseconds=1), 6)}S"
@@ -62,6 +101,19 @@ def duration_text(value: timedelta) -> str:
 
 def _text(cell: object) -> str | None:
     return cell.decode("utf-8", "backslashreplace") if isinstance(cell, bytes) else None
+
+
+def _float_name(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def _json_bytes(value: bytes) -> object:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(value).decode("ascii")}
 
 
 def _sequence(value: Iterable[object]) -> object:

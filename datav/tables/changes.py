@@ -29,10 +29,9 @@ def some_changes(rows: RowDiff, limit: int | None) -> Iterator[RowChange]:
     if limit is None:
         yield from iter_changes(rows)
         return
-    left = share_limit(
-        {"removed": rows.removed, "added": rows.added, "changed": rows.changed, "moved": rows.moved or 0},
-        limit,
-    )
+    left = share_limit({"removed": rows.removed, "added": rows.added, "changed": rows.changed}, limit)
+    # Rows that only stand elsewhere come last: whatever changed says more.
+    left["moved"] = min(rows.moved or 0, limit - sum(left.values()))
     if not any(left.values()):
         return
     for batch in rows.batches():
