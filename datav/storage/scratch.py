@@ -39,7 +39,7 @@ class Scratch:
             StorageError: it cannot be made.
         """
         try:
-            opened = tempfile.TemporaryFile(prefix="datav-", dir=self._directory)
+            opened = tempfile.TemporaryFile(prefix="datav-", dir=self._directory)  # noqa: SIM115
         except OSError as exc:
             raise StorageError(f"cannot make a temporary file: {exc.strerror}") from exc
         # TemporaryFile is typed by what it wraps; it is a binary file like any other.

@@ -1,4 +1,5 @@
-"""Two versions of a table, compared: the schema, the rows, the cells.  The rules are in docs/reference/diff.md."""
+"""Two versions of a table, compared: the schema, the rows, the cells.  The rules are in
+docs/reference/diff.md."""
 
 import secrets
 from concurrent.futures import Executor
@@ -16,11 +17,12 @@ from datav.tables.options import DiffOptions
 from datav.tables.pairing import Pairing, pair_whole
 from datav.tables.predicate import Predicate, parse_predicate
 from datav.tables.renames import guess_renames
-from datav.tables.result import ColumnChange, DuplicateKeys, RowDiff, SchemaDiff, TableDiff
+from datav.tables.result import ColumnChange, DuplicateKeys, RowDiff, TableDiff
 from datav.tables.schema import compare_columns
 from datav.tables.shared import Shared
 from datav.tables.telling import Telling
 from datav.tables.text import TextVersion
+from datav.tables.textfacts import pair_texts
 from datav.tables.version import U64, TableVersion, View
 from datav.tables.views import Compared, choose_views, no_such_column
 
@@ -43,8 +45,8 @@ def compare(
         shared: what is known of the bytes that both versions have; makes it faster and nothing else.
 
     Returns:
-        The schemas, and the rows unless `options.rows` is False.  What cannot be compared as rows is refused, in
-        `rows.refused`.
+        The schemas, and the rows unless `options.rows` is False.  What cannot be compared as rows is refused,
+        in `rows.refused`.
 
     Raises:
         UsageError: an option names a column that is in neither version, or contradicts another.
@@ -82,9 +84,7 @@ def _writing(version: TableVersion) -> dict[str, str]:
     return found
 
 
-def _check(
-    options: DiffOptions, where: Predicate | None, before: TableVersion, after: TableVersion
-) -> None:
+def _check(options: DiffOptions, where: Predicate | None, before: TableVersion, after: TableVersion) -> None:
     known = dict.fromkeys(column.name for version in (before, after) for column in version.columns)
     for name in where.columns if where is not None else ():
         if name not in known:
@@ -104,15 +104,17 @@ def _compare_rows(
     executor: Executor,
     shared: Shared | None,
 ) -> RowDiff:
-    seed = secrets.randbits(64)
-    pairing = pair_whole(compared)
-    matched = match_rows(
+    pairing, seed = _pair(compared, options, executor, shared)
+    prints = pairing.prints or (
         pairing.before.scan(compared.before_view, seed, executor),
         pairing.after.scan(compared.after_view, seed, executor),
-        scratch,
-        has_key=compared.has_key,
     )
-    telling = Telling(compared, matched, scratch, where=where, tolerances=options.tolerances)
+    matched = match_rows(
+        iter(prints[0]), iter(prints[1]), scratch, has_key=compared.has_key, suspects=pairing.suspects
+    )
+    matched = _with_pairing(matched, pairing)
+    told = replace(compared, before=pairing.before, after=pairing.after)
+    telling = Telling(told, matched, scratch, where=where, tolerances=options.tolerances)
     counts = telling.count()
     duplicates, refused = _describe_duplicates(compared, matched, seed, executor)
     return RowDiff(
@@ -131,6 +133,32 @@ def _compare_rows(
     )
 
 
+def _pair(
+    compared: Compared, options: DiffOptions, executor: Executor, shared: Shared | None
+) -> tuple[Pairing, int]:
+    """Return what is left to be scanned, and the seed for it."""
+    seed = secrets.randbits(64)
+    if shared is None or options.ordered:
+        return pair_whole(compared), seed
+    return pair_texts(compared, shared, seed, executor) or (pair_whole(compared), seed)
+
+
+def _with_pairing(matched: Matched, pairing: Pairing) -> Matched:
+    """Add what was known before anything was scanned."""
+    places = [np.concatenate(sides) for sides in zip(matched.changed, pairing.changed, strict=True)]
+    order = np.argsort(places[0], kind="stable")
+    known = pairing.unchanged + len(pairing.changed[0])
+    return replace(
+        matched,
+        rows_before=matched.rows_before + known,
+        rows_after=matched.rows_after + known,
+        changed=(places[0][order], places[1][order]),
+        unchanged=matched.unchanged + pairing.unchanged,
+        duplicates=pairing.duplicates if pairing.suspects is not None else matched.duplicates,
+        repeated=pairing.suspects[:EXAMPLES] if pairing.suspects is not None else matched.repeated,
+    )
+
+
 def _describe_duplicates(
     compared: Compared, matched: Matched, seed: int, executor: Executor
 ) -> tuple[DuplicateKeys | None, str | None]:
@@ -140,7 +168,9 @@ def _describe_duplicates(
     examples = _examples(compared, matched.repeated, seed, executor)
     before, after = matched.duplicates
     which = " and ".join(
-        f"{number:,} in the {name} version" for number, name in ((before, "first"), (after, "second")) if number
+        f"{number:,} in the {name} version"
+        for number, name in ((before, "first"), (after, "second"))
+        if number
     )
     names = ", ".join(compared.key)
     shown = "; ".join(", ".join(f"{name}={cell}" for name, cell in key.items()) for key in examples[:3])
@@ -175,5 +205,3 @@ def _keys_at(version: TableVersion, view: View, places: U64) -> list[dict[str, o
     cells = [cell_values(table.column(number)) for number in range(len(columns))]
     names = [version.columns[column].name for column in columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
-
-

@@ -1,7 +1,7 @@
 """Which rows of two versions are not the same, by their fingerprints.
 
-Both versions are walked in step first, which cancels all rows but those near a change where the order was kept.
-What is left over is matched by key, or counted as a multiset.  More than fits into memory is parted by
+Both versions are walked in step first, which cancels all rows but those near a change where the order was
+kept. What is left over is matched by key, or counted as a multiset.  More than fits into memory is parted by
 fingerprint to scratch files, so that memory is bounded whatever the number of rows.
 """
 
@@ -118,7 +118,9 @@ class _Walk:
             left_a, left_b, ends = _align(a.rows, b.rows)
             is_last = before.is_done and after.is_done
             # Rows behind the last that matched may match what comes next, unless they are most of it.
-            keep = not is_last and all(end > n // 2 for end, n in zip(ends, (len(a.rows), len(b.rows)), strict=True))
+            keep = not is_last and all(
+                end > n // 2 for end, n in zip(ends, (len(a.rows), len(b.rows)), strict=True)
+            )
             used = ends if keep else (len(a.rows), len(b.rows))
             if keep:
                 left_a, left_b = left_a[left_a < used[0]], left_b[left_b < used[1]]
@@ -139,7 +141,10 @@ class _Walk:
 
 def _align(a: U64, b: U64) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[int, int]]:
     """Return the rows of each side that the walk leaves over, and where behind the last match both stand."""
-    left_a, left_b = (np.frombuffer(x, np.uint64).astype(np.int64) for x in align_rows(a, b, _WINDOW))
+    left_a, left_b = (
+        np.frombuffer(found, np.uint64).astype(np.int64)
+        for found in align_rows(a.data, b.data, _WINDOW)
+    )
     return left_a, left_b, (_end_of_matches(left_a, len(a)), _end_of_matches(left_b, len(b)))
 
 
@@ -185,7 +190,8 @@ class _Pending:
 
 
 class _Parts:
-    """Columns of rows of two versions, in memory while they fit, else in scratch files by their first bits."""
+    """Columns of rows of two versions, in memory while they fit, else in scratch files by their first
+    bits."""
 
     # Files of each side once there are any; a part that is read may be several of them.
     _BITS = 6
@@ -215,7 +221,7 @@ class _Parts:
             return 1
         self._spill()
         needed = -(-self._total // max(1, min(_PART_ROWS, self._max_in_memory)))
-        return min(2**self._BITS, 1 << max(0, needed - 1).bit_length())
+        return min(1 << self._BITS, 1 << max(0, needed - 1).bit_length())
 
     def read(self, side: int, number: int, parts: int) -> tuple[U64, ...]:
         """Return the columns of the rows of one part: those whose keys begin with the bits of its number.
@@ -230,7 +236,9 @@ class _Parts:
             mine = _first_bits(columns[self._by], bits) == number
             return tuple(column[mine] for column in columns)
         per_part = 2 ** (self._BITS - bits)
-        rows = [_read_rows(file, len(self._names)) for file in self._files[side][number * per_part :][:per_part]]
+        rows = [
+            _read_rows(file, len(self._names)) for file in self._files[side][number * per_part :][:per_part]
+        ]
         table = np.concatenate(rows)
         return tuple(np.ascontiguousarray(table[:, i]) for i in range(len(self._names)))
 
@@ -295,13 +303,21 @@ def _match_part(
     if suspects is not None:
         repeated, counts = suspects, (0, 0)
     else:
-        twice = [find_repeated(np.concatenate([side[1], common if common is not None else none])) for side in
-                 (before, after)]
+        twice = [
+            find_repeated(np.concatenate([side[1], common if common is not None else none]))
+            for side in (before, after)
+        ]
         repeated, counts = np.union1d(*twice), (len(twice[0]), len(twice[1]))
-    apart = [np.isin(side[1], repeated) if len(repeated) else np.zeros(len(side[1]), bool) for side in
-             (before, after)]
-    twins = [tuple(column[mask] for column in side) for side, mask in zip((before, after), apart, strict=True)]
-    single = [tuple(column[~mask] for column in side) for side, mask in zip((before, after), apart, strict=True)]
+    apart = [
+        np.isin(side[1], repeated) if len(repeated) else np.zeros(len(side[1]), bool)
+        for side in (before, after)
+    ]
+    twins = [
+        tuple(column[mask] for column in side) for side, mask in zip((before, after), apart, strict=True)
+    ]
+    single = [
+        tuple(column[~mask] for column in side) for side, mask in zip((before, after), apart, strict=True)
+    ]
     surplus, equal_twins = _count(twins[0], twins[1])
     changed, removed, added, equal = _match_keys(single[0], single[1])
     return _Part(changed, removed, added, surplus, equal + equal_twins, counts, repeated[:EXAMPLES])
@@ -313,9 +329,7 @@ def find_repeated(values: U64) -> U64:
     return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
 
 
-def _match_keys(
-    before: tuple[U64, ...], after: tuple[U64, ...]
-) -> tuple[tuple[U64, U64], U64, U64, int]:
+def _match_keys(before: tuple[U64, ...], after: tuple[U64, ...]) -> tuple[tuple[U64, U64], U64, U64, int]:
     """Match rows by keys that are unique on both sides: (changed pairs, removed, added, number of equal)."""
     order_a, order_b = np.argsort(before[1]), np.argsort(after[1])
     keys_a, keys_b = before[1][order_a], after[1][order_b]

@@ -48,8 +48,8 @@ def _numbered(keys: U64) -> NDArray[np.void]:
 def _longest_increasing(order: NDArray[np.int64]) -> int:
     """The length of a longest increasing subsequence.
 
-    A stretch of consecutive numbers is in it or not as a whole, so there is one step for each stretch: patience
-    sorting with weights, over the best sum that ends at or below each number.
+    A stretch of consecutive numbers is in it or not as a whole, so there is one step for each stretch:
+    patience sorting with weights, over the best sum that ends at or below each number.
     """
     if not len(order):
         return 0

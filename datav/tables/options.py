@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far two numbers may be apart and still count as the same: |a - b| <= absolute or <= relative * |a|."""
+    """How far two numbers may be apart and still count as the same: |a - b| <= absolute or <= relative *
+    |a|."""
 
     absolute: float = 0.0
     relative: float = 0.0

@@ -1,11 +1,12 @@
 """What is left to be compared of two versions once is known what they share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from datav.tables.version import U64, TableVersion
+from datav.tables.version import U64, Prints, TableVersion
 
 if TYPE_CHECKING:
     from datav.tables.views import Compared
@@ -26,12 +27,12 @@ class Pairing:
     unchanged: int = 0
     """Rows that are known to be equal and are not scanned."""
     suspects: U64 | None = None
-    """Fingerprints of the keys that are not unique in either version, sorted; None: not known, and both versions
-    are scanned as a whole."""
+    """Fingerprints of the keys that are not unique in either version, sorted; None: not known, and both
+    versions are scanned as a whole."""
     duplicates: tuple[int, int] = (0, 0)
     """How many keys more than one row has, in each version, where `suspects` is known."""
-    seed: int | None = None
-    """Of the fingerprints in `suspects`."""
+    prints: tuple[Sequence[Prints], Sequence[Prints]] | None = None
+    """What scans of both versions give, where that is known already."""
 
 
 def pair_whole(compared: "Compared") -> Pairing:

@@ -1,8 +1,8 @@
 """Rows of two versions side by side: those of the first in the order of the file, with those they belong to.
 
-Where the second version has them in much the same order both are read from front to back.  Where it has not, what
-belongs to many windows is first sorted into scratch files, one for each window, so that each version is still
-read once.
+Where the second version has them in much the same order both are read from front to back.  Where it has not,
+what belongs to many windows is first sorted into scratch files, one for each window, so that each version is
+still read once.
 """
 
 from collections.abc import Iterator
@@ -42,7 +42,9 @@ class Pairs:
 
     def windows(self, before: View, after: View) -> Iterator[tuple[Any, Any, slice]]:
         """Yield tables of the views' columns, in step, and which pairs they are."""
-        parts = [slice(start, min(start + WINDOW_ROWS, len(self))) for start in range(0, len(self), WINDOW_ROWS)]
+        parts = [
+            slice(start, min(start + WINDOW_ROWS, len(self))) for start in range(0, len(self), WINDOW_ROWS)
+        ]
         seconds = self._scattered(parts, after) if self._is_scattered(parts) else self._near(parts, after)
         for part, second in zip(parts, seconds, strict=True):
             yield self._before.take(self._places[0][part], before.columns, before.types), second, part

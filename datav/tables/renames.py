@@ -18,9 +18,7 @@ _MAX_PAIRS = 400
 _SEED = 0
 
 
-def guess_renames(
-    compared: Compared, schema: SchemaDiff, executor: Executor
-) -> tuple[ColumnRename, ...]:
+def guess_renames(compared: Compared, schema: SchemaDiff, executor: Executor) -> tuple[ColumnRename, ...]:
     """Return the columns that are gone and those that most likely came in their place.
 
     Cost: the first rows of both versions; nothing unless columns were both added and removed.
@@ -32,9 +30,7 @@ def guess_renames(
         return ()
     removed = {c.name: _cells(compared.before, c.name, rows[0]) for c in schema.removed}
     added = {c.name: _cells(compared.after, c.name, rows[1]) for c in schema.added}
-    shares = sorted(
-        (-_share(old, new), a, b) for a, old in removed.items() for b, new in added.items()
-    )
+    shares = sorted((-_share(old, new), a, b) for a, old in removed.items() for b, new in added.items())
     found: list[ColumnRename] = []
     for share, a, b in shares:
         if -share >= _LIKELY and all(a != rename.before and b != rename.after for rename in found):
@@ -73,5 +69,3 @@ def _share(before: Any, after: Any) -> float:
     if len(set(old.tolist())) < 2:
         return 0.0
     return float((old == new).mean())
-
-

@@ -68,7 +68,8 @@ class DuplicateKeys:
 class RowChange:
     """One row that is not the same in both versions.
 
-    Cells are None, bool, int, float, str, bytes, Decimal, dates and times of the standard library, list or dict.
+    Cells are None, bool, int, float, str, bytes, Decimal, dates and times of the standard library, list or
+    dict.
     """
 
     op: Op

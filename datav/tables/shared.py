@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
+
+from datav.storage.caching import Cache
 
 
 class Gap(NamedTuple):
@@ -24,8 +25,8 @@ class Shared:
     before_id: bytes | None = None
     """Names the content of the first version, for the cache; None if nothing may be remembered of it."""
     after_id: bytes | None = None
-    cache: Path | None = None
-    """A directory for what is remembered of versions; None: nothing is."""
+    cache: Cache | None = None
+    """Where facts of versions are remembered; None: nothing is."""
 
     def is_same(self, before_offset: int, after_offset: int, size: int) -> bool:
         """Whether a range of the first version and one of the second lie in one shared part, in step."""

@@ -1,8 +1,8 @@
 """What changed, cell by cell, once it is known which rows did.
 
-Only rows that are not the same in both versions are read.  Rows that were matched by key and turn out to have none
-of the compared cells different, by a tolerance, are the same after all; rows whose keys differ although their
-fingerprints did not are a removed one and an added one.
+Only rows that are not the same in both versions are read.  Rows that were matched by key and turn out to have
+none of the compared cells different, by a tolerance, are the same after all; rows whose keys differ although
+their fingerprints did not are a removed one and an added one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -107,8 +107,9 @@ class Telling:
                 table = table.filter(kept)
                 several = several.filter(kept) if several is not None else None
             if len(table):
-                sides = (table, None) if op == "removed" else (None, table)
-                yield ChangeBatch(op, *sides, {}, several, counts is None and self._compared.has_key)
+                before, after = (table, None) if op == "removed" else (None, table)
+                has_key = counts is None and self._compared.has_key
+                yield ChangeBatch(op, before, after, {}, several, has_key)
 
     def _narrow(self, version: TableVersion) -> View:
         """The columns that a condition needs, of a version."""
@@ -129,9 +130,7 @@ class Telling:
 
     def _with_condition(self, version: TableVersion, view: View) -> View:
         more = [n for n in self._narrow(version).columns if n not in view.columns]
-        return View(
-            view.columns + tuple(more), view.key, view.types + tuple(version.types[n] for n in more)
-        )
+        return View(view.columns + tuple(more), view.key, view.types + tuple(version.types[n] for n in more))
 
     def _tell(self, old: Any, new: Any, counts: Counts | None) -> Iterator[ChangeBatch]:
         kept: Mask | None = None
@@ -187,5 +186,3 @@ def _rows(batch: ChangeBatch) -> int:
 
 def _all_columns(version: TableVersion) -> View:
     return View(tuple(range(len(version.columns))), (), version.types)
-
-

@@ -1,8 +1,8 @@
 """Delimited text as a version of a table: CSV, TSV and the like, in UTF-8.
 
-A record is what Python's csv module takes for one.  Blocks are scanned at the same time, each on the assumption
-that the first line end in it ends a record; where the block before it shows that it was inside quotes, it is
-scanned again.  So the answer is that of a scan from front to back.
+A record is what Python's csv module takes for one.  Blocks are scanned at the same time, each on the
+assumption that the first line end in it ends a record; where the block before it shows that it was inside
+quotes, it is scanned again.  So the answer is that of a scan from front to back.
 
 A place is the offset of a record times 2^20, plus its length, as far as that fits.
 """
@@ -10,6 +10,7 @@ A place is the offset of a record times 2^20, plus its length, as far as that fi
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
+from copy import copy
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -82,7 +83,6 @@ class TextVersion:
     Args:
         source: UTF-8, with or without a byte order mark.
         has_header: the first record names the columns; else they are called `1`, `2`, ...
-        spans: only these are scanned, in order; by default all records.
     """
 
     def __init__(
@@ -91,7 +91,6 @@ class TextVersion:
         dialect: TextDialect,
         *,
         has_header: bool = True,
-        spans: Sequence[Span] | None = None,
     ) -> None:
         self.source = source
         self.dialect = dialect
@@ -101,7 +100,8 @@ class TextVersion:
         self.body = self._end_of_header(head)
         """Where the first record behind the header may begin."""
         self.columns = _columns(dialect, head, has_header=has_header)
-        self._spans = spans
+        self._spans: Sequence[Span] | None = None
+        """What is scanned; None: all records."""
 
     @property
     def format(self) -> str:
@@ -115,9 +115,12 @@ class TextVersion:
     def row_count(self) -> None:
         return None
 
-    def only(self, spans: Sequence[Span]) -> "TextVersion":
-        """Return the same version, of which only parts are scanned."""
-        return TextVersion(self.source, self.dialect, has_header=self.has_header, spans=spans)
+    def only(self, spans: Sequence[Span], source: RandomAccess) -> "TextVersion":
+        """Return the same version, of which only parts are scanned, and read from another source of its
+        bytes."""
+        part = copy(self)
+        part._spans, part.source = spans, source
+        return part
 
     def scan(self, view: View, seed: int, executor: Executor) -> Iterator[Prints]:
         for records in self.scan_records(view, seed, executor):
@@ -151,7 +154,9 @@ class TextVersion:
                 if found.ragged is not None:
                     place, cells = found.ragged
                     width = len(self.columns)
-                    raise TableError(f"a row has {cells} cells where the header has {width} (at byte {place})")
+                    raise TableError(
+                        f"a row has {cells} cells where the header has {width} (at byte {place})"
+                    )
                 if len(found.starts):
                     end = found.end
                     yield found
@@ -208,9 +213,7 @@ class TextVersion:
         if not self.has_header:
             return at
         whole = len(head) < HEAD_SIZE
-        scan = scan_text(
-            head[at:], whole, ord(self.dialect.delimiter), self.dialect.quoting, 1, b"", b"", 0
-        )
+        scan = scan_text(head[at:], whole, ord(self.dialect.delimiter), self.dialect.quoting, 1, b"", b"", 0)
         starts = np.frombuffer(scan[0], np.uint64)
         return at + (int(starts[1]) if len(starts) > 1 else int(scan[3]))
 
@@ -236,7 +239,8 @@ class TextVersion:
         """Scan the records that begin in a block.
 
         Args:
-            begin: where a record is known to begin; None: at the block's start if it is the first of its span,
+            begin: where a record is known to begin; None: at the block's start if it is the first of its
+            span,
                 else behind the first line end at or before that.
         """
         if begin is not None and begin >= block.end:

@@ -1,9 +1,9 @@
 """Cells by value: texts that mean the same become the same text.
 
 `1`, `1.0`, `+1` and `1e0` are one number, `True` and `true` one truth value, `2024-01-02 03:04:05Z` and
-`2024-01-02T04:04:05+01:00` one instant.  What a number would not keep, such as the leading zeros of a code, stays
-text, as it does for the types of columns (celltypes.py).  Used where the text of cells is not to count, and where
-tables of different formats are compared.
+`2024-01-02T04:04:05+01:00` one instant.  What a number would not keep, such as the leading zeros of a code,
+stays text, as it does for the types of columns (celltypes.py).  Used where the text of cells is not to count,
+and where tables of different formats are compared.
 """
 
 import re

@@ -1,8 +1,8 @@
 """What comparing needs of a version of a table, whatever it is written in.
 
-A version is scanned for the fingerprints of its rows, and asked for the cells of those few rows that the other
-version has not got.  Fingerprints are of 64 bits and say nothing across processes: the seed is one of this
-process, so that nobody can prepare a table whose rows collide.
+A version is scanned for the fingerprints of its rows, and asked for the cells of those few rows that the
+other version has not got.  Fingerprints are of 64 bits and say nothing across processes: the seed is one of
+this process, so that nobody can prepare a table whose rows collide.
 """
 
 from collections.abc import Iterator, Sequence
@@ -79,6 +79,6 @@ class TableVersion(Protocol):
     def take(self, places: U64, columns: Sequence[int], types: Sequence[object]) -> "pyarrow.Table":
         """Return cells of the rows at `places`, which increase; the columns in the order asked for.
 
-        Text cells (`types` None) are `large_binary`, in UTF-8 wherever the file's encoding could be read; others
-        as `types` say.
+        Text cells (`types` None) are `large_binary`, in UTF-8 wherever the file's encoding could be read;
+        others as `types` say.
         """

@@ -61,7 +61,9 @@ def choose_views(before: TableVersion, after: TableVersion, options: DiffOptions
         name
         for name in old
         if name in new
-        and (name in key or ((not options.columns or name in options.columns) and name not in options.ignored))
+        and (
+            name in key or ((not options.columns or name in options.columns) and name not in options.ignored)
+        )
     ]
     kinds = [
         _common_type(before.types[old[name]], after.types[new[name]], typed=options.typed) for name in names

@@ -1,0 +1,174 @@
+"""Where records begin in a text, every so often, and which keys its rows have.
+
+Both are properties of a whole version: where a record begins depends on all quotes before it, and whether a
+key is unique on all rows.  One scan finds them; for the next version they are derived from the gaps between
+the two.
+"""
+
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datav.tables.matching import find_repeated
+from datav.tables.text import Records, TextVersion
+from datav.tables.version import U64, View
+
+STRIDE = 16 * 2**10
+"""Bytes between two marks, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMap:
+    """Starts of records of one version of a text."""
+
+    marks: U64
+    """Offsets at which records begin, increasing; the first is that of the first record behind the header."""
+    quoted: NDArray[np.bool_]
+    """Whether there may be a quote between a mark and the next one, shape of `marks`."""
+    rows: int
+
+    def last_mark(self, offset: int) -> int | None:
+        """Return the last mark at or before an offset."""
+        at = int(np.searchsorted(self.marks, np.uint64(offset), side="right"))
+        return int(self.marks[at - 1]) if at else None
+
+    def has_quotes(self, start: int, end: int) -> bool:
+        """Whether there may be a quote between two offsets."""
+        first = max(0, int(np.searchsorted(self.marks, np.uint64(start), side="right")) - 1)
+        last = int(np.searchsorted(self.marks, np.uint64(end), side="left"))
+        return bool(self.quoted[first:last].any()) or not len(self.marks)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyIndex:
+    """Fingerprints of the keys of all rows of one version: those of a root, some less and some more."""
+
+    seed: int
+    root: U64
+    """Sorted."""
+    less: U64
+    more: U64
+    repeated: U64
+    """Keys that more than one row has, sorted."""
+
+    def counts(self, keys: U64) -> NDArray[np.int64]:
+        """Return how many rows have each of some keys."""
+        found = np.searchsorted(self.root, keys, side="right") - np.searchsorted(self.root, keys, side="left")
+        for sign, changed in ((-1, self.less), (1, self.more)):
+            if len(changed):
+                high, low = (np.searchsorted(changed, keys, side=side) for side in ("right", "left"))
+                found = found + sign * (high - low)
+        return found.astype(np.int64)
+
+    def derive(self, less: U64, more: U64) -> "KeyIndex":
+        """Return the index of a version that lacks some rows and has some more."""
+        touched = np.union1d(less, more)
+        gone, new = np.sort(np.concatenate([self.less, less])), np.sort(np.concatenate([self.more, more]))
+        gone, new = _without_common(gone, new)
+        derived = KeyIndex(self.seed, self.root, gone, new, self.repeated)
+        twice = touched[derived.counts(touched) > 1]
+        repeated = np.union1d(np.setdiff1d(self.repeated, touched, assume_unique=True), twice)
+        return KeyIndex(self.seed, self.root, gone, new, repeated)
+
+    def rooted(self) -> "KeyIndex":
+        """Return the same index as its own root."""
+        values = np.union1d(self.root, self.more)
+        root = np.repeat(values, self.counts(values))
+        none = np.zeros(0, np.uint64)
+        return KeyIndex(self.seed, root, none, none, self.repeated)
+
+
+def _without_common(a: U64, b: U64) -> tuple[U64, U64]:
+    """Cancel what two sorted multisets have in common."""
+    values = np.union1d(a, b)
+    counts = [
+        np.searchsorted(side, values, side="right") - np.searchsorted(side, values, side="left")
+        for side in (a, b)
+    ]
+    both = np.minimum(*counts)
+    return np.repeat(values, counts[0] - both), np.repeat(values, counts[1] - both)
+
+
+def scan_facts(version: TextVersion, view: View, seed: int, executor: Executor) -> tuple[RecordMap, KeyIndex]:
+    """Scan a whole version for both.
+
+    Args:
+        view: its columns are those of the key; without any the index is empty.
+
+    Raises:
+        TableError: the table has ragged rows.
+    """
+    marks: list[U64] = []
+    quoted: list[NDArray[np.bool_]] = []
+    keys: list[U64] = []
+    rows = 0
+    for records in version.scan_records(view, seed, executor, quotes=True):
+        rows += len(records.starts)
+        found = _marks_of(records)
+        flags = np.zeros(len(found), bool)
+        if records.quotes is not None:
+            at = np.unique(np.searchsorted(found, records.quotes.astype(np.uint64), side="right"))
+            flags[at[at > 0] - 1] = True
+            if quoted and len(at) and at[0] == 0:
+                quoted[-1][-1] = True
+        marks.append(found)
+        quoted.append(flags)
+        if view.key:
+            keys.append(records.keys)
+    none = np.zeros(0, np.uint64)
+    root = np.sort(np.concatenate(keys)) if keys else none
+    return (
+        RecordMap(
+            np.concatenate(marks) if marks else none,
+            np.concatenate(quoted) if quoted else np.zeros(0, bool),
+            rows,
+        ),
+        KeyIndex(seed, root, none, none, find_repeated(root)),
+    )
+
+
+def _marks_of(records: Records) -> U64:
+    """The first record that begins in each stride."""
+    strides = records.starts // np.uint64(STRIDE)
+    found: U64 = records.starts[np.concatenate([[True], strides[1:] != strides[:-1]])]
+    return found
+
+
+def derive_map(
+    before: RecordMap, spans: Iterable[tuple[tuple[int, int], tuple[int, int]]], rows: int
+) -> RecordMap:
+    """Return the map of a version that differs from another only in some spans.
+
+    Args:
+        spans: (start, end) in both versions, in order; each begins and ends where records do.
+        rows: of the new version.
+    """
+    marks: list[U64] = []
+    quoted: list[NDArray[np.bool_]] = []
+    done, shift = 0, 0
+    for (start, end), (new_start, new_end) in spans:
+        low, high = np.searchsorted(before.marks, [np.uint64(done), np.uint64(start)], side="left")
+        marks.append((before.marks[low:high].astype(np.int64) + shift).astype(np.uint64))
+        quoted.append(before.quoted[low:high])
+        if new_end > new_start:
+            marks.append(np.array([new_start], np.uint64))
+            # What is in it nobody has looked at.
+            quoted.append(np.ones(1, bool))
+        done, shift = end, new_end - end
+        # What follows begins with a record too, and may be far from the next mark.
+        at = int(np.searchsorted(before.marks, np.uint64(end), side="right"))
+        if at and int(before.marks[at - 1]) < end and (at == len(before.marks) or before.marks[at] > end):
+            marks.append(np.array([new_end], np.uint64))
+            quoted.append(before.quoted[at - 1 : at])
+    low = int(np.searchsorted(before.marks, np.uint64(done), side="left"))
+    marks.append((before.marks[low:].astype(np.int64) + shift).astype(np.uint64))
+    quoted.append(before.quoted[low:])
+    found, flags = np.concatenate(marks), np.concatenate(quoted)
+    if len(found) > 1:
+        is_new = np.concatenate([[True], found[1:] != found[:-1]])
+        # Of a mark that is there twice the flags of both count.
+        found, flags = found[is_new], np.logical_or.reduceat(flags, np.flatnonzero(is_new))
+    return RecordMap(found, flags, rows)

@@ -1,0 +1,170 @@
+"""Pairing two versions of a text: with what is remembered of them, or is found out and remembered now."""
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from datav.tables.pairing import Pairing
+from datav.tables.recordmap import KeyIndex, RecordMap, derive_map, scan_facts
+from datav.tables.remembering import Memory
+from datav.tables.shared import Gap, Shared
+from datav.tables.text import TextVersion
+from datav.tables.textpair import TextPair, pair_text
+from datav.tables.version import U64, Prints, View
+from datav.tables.views import Compared
+
+# Smaller files are read as a whole sooner than anything can be remembered of them.
+_WORTH_IT = 2**20
+# With more than this share of a file in gaps nothing is won, and what is scanned of gaps is kept in memory.
+_MOST_SHARE = 0.5
+_MOST_BYTES = 2**30
+
+
+class _Facts(NamedTuple):
+    """What is known of one whole version."""
+
+    map: RecordMap
+    keys: KeyIndex | None
+    """By the key; None without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One of two versions, and what may be remembered of it."""
+
+    version: TextVersion
+    view: View
+    memory: Memory | None
+
+    @property
+    def key_view(self) -> View:
+        """The key columns alone: their fingerprints are those that the whole view gives them."""
+        columns = tuple(self.view.columns[position] for position in self.view.key)
+        return View(columns, tuple(range(len(columns))), (None,) * len(columns))
+
+    def recall(self) -> _Facts | None:
+        if self.memory is None:
+            return None
+        known = self.memory.read_map()
+        index = self.memory.read_index(self.key_view.columns) if self.view.key else None
+        return None if known is None or (self.view.key and index is None) else _Facts(known, index)
+
+    def remember(self, facts: _Facts) -> None:
+        if self.memory is not None:
+            self.memory.write_map(facts.map)
+            if facts.keys is not None:
+                self.memory.write_index(self.key_view.columns, facts.keys)
+
+    def find_out(self, seed: int, executor: Executor) -> _Facts:
+        known, index = scan_facts(self.version, self.key_view, seed, executor)
+        facts = _Facts(known, index if self.view.key else None)
+        self.remember(facts)
+        return facts
+
+
+def pair_texts(
+    compared: Compared, shared: Shared, seed: int, executor: Executor
+) -> tuple[Pairing, int] | None:
+    """Return what is left to be compared of two texts, and the seed of its fingerprints.
+
+    Returns:
+        None if reading both as a whole is as good, or bytes that are the same need not be the same rows.
+
+    Raises:
+        TableError: one of the texts has ragged rows.
+    """
+    before, after = compared.before, compared.after
+    if not isinstance(before, TextVersion) or not isinstance(after, TextVersion):
+        return None
+    if not compared.by_bytes or not _is_read_alike(before, after) or not _is_worth_it(before, after, shared):
+        return None
+    sides = (
+        _Side(before, compared.before_view, _memory(before, shared, shared.before_id)),
+        _Side(after, compared.after_view, _memory(after, shared, shared.after_id)),
+    )
+    facts = sides[0].recall()
+    if facts is None:
+        backwards = sides[1].recall()
+        if backwards is not None:
+            gaps = [Gap(g.after_start, g.after_end, g.before_start, g.before_end) for g in shared.gaps]
+            pairing = _pair(sides[1], sides[0], backwards, gaps, _seed(backwards, seed), executor)
+            return _swapped(pairing), _seed(backwards, seed)
+        facts = sides[0].find_out(seed, executor)
+    pairing = _pair(*sides, facts, shared.gaps, _seed(facts, seed), executor)
+    return pairing, _seed(facts, seed)
+
+
+def _seed(facts: _Facts, seed: int) -> int:
+    return facts.keys.seed if facts.keys is not None else seed
+
+
+def _is_read_alike(before: TextVersion, after: TextVersion) -> bool:
+    """Whether the same bytes are the same records and cells in both."""
+    a, b = before.dialect, after.dialect
+    return (a.delimiter, a.quoting, len(before.columns)) == (b.delimiter, b.quoting, len(after.columns))
+
+
+def _is_worth_it(before: TextVersion, after: TextVersion, shared: Shared) -> bool:
+    in_gaps = sum(g.before_end - g.before_start + g.after_end - g.after_start for g in shared.gaps)
+    size = before.source.size + after.source.size
+    return size >= _WORTH_IT and in_gaps <= min(_MOST_SHARE * size, _MOST_BYTES)
+
+
+def _memory(version: TextVersion, shared: Shared, content: bytes | None) -> Memory | None:
+    if shared.cache is None or content is None:
+        return None
+    dialect = version.dialect
+    reading = f"{dialect.delimiter}{dialect.quoting}{version.has_header}".encode()
+    return Memory(shared.cache, content, reading)
+
+
+def _pair(
+    known: _Side, other: _Side, facts: _Facts, gaps: Sequence[Gap], seed: int, executor: Executor
+) -> Pairing:
+    pair = pair_text(known.version, other.version, gaps, facts.map, executor)
+    versions = (
+        known.version.only(pair.before, pair.before_source),
+        other.version.only(pair.after, pair.after_source),
+    )
+    views = known.view, other.view
+    prints = tuple(
+        list(version.scan(view, seed, executor)) for version, view in zip(versions, views, strict=True)
+    )
+    scanned = [sum(len(some.rows) for some in side) for side in prints]
+    derived = _derive(facts, pair, prints, facts.map.rows - scanned[0] + scanned[1])
+    other.remember(derived)
+    pairing = Pairing(*versions, unchanged=facts.map.rows - scanned[0], prints=(prints[0], prints[1]))
+    if facts.keys is None or derived.keys is None:
+        return pairing
+    repeated = facts.keys.repeated, derived.keys.repeated
+    return replace(
+        pairing,
+        suspects=np.union1d(*repeated),
+        duplicates=(len(repeated[0]), len(repeated[1])),
+    )
+
+
+def _derive(facts: _Facts, pair: TextPair, prints: tuple[list[Prints], ...], rows: int) -> _Facts:
+    index = None
+    if facts.keys is not None:
+        index = facts.keys.derive(*(_sorted_keys(side) for side in prints))
+    spans = [((a.start, a.end), (b.start, b.end)) for a, b in zip(pair.before, pair.after, strict=True)]
+    return _Facts(derive_map(facts.map, spans, rows), index)
+
+
+def _sorted_keys(prints: list[Prints]) -> U64:
+    return np.sort(np.concatenate([some.keys for some in prints])) if prints else np.zeros(0, np.uint64)
+
+
+def _swapped(pairing: Pairing) -> Pairing:
+    assert pairing.prints is not None
+    return replace(
+        pairing,
+        before=pairing.after,
+        after=pairing.before,
+        duplicates=pairing.duplicates[::-1],
+        prints=pairing.prints[::-1],
+    )
