@@ -49,7 +49,6 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #if defined(__x86_64__)
 #define HAVE_X86 1
-#define HAVE_AVX512 1
 #include <immintrin.h>
 #define TARGET(x) __attribute__((target(x)))
 #endif
@@ -113,6 +112,11 @@ INLINE uint64_t zero_bytes(uint64_t x)
     const uint64_t low7 = UINT64_C(0x7F7F7F7F7F7F7F7F);
     uint64_t high = ~(((x & low7) + low7) | x | low7);
     return (high * UINT64_C(0x0002040810204081)) >> 56;
+}
+
+INLINE int has_zero_byte(uint64_t x)
+{
+    return ((x - UINT64_C(0x0101010101010101)) & ~x & UINT64_C(0x8080808080808080)) != 0;
 }
 
 /* Makes room for `more` items behind `count`; 0 if there is no memory. */
@@ -402,27 +406,6 @@ static size_t index_avx2(index_t *state, const uint8_t *data, size_t at, size_t 
     return (size_t)(next - ends);
 }
 
-#ifdef HAVE_AVX512
-TARGET("avx512f,avx512bw,popcnt,bmi")
-static size_t index_avx512(index_t *state, const uint8_t *data, size_t at, size_t blocks, size_t *ends)
-{
-    const __m512i newline = _mm512_set1_epi8('\n'), cr = _mm512_set1_epi8('\r');
-    const __m512i quote = _mm512_set1_epi8('"'), delimiter = _mm512_set1_epi8((char)state->delimiter);
-    index_t index = *state;
-    size_t *next = ends;
-    for (; blocks; blocks--, at += 64) {
-        const uint8_t *p = data + at;
-        prefetch_x86(p);
-        __m512i b = _mm512_loadu_si512(p);
-        uint64_t line_ends = _mm512_cmpeq_epi8_mask(b, newline) | _mm512_cmpeq_epi8_mask(b, cr);
-        uint64_t quotes = _mm512_cmpeq_epi8_mask(b, quote), delimiters = _mm512_cmpeq_epi8_mask(b, delimiter);
-        next = write_ends(next, find_ends(&index, line_ends, quotes, delimiters), at);
-    }
-    *state = index;
-    return (size_t)(next - ends);
-}
-#endif
-
 #endif /* HAVE_X86 */
 
 #ifdef HAVE_NEON
@@ -621,6 +604,20 @@ NOINLINE uint64_t hash_quoted(scan_t *scan, const uint8_t *cell, size_t n, size_
     return hash_bytes(&scan->hash, content, n, content == cell + 1 ? room - 1 : n);
 }
 
+/* Almost all quoted cells are short and without another quote. */
+INLINE uint64_t hash_quoted_fast(scan_t *scan, const uint8_t *cell, size_t n, size_t room, status_t *status)
+{
+    const size_t inner = n - 2; /* wraps for a lone quote */
+    if (LIKELY(inner <= SHORT_LIMIT && room > 16 && cell[n - 1] == '"')) {
+        const uint64_t low = load64(cell + 1), high = load64(cell + 9);
+        const uint64_t low_mask = scan->hash.of_length[inner].low_mask, high_mask = scan->hash.of_length[inner].high_mask;
+        const uint64_t quotes = '"' * UINT64_C(0x0101010101010101);
+        if (LIKELY(!has_zero_byte((low ^ quotes) | ~low_mask) && !has_zero_byte((high ^ quotes) | ~high_mask)))
+            return hash_words(&scan->hash, low, high, inner);
+    }
+    return hash_quoted(scan, cell, n, room, status);
+}
+
 /* Writes down the record whose hashes are all there; there is room. */
 INLINE void add_row(scan_t *scan, size_t start)
 {
@@ -693,7 +690,7 @@ INLINE status_t scan_indexed(scan_t *scan, reader_t *reader, const int quoting)
                 break;
             if (scan->wanted[k]) {
                 if (quoting && data[at] == '"')
-                    scan->hashes[k] = hash_quoted(scan, data + at, end - at, n - at, &status);
+                    scan->hashes[k] = hash_quoted_fast(scan, data + at, end - at, n - at, &status);
                 else
                     scan->hashes[k] = hash_bytes(&scan->hash, data + at, end - at, n - at);
             }
@@ -737,12 +734,16 @@ typedef struct {
     text_t values;
 } contents_t;
 
-static status_t add_cell(contents_t *contents, const uint8_t *cell, size_t n)
+/* `room` bytes from `cell` on may be read. */
+INLINE status_t add_cell(contents_t *contents, const uint8_t *cell, size_t n, size_t room)
 {
-    if (!text_reserve(&contents->values, n) || !list_reserve(&contents->offsets, 1))
+    if (!text_reserve(&contents->values, n + 16) || !list_reserve(&contents->offsets, 1))
         return NO_MEMORY;
-    if (n)
-        memcpy(contents->values.items + contents->values.count, cell, n);
+    uint8_t *out = contents->values.items + contents->values.count;
+    if (LIKELY(n <= 16 && room >= 16))
+        memcpy(out, cell, 16); /* a length that is known is one instruction */
+    else if (n)
+        memcpy(out, cell, n);
     contents->values.count += n;
     contents->offsets.items[contents->offsets.count++] = contents->values.count;
     return OK;
@@ -762,17 +763,15 @@ static status_t read_text(contents_t *columns, size_t column_count, reader_t *re
     while (status == OK && next_record(reader, &record)) {
         for (size_t k = 0; k < column_count && status == OK; k++) {
             const size_t j = columns[k].column;
-            const uint8_t *cell = reader->data;
-            size_t n = 0;
-            if (j < record.cells) {
-                const size_t at = j ? record.ends[j - 1] + 1 : record.start;
-                cell += at;
-                n = record.ends[j] - at;
-            }
-            if (reader->quoting && n && *cell == '"')
+            const size_t at = j && j < record.cells ? record.ends[j - 1] + 1 : record.start;
+            const uint8_t *cell = reader->data + at;
+            size_t n = j < record.cells ? record.ends[j] - at : 0, room = reader->n - at;
+            if (reader->quoting && n && *cell == '"') {
                 status = unquote(&cell, &n, &scratch);
+                room = cell == scratch.items ? n : room - 1;
+            }
             if (status == OK)
-                status = add_cell(&columns[k], cell, n);
+                status = add_cell(&columns[k], cell, n, room);
         }
         ++*count;
     }
@@ -801,7 +800,8 @@ static status_t copy_pieces(const uint8_t *data, size_t n, const uint8_t *starts
         const uint64_t start = load64(starts + 8 * k), end = load64(ends + 8 * k);
         if (start > end || end > n || end - start > room)
             return BAD_PIECES;
-        memcpy(out, data + start, (size_t)(end - start));
+        if (end > start)
+            memcpy(out, data + start, (size_t)(end - start));
         out += end - start;
         room -= end - start;
     }
@@ -1053,9 +1053,6 @@ typedef struct {
 
 /* Best first; the last one always runs. */
 static const variant_t VARIANTS[] = {
-#ifdef HAVE_AVX512
-    {"avx512", index_avx512},
-#endif
 #ifdef HAVE_X86
     {"avx2", index_avx2},
 #endif
@@ -1070,11 +1067,8 @@ static int can_run(const variant_t *variant)
 {
 #if defined(HAVE_X86) && defined(__GNUC__)
     __builtin_cpu_init();
-    const int has_bits = __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi");
-    if (strcmp(variant->name, "avx512") == 0)
-        return has_bits && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
     if (strcmp(variant->name, "avx2") == 0)
-        return has_bits && __builtin_cpu_supports("avx2");
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi");
 #elif defined(HAVE_X86)
     if (strcmp(variant->name, "avx2") == 0) {
         int most[4], first[4], seventh[4];
