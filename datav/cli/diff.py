@@ -1,10 +1,7 @@
 """datav diff"""
 
-import csv
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,6 +156,8 @@ def _compared(output: Terminal, request: _Request, no_index: bool) -> Iterator["
 def _compared_paths(
     output: Terminal, request: _Request, names: Sequence[str], rules: Sequence["TableSettings"] = ()
 ) -> Iterator["Comparison"]:
+    from concurrent.futures import ThreadPoolExecutor
+
     from datav.repo.noindex import comparing_paths
 
     before, after = names
@@ -233,6 +232,8 @@ def _written(path: Path) -> Iterator[TextIO]:
 
 
 def _width() -> int:
+    import shutil
+
     # What is piped is not folded to the width of a terminal that nobody looks at.
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else _FILE_WIDTH
 
@@ -262,6 +263,8 @@ def _options(
 
 def _names(text: str) -> tuple[str, ...]:
     """Names between commas; written as in CSV, so that quotes may hold a comma."""
+    import csv
+
     return tuple(next(csv.reader([text], skipinitialspace=True), ()))
 
 

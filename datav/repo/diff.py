@@ -4,7 +4,7 @@ Datasets are matched by path; what is gone and what is new with the same content
 share is skipped by its id, so the cost is that of the change.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,9 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from datav.errors import DatavError, IntegrityError, UsageError
-from datav.formats.entry import Content, Kind
-from datav.formats.manifest import Manifest
+from datav.formats.entry import Content
 from datav.repo.datasets import Dataset
+from datav.repo.diffdatasets import (
+    appeared,
+    is_executable,
+    join_renamed,
+    key_of,
+    kind_of,
+    modified,
+    side_of,
+    users_part,
+    with_rows,
+)
 from datav.repo.diffends import (
     Chosen,
     DatasetVersion,
@@ -24,7 +34,7 @@ from datav.repo.diffends import (
     find_ends,
     read_versions,
 )
-from datav.repo.diffresult import DatasetDiff, Diff, FilesDiff, Side
+from datav.repo.diffresult import DatasetDiff, Diff, FilesDiff
 from datav.repo.disk import Disk, inside
 from datav.repo.repository import Repository
 from datav.tables.options import DiffOptions
@@ -140,13 +150,41 @@ class _Comparing:
 
     def compare(self, ends: Ends, before: Versions, after: Versions, chosen: Chosen | None) -> Comparison:
         found = []
+        gone = {
+            version.content
+            for dataset, version in before.items()
+            if isinstance(version, DatasetVersion) and dataset not in after
+        }
         for dataset in sorted(before.keys() | after.keys(), key=_path):
             only = chosen.get(dataset, ()) if chosen is not None else (b"",)
-            one = self._compare_one(dataset, before.get(dataset), after.get(dataset), only)
+            version = after.get(dataset)
+            if dataset not in before and isinstance(version, DatasetVersion):
+                version = self._recognized(version, gone)
+            one = self._compare_one(dataset, before.get(dataset), version, only)
             if one is not None:
                 found.append(one)
-        diff = Diff(ends.before, ends.after, tuple(_join_renamed(found)))
+        diff = Diff(ends.before, ends.after, tuple(join_renamed(found)))
         return Comparison(diff, tuple(self.errors))
+
+    def _recognized(self, version: DatasetVersion, gone: Set[Content | None]) -> DatasetVersion:
+        """Return a version on disk as what its manifest says, if it is that and may be what is gone elsewhere."""
+        disk, manifest = version.disk, version.manifest
+        if (
+            disk is None
+            or manifest.content not in gone
+            or disk.is_directory != (manifest.kind == "directory")
+        ):
+            return version
+        contents = self._name(disk)
+        if not disk.is_directory:
+            is_same = contents == [manifest.content]
+        else:
+            from datav.store.trees import write_directory_tree
+
+            paths, kinds = [found.path for found in disk.entries], bytes(found.kind for found in disk.entries)
+            named = [content for content in contents if content is not None]
+            is_same = write_directory_tree(self.keeper, paths, kinds, named) == manifest.content
+        return replace(version, disk=None) if is_same else version
 
     def _compare_one(
         self,
@@ -162,7 +200,7 @@ class _Comparing:
         assert not isinstance(before, DatavError)
         assert not isinstance(after, DatavError)
         if before is None or after is None:
-            return _appeared(before, after)
+            return appeared(before, after)
         try:
             return self._compare_both(before, after, only)
         except UsageError:
@@ -184,9 +222,9 @@ class _Comparing:
             path=dataset.path,
             status="added" if before is None else "removed" if after is None else "modified",
             before_path=None,
-            kind="file" if not any(sides) else _kind(next(side for side in reversed(sides) if side)),
-            before=_side(sides[0]),
-            after=_side(sides[1]),
+            kind="file" if not any(sides) else kind_of(next(side for side in reversed(sides) if side)),
+            before=side_of(sides[0]),
+            after=side_of(sides[1]),
             files=FilesDiff(),
             table=None,
             reason=str(error),
@@ -196,14 +234,14 @@ class _Comparing:
     def _compare_both(
         self, before: DatasetVersion, after: DatasetVersion, only: tuple[bytes, ...]
     ) -> DatasetDiff | None:
-        meta_changed = _users_part(before.manifest) != _users_part(after.manifest) and b"" in only
+        meta_changed = users_part(before.manifest) != users_part(after.manifest) and b"" in only
         if before.kind != after.kind:
             reason = f"was a {before.kind}, is a {after.kind}"
-            return _modified(before, after, meta_changed, reason=reason)
+            return modified(before, after, meta_changed, reason=reason)
         if before.content is not None and before.content == after.content:
-            if _mode(before) != _mode(after):
-                return _modified(before, after, meta_changed)
-            return replace(_modified(before, after, True), status="unchanged") if meta_changed else None
+            if is_executable(before) != is_executable(after):
+                return modified(before, after, meta_changed)
+            return replace(modified(before, after, True), status="unchanged") if meta_changed else None
         if before.kind == "directory":
             return self._compare_directories(before, after, only, meta_changed)
         return self._compare_files(before, after, meta_changed)
@@ -217,23 +255,23 @@ class _Comparing:
             (named,) = self._name(after.disk)
             assert named is not None, "all of it was to be named"
             content = named
-            if content == before.content and _mode(before) == _mode(after):
-                return replace(_modified(before, after, True), status="unchanged") if meta_changed else None
-        result = _modified(before, after, meta_changed)
-        result = replace(result, after=_side(after, content))
+            if content == before.content and is_executable(before) == is_executable(after):
+                return replace(modified(before, after, True), status="unchanged") if meta_changed else None
+        result = modified(before, after, meta_changed)
+        result = replace(result, after=side_of(after, content))
         if self.depth == "files":
             return result
         table, reason = self.tables.compare(
             bytes(after.dataset.path),
             self._version(before, before.manifest.content),
             self._version(after, content),
-            _key_of(before, after),
+            key_of(before, after),
         )
         if table is not None and table.rows is not None:
             result = replace(
                 result,
-                before=_with_rows(result.before, table.rows.from_rows),
-                after=_with_rows(result.after, table.rows.to_rows),
+                before=with_rows(result.before, table.rows.from_rows),
+                after=with_rows(result.after, table.rows.to_rows),
             )
         return replace(result, table=table, reason=reason)
 
@@ -270,14 +308,14 @@ class _Comparing:
             pairs = self._disk_pairs(before, after, after.disk)
         pairs = [pair for pair in pairs if _is_chosen(pair, only)]
         if not pairs:
-            return replace(_modified(before, after, True), status="unchanged") if meta_changed else None
+            return replace(modified(before, after, True), status="unchanged") if meta_changed else None
         files = compare_files(pairs, self._comparer(before, after))
-        return replace(_modified(before, after, meta_changed), files=files)
+        return replace(modified(before, after, meta_changed), files=files)
 
     def _comparer(self, before: DatasetVersion, after: DatasetVersion) -> "CompareTables | None":
         if self.depth == "files":
             return None
-        key = _key_of(before, after)
+        key = key_of(before, after)
         prefix = bytes(after.dataset.path) + b"/"
         return partial(self._compare_inside, prefix, key)
 
@@ -390,102 +428,6 @@ def _unsure(disk: Disk, old: Mapping[bytes, "Entry"]) -> list[int]:
 
 def _path(dataset: Dataset) -> bytes:
     return dataset.path
-
-
-def _kind(version: DatasetVersion) -> Literal["file", "directory"]:
-    return "directory" if version.kind == "directory" else "file"
-
-
-def _mode(version: DatasetVersion) -> bool:
-    """Whether a file may be executed."""
-    if version.disk is None or version.disk.is_directory:
-        return version.manifest.executable
-    return version.disk.entries[0].kind == Kind.EXECUTABLE
-
-
-def _side(version: DatasetVersion | None, content: Content | None = None) -> Side | None:
-    if version is None:
-        return None
-    manifest, disk = version.manifest, version.disk
-    if disk is None:
-        rows = manifest.table.rows if manifest.table is not None else None
-        return Side(f"b3:{manifest.content.id.hex()}", manifest.content.size, manifest.files, rows)
-    identity = f"b3:{content.id.hex()}" if content is not None else None
-    return Side(identity, sum(entry.size for entry in disk.entries), len(disk.entries), None)
-
-
-def _with_rows(side: Side | None, rows: int | None) -> Side | None:
-    """`side`, whose rows have been counted now."""
-    return replace(side, rows=rows) if side is not None and side.rows is None else side
-
-
-def _users_part(manifest: Manifest) -> tuple[tuple[str, ...], str]:
-    return manifest.table.key if manifest.table is not None else (), manifest.meta
-
-
-def _key_of(before: DatasetVersion, after: DatasetVersion) -> tuple[str, ...] | None:
-    """The key that the manifests name; None where none does."""
-    for version in (after, before):
-        table = version.manifest.table
-        if table is not None and table.key:
-            return table.key
-    return None
-
-
-def _modified(
-    before: DatasetVersion, after: DatasetVersion, meta_changed: bool, *, reason: str | None = None
-) -> DatasetDiff:
-    return DatasetDiff(
-        path=after.dataset.path,
-        status="modified",
-        before_path=None,
-        kind=_kind(after),
-        before=_side(before),
-        after=_side(after),
-        files=FilesDiff(),
-        table=None,
-        reason=reason,
-        meta_changed=meta_changed,
-    )
-
-
-def _appeared(before: DatasetVersion | None, after: DatasetVersion | None) -> DatasetDiff | None:
-    """What there is only at one end."""
-    there = after if after is not None else before
-    if there is None:
-        return None
-    return DatasetDiff(
-        path=there.dataset.path,
-        status="added" if before is None else "removed",
-        before_path=None,
-        kind=_kind(there),
-        before=_side(before),
-        after=_side(after),
-        files=FilesDiff(),
-        table=None,
-        reason=None,
-        meta_changed=False,
-    )
-
-
-def _join_renamed(found: Iterable[DatasetDiff]) -> Iterator[DatasetDiff]:
-    """Make one of what is gone and what is new with the same content."""
-    items = list(found)
-    gone = {(item.kind, item.before.id): item for item in items if item.status == "removed" and item.before}
-    joined: set[bytes] = set()
-    renamed: dict[bytes, DatasetDiff] = {}
-    for item in items:
-        if item.status != "added" or item.after is None or not item.after.bytes:
-            continue
-        origin = gone.pop((item.kind, item.after.id), None) if item.after.id is not None else None
-        if origin is not None:
-            renamed[item.path] = replace(
-                item, status="renamed", before_path=origin.path, before=origin.before
-            )
-            joined.add(origin.path)
-    for item in items:
-        if item.status != "removed" or item.path not in joined:
-            yield renamed.get(item.path, item)
 
 
 def _is_chosen(pair: "Pair", only: tuple[bytes, ...]) -> bool:
