@@ -12,7 +12,7 @@ from datav.errors import TableError, UsageError
 from datav.storage.scratch import Scratch
 from datav.tables.cellvalues import cell_values
 from datav.tables.matching import EXAMPLES, Matched, match_rows
-from datav.tables.moving import count_moved
+from datav.tables.moving import find_moved
 from datav.tables.options import DiffOptions
 from datav.tables.pairing import Pairing, pair_whole
 from datav.tables.predicate import Predicate, parse_predicate
@@ -114,7 +114,8 @@ def _compare_rows(
     )
     matched = _with_pairing(matched, pairing)
     told = replace(compared, before=pairing.before, after=pairing.after)
-    telling = Telling(told, matched, scratch, where=where, tolerances=options.tolerances)
+    moved = find_moved(compared, executor, seed) if options.ordered else None
+    telling = Telling(told, matched, scratch, where=where, tolerances=options.tolerances, moved=moved)
     counts = telling.count()
     duplicates, refused = _describe_duplicates(compared, matched, seed, executor)
     return RowDiff(
@@ -126,7 +127,7 @@ def _compare_rows(
         changed=counts.changed,
         unchanged=matched.unchanged + counts.same if where is None else None,
         changed_cells=counts.cells,
-        moved=count_moved(compared, executor, seed) if options.ordered else None,
+        moved=counts.moved,
         duplicates=duplicates,
         refused=compared.key_problem or refused,
         batches=telling.batches,

@@ -142,8 +142,7 @@ class _Walk:
 def _align(a: U64, b: U64) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[int, int]]:
     """Return the rows of each side that the walk leaves over, and where behind the last match both stand."""
     left_a, left_b = (
-        np.frombuffer(found, np.uint64).astype(np.int64)
-        for found in align_rows(a.data, b.data, _WINDOW)
+        np.frombuffer(found, np.uint64).astype(np.int64) for found in align_rows(a.data, b.data, _WINDOW)
     )
     return left_a, left_b, (_end_of_matches(left_a, len(a)), _end_of_matches(left_b, len(b)))
 

@@ -10,28 +10,35 @@ from datav.tables.version import U64
 from datav.tables.views import Compared
 
 
-def count_moved(compared: Compared, executor: Executor, seed: int) -> int:
-    """Return how many rows of both versions are not in their longest common order.
+def find_moved(compared: Compared, executor: Executor, seed: int) -> tuple[U64, U64]:
+    """Return the rows of both versions that are not in a longest common order of theirs.
 
     Rows belong together by their key; without one, and of a key that is not unique, by their cells, the first
     with the first.
 
-    Cost: 16 bytes a row, and a step in Python for each stretch of rows that stayed together.
+    Returns:
+        Their places in both versions, in step; the first increase.
+
+    Cost: 32 bytes a row, and a step in Python for each stretch of rows that stayed together.
     """
     sides = []
     for version, view in ((compared.before, compared.before_view), (compared.after, compared.after_view)):
-        keys = [prints.keys for prints in version.scan(view, seed, executor)]
-        sides.append(np.concatenate(keys) if keys else np.zeros(0, np.uint64))
-    order = _order_after(sides[0], sides[1])
-    return len(order) - _longest_increasing(order)
+        prints = list(version.scan(view, seed, executor))
+        none = np.zeros(0, np.uint64)
+        sides.append(tuple(np.concatenate([none, *(some[part] for some in prints)]) for part in (0, 1)))
+    (places_a, keys_a), (places_b, keys_b) = sides
+    rows_a, rows_b = _common_rows(keys_a, keys_b)
+    stays = _longest_increasing(rows_b)
+    return places_a[rows_a[~stays]], places_b[rows_b[~stays]]
 
 
-def _order_after(before: U64, after: U64) -> NDArray[np.int64]:
-    """Return where in `after` the rows stand that both have, in the order of `before`."""
-    a, b = _numbered(before), _numbered(after)
-    common, rows_a, rows_b = np.intersect1d(a, b, assume_unique=True, return_indices=True)
-    del common
-    return rows_b[np.argsort(rows_a)].astype(np.int64)
+def _common_rows(before: U64, after: U64) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows that both have: in `before`, increasing, and in `after`, in step."""
+    _, rows_a, rows_b = np.intersect1d(
+        _numbered(before), _numbered(after), assume_unique=True, return_indices=True
+    )
+    order = np.argsort(rows_a)
+    return rows_a[order].astype(np.int64), rows_b[order].astype(np.int64)
 
 
 def _numbered(keys: U64) -> NDArray[np.void]:
@@ -45,28 +52,34 @@ def _numbered(keys: U64) -> NDArray[np.void]:
     return found
 
 
-def _longest_increasing(order: NDArray[np.int64]) -> int:
-    """The length of a longest increasing subsequence.
+def _longest_increasing(order: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which numbers make up a longest increasing subsequence.
 
     A stretch of consecutive numbers is in it or not as a whole, so there is one step for each stretch:
     patience sorting with weights, over the best sum that ends at or below each number.
     """
+    chosen = np.zeros(len(order), bool)
     if not len(order):
-        return 0
-    cuts = np.flatnonzero(np.diff(order) != 1) + 1
-    starts = np.concatenate([[0], cuts])
-    weights = np.diff(np.append(starts, len(order))).tolist()
-    # Increasing in both: of two ends with the same sum the smaller one is worth more.
+        return chosen
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(order) != 1) + 1])
+    stops = np.append(starts[1:], len(order))
+    # Of the sequences found so far, by their last number: both lists increase, for of two that end alike only
+    # the longer one is worth anything.
     ends: list[int] = []
     sums: list[int] = []
-    for first, weight in zip(order[starts].tolist(), weights, strict=True):
+    lasts: list[int] = []
+    previous = []
+    stretches = zip(order[starts].tolist(), (stops - starts).tolist(), strict=True)
+    for number, (first, weight) in enumerate(stretches):
         at = bisect_left(ends, first)
+        previous.append(lasts[at - 1] if at else -1)
         best = (sums[at - 1] if at else 0) + weight
-        end = first + weight - 1
-        at = bisect_left(ends, end)
         stop = at
         while stop < len(ends) and sums[stop] <= best:
             stop += 1
-        ends[at:stop] = [end]
-        sums[at:stop] = [best]
-    return sums[-1]
+        ends[at:stop], sums[at:stop], lasts[at:stop] = [first + weight - 1], [best], [number]
+    number = lasts[-1]
+    while number >= 0:
+        chosen[starts[number] : stops[number]] = True
+        number = previous[number]
+    return chosen

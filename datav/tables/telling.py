@@ -32,6 +32,7 @@ class Counts:
     changed: int = 0
     same: int = 0
     """Pairs that do not differ after all."""
+    moved: int | None = None
     cells: dict[str, int] = field(default_factory=dict)
 
 
@@ -46,12 +47,14 @@ class Telling:
         *,
         where: Predicate | None,
         tolerances: Mapping[str, Tolerance],
+        moved: tuple[U64, U64] | None = None,
     ) -> None:
         self._compared = compared
         self._matched = matched
         self._pairs = Pairs(compared.before, compared.after, matched.changed, scratch)
         self._where = where
         self._tolerances = tolerances
+        self._moved = Pairs(compared.before, compared.after, moved, scratch) if moved is not None else None
 
     def count(self) -> Counts:
         """Count the changes.  Removed and added rows are read only for a condition, changed ones always."""
@@ -65,6 +68,7 @@ class Telling:
                 counts.added += _rows(batch)
             else:
                 counts.removed += _rows(batch)
+        counts.moved = self._count_moved()
         matched = self._matched
         if self._where is None:
             counts.removed += len(matched.removed) + int(matched.surplus_before.counts.sum())
@@ -86,6 +90,27 @@ class Telling:
         """
         yield from self._one_sided(whole=True)
         yield from self._changed(whole=whole, counts=None)
+        yield from self._stray()
+
+    def _count_moved(self) -> int | None:
+        if self._moved is None:
+            return None
+        return len(self._moved) if self._where is None else sum(map(_rows, self._stray()))
+
+    def _stray(self) -> Iterator[ChangeBatch]:
+        """Yield the rows that moved."""
+        if self._moved is None:
+            return
+        views = _all_columns(self._compared.before), _all_columns(self._compared.after)
+        for old, new, _ in self._moved.windows(*views):
+            kept = pyarrow.array(self._meets(old) | self._meets(new))
+            yield ChangeBatch("moved", old.filter(kept), new.filter(kept), {}, None, self._compared.has_key)
+
+    def _meets(self, table: Any) -> Mask:
+        """Which rows meet the condition, if there is one."""
+        if self._where is None:
+            return np.ones(len(table), bool)
+        return np.asarray(self._where.evaluate(table)).astype(bool)
 
     def _one_sided(self, *, whole: bool) -> Iterator[ChangeBatch]:
         c, m = self._compared, self._matched
@@ -103,7 +128,7 @@ class Telling:
             table = version.take(places[part], view.columns, view.types)
             several = pyarrow.array(counts[part]) if counts is not None else None
             if self._where is not None:
-                kept = pyarrow.array(np.asarray(self._where.evaluate(table)).astype(bool))
+                kept = pyarrow.array(self._meets(table))
                 table = table.filter(kept)
                 several = several.filter(kept) if several is not None else None
             if len(table):
@@ -133,10 +158,7 @@ class Telling:
         return View(view.columns + tuple(more), view.key, view.types + tuple(version.types[n] for n in more))
 
     def _tell(self, old: Any, new: Any, counts: Counts | None) -> Iterator[ChangeBatch]:
-        kept: Mask | None = None
-        if self._where is not None:
-            sides = [np.asarray(self._where.evaluate(table)).astype(bool) for table in (old, new)]
-            kept = sides[0] | sides[1]
+        kept = self._meets(old) | self._meets(new)
         masks = self._differing(old, new)
         collided = np.zeros(len(old), bool)
         for name in self._compared.key:
@@ -146,8 +168,7 @@ class Telling:
             differs |= mask
         if counts is not None:
             counts.same += int((~differs).sum())
-        if kept is not None:
-            differs &= kept
+        differs &= kept
         if (collided & differs).any():
             rows = pyarrow.array(collided & differs)
             yield ChangeBatch("removed", old.filter(rows), None, {})
