@@ -43,7 +43,7 @@ def row_diff(*batches: ChangeBatch, key: tuple[str, ...] = ("id",), **fields) ->
         "changed": counts["changed"],
         "moved": counts["moved"] or None,
         "changed_cells": cells,
-        "batches": lambda: iter(batches),
+        "batches": lambda whole=False: iter(batches),
     }
     return RowDiff(**{**made, **fields})
 
