@@ -1,11 +1,12 @@
 """datav diff"""
 
+import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
 import typer
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from datav.settings import TableSettings
     from datav.tables.options import DiffOptions
 
-FORMS = ("text", "markdown", "json")
+FORMS = ("text", "markdown", "json", "csv", "parquet")
+# Change feeds: docs/reference/change-feed.md
+_FEEDS = ("csv", "parquet")
 
 # Of lines that nobody folds.
 _FILE_WIDTH = 10_000
@@ -177,9 +180,15 @@ def _compared_paths(
 
 
 def _show(output: Terminal, request: _Request, comparison: "Comparison") -> None:
+    if request.form in _FEEDS:
+        _write_feed(output, request, comparison)
+        return
     if request.out is not None:
         with _written(output.here / request.out) as file:
-            _write(request, comparison, PLAIN, file.write, _FILE_WIDTH)
+            text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
+            _write(request, comparison, PLAIN, text.write, _FILE_WIDTH)
+            text.flush()
+            text.detach()
         return
     if output.quiet and request.form != "json":
         return
@@ -215,15 +224,32 @@ def _write(
             write(line + "\n")
 
 
+def _write_feed(output: Terminal, request: _Request, comparison: "Comparison") -> None:
+    """Write the rows that changed as a table of their own."""
+    from datav.repo.diffresult import iter_tables
+    from datav.tables.feed import write_feed
+
+    if request.out is None:
+        raise UsageError(f"`--format {request.form}` writes a file", hint="name it with `-o FILE`")
+    tables = [table for table in iter_tables(comparison.diff) if table.rows is not None]
+    differing = [table for table in tables if table.rows is not None and not table.rows.is_empty] or tables
+    if len(differing) != 1 or differing[0].rows is None:
+        raise UsageError(
+            f"`--format {request.form}` is for one table, and there are {len(differing)} that differ",
+            hint="name one behind `--`",
+        )
+    with _written(output.here / request.out) as file:
+        write_feed(
+            differing[0].rows, differing[0].schema, file, "csv" if request.form == "csv" else "parquet"
+        )
+
+
 @contextmanager
-def _written(path: Path) -> Iterator[TextIO]:
+def _written(path: Path) -> Iterator[BinaryIO]:
     """Yield what to write to, which becomes the file `path` when all of it was written."""
     descriptor, draft = create_temporary(path.parent)
     try:
-        with (
-            translating("write", path),
-            open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file,
-        ):
+        with translating("write", path), open(descriptor, "wb") as file:
             yield file
         publish(draft, path)
     except BaseException:

@@ -167,13 +167,9 @@ class _Comparing:
         return Comparison(diff, tuple(self.errors))
 
     def _recognized(self, version: DatasetVersion, gone: Set[Content | None]) -> DatasetVersion:
-        """Return a version on disk as what its manifest says, if it is that and may be what is gone elsewhere."""
+        """Return a version on disk as what its manifest says, if that is gone elsewhere, and true."""
         disk, manifest = version.disk, version.manifest
-        if (
-            disk is None
-            or manifest.content not in gone
-            or disk.is_directory != (manifest.kind == "directory")
-        ):
+        if disk is None or manifest.content not in gone or version.kind != manifest.kind:
             return version
         contents = self._name(disk)
         if not disk.is_directory:

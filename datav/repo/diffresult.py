@@ -1,5 +1,6 @@
 """What `datav diff` has found: datasets, files in them, tables in these.  Values; `report` draws them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -117,3 +118,11 @@ class Diff:
             dataset.status == "unchanged" and not dataset.meta_changed and dataset.reason is None
             for dataset in self.datasets
         )
+
+
+def iter_tables(diff: Diff) -> Iterator[TableDiff]:
+    """Yield the tables that were compared, those in directories too."""
+    for dataset in diff.datasets:
+        for table in (dataset.table, *(item.table for item in dataset.files.items)):
+            if table is not None:
+                yield table
