@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import types
 
+from datav.tables.arrays import integers
 from datav.tables.hashing import fingerprint
 from datav.tables.options import Tolerance
 
@@ -30,7 +31,7 @@ def differing_cells(before: Any, after: Any, tolerance: Tolerance | None = None)
     differ = _differ(before, after)
     if tolerance is not None and differ.any():
         rows = np.flatnonzero(differ)
-        taken = pyarrow.array(rows)
+        taken = integers(rows)
         differ[rows] = ~_is_close(_numbers(before.take(taken)), _numbers(after.take(taken)), tolerance)
     return differ
 

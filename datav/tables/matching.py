@@ -325,7 +325,8 @@ def _match_part(
 def find_repeated(values: U64) -> U64:
     """Return the values that occur more than once, sorted, each once."""
     ordered = np.sort(values)
-    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    return np.unique(again) if len(again) else again
 
 
 def _match_keys(before: tuple[U64, ...], after: tuple[U64, ...]) -> tuple[tuple[U64, U64], U64, U64, int]:

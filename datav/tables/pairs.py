@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pyarrow import ipc
 
 from datav.storage.scratch import Scratch
+from datav.tables.arrays import integers
 from datav.tables.version import U64, TableVersion, View
 
 # Rows read at a time.  A place of a text says how long its row is; of long rows fewer are taken.
@@ -54,7 +55,7 @@ class Pairs:
             places = self._places[1][part]
             order = np.argsort(places, kind="stable")
             table = self._after.take(places[order], view.columns, view.types)
-            yield table if _is_sorted(order) else table.take(pyarrow.array(np.argsort(order)))
+            yield table if _is_sorted(order) else table.take(integers(np.argsort(order)))
 
     def _is_scattered(self, parts: list[slice]) -> bool:
         """Whether the windows of the second version overlap so much that it would be read many times."""
@@ -77,7 +78,7 @@ class Pairs:
             for file, end in zip(files, ends.tolist(), strict=True):
                 if end > first:
                     rows = by_window[first:end]
-                    file.write(table.take(pyarrow.array(rows)), ranks[rows])
+                    file.write(table.take(integers(rows)), ranks[rows])
                 first = end
         for file in files:
             yield file.read()
@@ -91,7 +92,7 @@ class _WindowFile:
         self._writer: Any = None
 
     def write(self, table: Any, ranks: NDArray[np.int64]) -> None:
-        table = table.append_column(_RANK, pyarrow.array(ranks))
+        table = table.append_column(_RANK, integers(ranks))
         if self._writer is None:
             self._writer = ipc.new_stream(pyarrow.PythonFile(self._file, "w"), table.schema)
         self._writer.write_table(table)
@@ -104,7 +105,7 @@ class _WindowFile:
         order = np.argsort(table.column(_RANK).to_numpy())
         self._file.seek(0)
         self._file.truncate()
-        return table.drop_columns([_RANK]).take(pyarrow.array(order))
+        return table.drop_columns([_RANK]).take(integers(order))
 
 
 def _is_sorted(order: NDArray[np.int64]) -> bool:

@@ -5,9 +5,11 @@ key is unique on all rows.  One scan finds them; for the next version they are d
 the two.
 """
 
+import hashlib
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 from datav.tables.matching import find_repeated
 from datav.tables.text import Records, TextVersion
 from datav.tables.version import U64, View
+
+_T = TypeVar("_T", bound=np.generic)
 
 STRIDE = 16 * 2**10
 """Bytes between two marks, about."""
@@ -49,6 +53,8 @@ class KeyIndex:
     seed: int
     root: U64
     """Sorted."""
+    root_id: bytes
+    """Names the root."""
     less: U64
     more: U64
     repeated: U64
@@ -64,26 +70,39 @@ class KeyIndex:
         return found.astype(np.int64)
 
     def derive(self, less: U64, more: U64) -> "KeyIndex":
-        """Return the index of a version that lacks some rows and has some more."""
-        touched = np.union1d(less, more)
+        """Return the index of a version that lacks some rows and has some more; both sorted."""
+        touched = distinct(np.sort(np.concatenate([less, more])))
         gone, new = np.sort(np.concatenate([self.less, less])), np.sort(np.concatenate([self.more, more]))
-        gone, new = _without_common(gone, new)
-        derived = KeyIndex(self.seed, self.root, gone, new, self.repeated)
+        derived = replace(self, less=gone, more=new)
         twice = touched[derived.counts(touched) > 1]
-        repeated = np.union1d(np.setdiff1d(self.repeated, touched, assume_unique=True), twice)
-        return KeyIndex(self.seed, self.root, gone, new, repeated)
+        still = self.repeated[~np.isin(self.repeated, touched)] if len(self.repeated) else self.repeated
+        gone, new = _without_common(gone, new)
+        return replace(derived, less=gone, more=new, repeated=np.sort(np.concatenate([still, twice])))
 
     def rooted(self) -> "KeyIndex":
         """Return the same index as its own root."""
-        values = np.union1d(self.root, self.more)
-        root = np.repeat(values, self.counts(values))
-        none = np.zeros(0, np.uint64)
-        return KeyIndex(self.seed, root, none, none, self.repeated)
+        values = distinct(np.sort(np.concatenate([self.root, self.more])))
+        return make_index(self.seed, np.repeat(values, self.counts(values)))
+
+
+def make_index(seed: int, root: U64) -> KeyIndex:
+    """Return the index of sorted fingerprints."""
+    none = np.zeros(0, np.uint64)
+    root_id = hashlib.blake2b(root.data, digest_size=16).digest()
+    return KeyIndex(seed, root, root_id, none, none, find_repeated(root))
+
+
+def distinct(values: NDArray[_T]) -> NDArray[_T]:
+    """Return sorted values, each once."""
+    if not len(values):
+        return values
+    found: NDArray[_T] = values[np.concatenate([[True], values[1:] != values[:-1]])]
+    return found
 
 
 def _without_common(a: U64, b: U64) -> tuple[U64, U64]:
     """Cancel what two sorted multisets have in common."""
-    values = np.union1d(a, b)
+    values = distinct(np.sort(np.concatenate([a, b])))
     counts = [
         np.searchsorted(side, values, side="right") - np.searchsorted(side, values, side="left")
         for side in (a, b)
@@ -110,7 +129,7 @@ def scan_facts(version: TextVersion, view: View, seed: int, executor: Executor) 
         found = _marks_of(records)
         flags = np.zeros(len(found), bool)
         if records.quotes is not None:
-            at = np.unique(np.searchsorted(found, records.quotes.astype(np.uint64), side="right"))
+            at = distinct(np.searchsorted(found, records.quotes.astype(np.uint64), side="right"))
             flags[at[at > 0] - 1] = True
             if quoted and len(at) and at[0] == 0:
                 quoted[-1][-1] = True
@@ -126,7 +145,7 @@ def scan_facts(version: TextVersion, view: View, seed: int, executor: Executor) 
             np.concatenate(quoted) if quoted else np.zeros(0, bool),
             rows,
         ),
-        KeyIndex(seed, root, none, none, find_repeated(root)),
+        make_index(seed, root),
     )
 
 

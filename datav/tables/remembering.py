@@ -42,17 +42,17 @@ class Memory:
         arrays = self._read(_index_name(self._name, key), 5)
         if arrays is None or len(arrays[0]) != 1 or len(arrays[1]) != 2:
             return None
-        seed, root_id, less, more, repeated = arrays
-        root = self._read(f"{root_id.tobytes().hex()}.root", 1)
-        return None if root is None else KeyIndex(int(seed[0]), root[0], less, more, repeated)
+        seed, packed_id, less, more, repeated = arrays
+        root_id = packed_id.tobytes()
+        root = self._read(_root_name(root_id), 1)
+        return None if root is None else KeyIndex(int(seed[0]), root[0], root_id, less, more, repeated)
 
     def write_index(self, key: Sequence[int], index: KeyIndex) -> None:
         if len(index.less) + len(index.more) > _MAX_DERIVED * len(index.root):
             index = index.rooted()
-        root_id = hashlib.blake2b(index.root.tobytes(), digest_size=16).digest()
-        if self._cache.read(f"{root_id.hex()}.root") is None:
-            self._write(f"{root_id.hex()}.root", [index.root])
-        arrays = [np.array([index.seed], np.uint64), np.frombuffer(root_id, np.uint64)]
+        if not self._cache.has(_root_name(index.root_id)):
+            self._write(_root_name(index.root_id), [index.root])
+        arrays = [np.array([index.seed], np.uint64), np.frombuffer(index.root_id, np.uint64)]
         self._write(_index_name(self._name, key), [*arrays, index.less, index.more, index.repeated])
 
     def _read(self, name: str, count: int) -> list[U64] | None:
@@ -69,8 +69,12 @@ class Memory:
 
     def _write(self, name: str, arrays: Sequence[U64]) -> None:
         lengths = np.array([len(array) for array in arrays], np.uint64)
-        parts: list[Buffer] = [lengths.tobytes(), *(array.tobytes() for array in arrays)]
+        parts: list[Buffer] = [np.ascontiguousarray(array).data.cast("B") for array in (lengths, *arrays)]
         self._cache.write(name, parts)
+
+
+def _root_name(root_id: bytes) -> str:
+    return f"{root_id.hex()}.root"
 
 
 def _index_name(version: str, key: Sequence[int]) -> str:

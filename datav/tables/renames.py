@@ -4,8 +4,8 @@ from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
-import pyarrow
 
+from datav.tables.arrays import integers
 from datav.tables.result import ColumnRename, SchemaDiff
 from datav.tables.typed import canonical_cells
 from datav.tables.version import U64, Prints, TableVersion
@@ -60,7 +60,7 @@ def _cells(version: TableVersion, name: str, places: U64) -> Any:
     number = next(n for n, column in enumerate(version.columns) if column.name == name)
     order = np.argsort(places)
     table = version.take(places[order], (number,), (version.types[number],))
-    return canonical_cells(table.column(0)).take(pyarrow.array(np.argsort(order)))
+    return canonical_cells(table.column(0)).take(integers(np.argsort(order)))
 
 
 def _share(before: Any, after: Any) -> float:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow
 
 from datav.storage.scratch import Scratch
+from datav.tables.arrays import flags, integers
 from datav.tables.cellwise import Mask, differing_cells
 from datav.tables.matching import Matched
 from datav.tables.options import Tolerance
@@ -103,7 +103,7 @@ class Telling:
             return
         views = _all_columns(self._compared.before), _all_columns(self._compared.after)
         for old, new, _ in self._moved.windows(*views):
-            kept = pyarrow.array(self._meets(old) | self._meets(new))
+            kept = flags(self._meets(old) | self._meets(new))
             yield ChangeBatch("moved", old.filter(kept), new.filter(kept), {}, None, self._compared.has_key)
 
     def _meets(self, table: Any) -> Mask:
@@ -126,9 +126,9 @@ class Telling:
         for start in range(0, len(places), WINDOW_ROWS):
             part = slice(start, start + WINDOW_ROWS)
             table = version.take(places[part], view.columns, view.types)
-            several = pyarrow.array(counts[part]) if counts is not None else None
+            several = integers(counts[part]) if counts is not None else None
             if self._where is not None:
-                kept = pyarrow.array(self._meets(table))
+                kept = flags(self._meets(table))
                 table = table.filter(kept)
                 several = several.filter(kept) if several is not None else None
             if len(table):
@@ -170,15 +170,15 @@ class Telling:
             counts.same += int((~differs).sum())
         differs &= kept
         if (collided & differs).any():
-            rows = pyarrow.array(collided & differs)
+            rows = flags(collided & differs)
             yield ChangeBatch("removed", old.filter(rows), None, {})
             yield ChangeBatch("added", None, new.filter(rows), {})
         rows = differs & ~collided
         if not rows.any():
             return
-        chosen = pyarrow.array(rows)
+        chosen = flags(rows)
         found = {name: mask[rows] for name, mask in masks.items()}
-        shown = {name: pyarrow.array(mask) for name, mask in found.items() if mask.any()}
+        shown = {name: flags(mask) for name, mask in found.items() if mask.any()}
         if rows.all():
             yield ChangeBatch("changed", old, new, shown)
         else:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from datav.tables.pairing import Pairing
-from datav.tables.recordmap import KeyIndex, RecordMap, derive_map, scan_facts
+from datav.tables.recordmap import KeyIndex, RecordMap, derive_map, distinct, scan_facts
 from datav.tables.remembering import Memory
 from datav.tables.shared import Gap, Shared
 from datav.tables.text import TextVersion
@@ -134,15 +134,17 @@ def _pair(
         list(version.scan(view, seed, executor)) for version, view in zip(versions, views, strict=True)
     )
     scanned = [sum(len(some.rows) for some in side) for side in prints]
-    derived = _derive(facts, pair, prints, facts.map.rows - scanned[0] + scanned[1])
-    other.remember(derived)
+    derived = other.recall()
+    if derived is None or _seed(derived, seed) != seed:
+        derived = _derive(facts, pair, prints, facts.map.rows - scanned[0] + scanned[1])
+        other.remember(derived)
     pairing = Pairing(*versions, unchanged=facts.map.rows - scanned[0], prints=(prints[0], prints[1]))
     if facts.keys is None or derived.keys is None:
         return pairing
     repeated = facts.keys.repeated, derived.keys.repeated
     return replace(
         pairing,
-        suspects=np.union1d(*repeated),
+        suspects=distinct(np.sort(np.concatenate(repeated))),
         duplicates=(len(repeated[0]), len(repeated[1])),
     )
 
