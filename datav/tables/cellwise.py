@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import types
 
-from datav.tables.arrays import integers
+from datav.tables.arrays import floats_of, integers, mask_of
 from datav.tables.hashing import fingerprint
 from datav.tables.options import Tolerance
 
@@ -49,18 +49,13 @@ def _differ(before: Any, after: Any) -> Mask:
         return np.asarray(first != second)
     if types.is_null(kind):
         return np.zeros(len(before), bool)
-    differ: Mask = _bools(pc.fill_null(pc.not_equal(before, after), False))
+    differ: Mask = mask_of(pc.fill_null(pc.not_equal(before, after), False))
     if types.is_floating(kind):
-        nan = [_bools(pc.fill_null(pc.is_nan(side), False)) for side in (before, after)]
+        nan = [mask_of(pc.fill_null(pc.is_nan(side), False)) for side in (before, after)]
         differ &= ~(nan[0] & nan[1])
     if before.null_count or after.null_count:
-        differ |= _bools(before.is_null()) != _bools(after.is_null())
+        differ |= mask_of(before.is_null()) != mask_of(after.is_null())
     return differ
-
-
-def _bools(cells: Any) -> Mask:
-    found: Mask = cells.to_numpy(zero_copy_only=False).astype(bool)
-    return found
 
 
 def _numbers(cells: Any) -> NDArray[np.float64]:
@@ -71,10 +66,7 @@ def _numbers(cells: Any) -> NDArray[np.float64]:
         cells = pc.if_else(pc.match_substring_regex(cells, _NUMBER), cells, None).cast(pyarrow.large_string())
     elif not (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)):
         return np.full(len(cells), np.nan)
-    found: NDArray[np.float64] = (
-        cells.cast(pyarrow.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
-    )
-    return found
+    return floats_of(cells.cast(pyarrow.float64(), safe=False))
 
 
 def _is_text(kind: Any) -> bool:

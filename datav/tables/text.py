@@ -65,6 +65,8 @@ class Records(NamedTuple):
     """Of the first record that is not as wide as the header: where it is, and how many cells it has."""
     quotes: NDArray[np.int64] | None = None
     """Offsets of all quotes from `begin` to `end`, where they were asked for."""
+    lengths: U64 | None = None
+    """Of the records, where they do not follow upon each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +147,15 @@ class TextVersion:
             if not ahead:
                 return
             blocks, future = ahead.popleft()
-            for block, records in zip(blocks, future.result(), strict=True):
+            scanned = future.result()
+            for block, records in zip(blocks[: len(scanned)], scanned, strict=True):
                 if block.is_first:
                     end = block.start
                 # Else the block began inside quotes, or behind another kind of line end.
                 is_right = records.begin == end
                 found = records if is_right else self._scan_block(block, wanted, begin=end)
                 if found.ragged is not None:
-                    place, cells = found.ragged
-                    width = len(self.columns)
-                    raise TableError(
-                        f"a row has {cells} cells where the header has {width} (at byte {place})"
-                    )
+                    raise self._uneven(*found.ragged)
                 if len(found.starts):
                     end = found.end
                     yield found
@@ -172,6 +171,10 @@ class TextVersion:
         if count != len(places):
             raise TableError(f"{len(places)} records were found before and {count} now: the file has changed")
         return pyarrow.Table.from_arrays([_binary(count, *buffers) for buffers in cells], names=names)
+
+    def _uneven(self, place: int, cells: int) -> TableError:
+        width = len(self.columns)
+        return TableError(f"a row has {cells} cells where the header has {width} (at byte {place})")
 
     def text_of(self, place: int) -> tuple[int, int]:
         """Return where the record at a place begins and ends, its line end included."""
@@ -218,14 +221,20 @@ class TextVersion:
         return at + (int(starts[1]) if len(starts) > 1 else int(scan[3]))
 
     def _units(self, spans: Sequence[Span]) -> "Iterator[list[_Block]]":
-        """Cut spans into units of work: small ones together, large ones in blocks."""
+        """Cut spans into units of work: small ones together, each block of a large one alone."""
         unit: list[_Block] = []
         size = 0
         for span in spans:
-            cuts = [*range(span.start, span.end, BLOCK), span.end]
-            for start, end in pairwise(cuts):
-                unit.append(_Block(start, end, span.end, start == span.start))
-                size += end - start
+            if span.end - span.start > BLOCK:
+                if unit:
+                    yield unit
+                    unit, size = [], 0
+                cuts = [*range(span.start, span.end, BLOCK), span.end]
+                for start, end in pairwise(cuts):
+                    yield [_Block(start, end, span.end, start == span.start)]
+            elif span.end > span.start:
+                unit.append(_Block(span.start, span.end, span.end, True))
+                size += span.end - span.start
                 if size >= BLOCK:
                     yield unit
                     unit, size = [], 0
@@ -233,7 +242,27 @@ class TextVersion:
             yield unit
 
     def _scan_unit(self, blocks: "Sequence[_Block]", wanted: _Wanted) -> list[Records]:
+        if len(blocks) > 1 and not wanted.quotes:
+            # Small spans, each of whole records: so are all of them back to back.
+            return [self._scan_joined(blocks, wanted)]
         return [self._scan_block(block, wanted) for block in blocks]
+
+    def _scan_joined(self, blocks: "Sequence[_Block]", wanted: _Wanted) -> Records:
+        texts = [self.source.read_at(block.start, block.end - block.start) for block in blocks]
+        found = self._scan(b"".join(texts), True, wanted)
+        ends = np.cumsum([len(text) for text in texts])
+        begins = np.array([block.start for block in blocks], np.int64)
+        shifts = (begins - ends + [len(text) for text in texts]).astype(np.uint64)
+        number = np.searchsorted(ends, found.starts.astype(np.int64), side="right")
+        lengths = np.diff(found.starts, append=np.uint64(found.end))
+        starts = found.starts + shifts[number]
+        ragged = None
+        if found.ragged is not None:
+            at, cells = found.ragged
+            ragged = at + int(shifts[np.searchsorted(ends, at, side="right")].astype(np.int64)), cells
+        return found._replace(
+            starts=starts, lengths=lengths, begin=blocks[0].start, end=blocks[-1].end, ragged=ragged
+        )
 
     def _scan_block(self, block: "_Block", wanted: _Wanted, begin: int | None = None) -> Records:
         """Scan the records that begin in a block.
@@ -321,7 +350,9 @@ def _with_quotes(records: Records, data: bytes, offset: int) -> Records:
 
 
 def _places(records: Records) -> U64:
-    lengths = np.diff(records.starts, append=np.uint64(records.end))
+    lengths = records.lengths
+    if lengths is None:
+        lengths = np.diff(records.starts, append=np.uint64(records.end))
     return (records.starts << np.uint64(_LENGTH_BITS)) | np.minimum(lengths, np.uint64(LONGEST))
 
 

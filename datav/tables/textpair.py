@@ -98,11 +98,13 @@ class _Job(NamedTuple):
     gaps: Sequence[Gap]
 
     def run(self) -> list[_Narrowed | None]:
-        old = read_ranges(
-            self.before.source, [(g.before_start, g.before_end - g.before_start) for g in self.gaps]
-        )
+        # The second version first: mostly it is the newer one, whose chunks are stored as changes of the
+        # older one's, which are at hand then.
         new = read_ranges(
             self.after.source, [(g.after_start, g.after_end - g.after_start) for g in self.gaps]
+        )
+        old = read_ranges(
+            self.before.source, [(g.before_start, g.before_end - g.before_start) for g in self.gaps]
         )
         return [self._narrow(*sides) for sides in zip(self.gaps, old, new, strict=True)]
 
