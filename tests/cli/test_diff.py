@@ -1,0 +1,213 @@
+"""datav diff: how it is called, what it prints, where it writes, how it ends."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from datav.cli.main import NO_REVISION, mark_no_revision
+from tests.cli.conftest import process_environment
+
+
+@pytest.fixture
+def changed(data):
+    """A cell changed and a row added on disk, in a table of two rows."""
+    data.repo.write("a.csv", b"id,v\n1,x\n2,z\n3,q\n")
+    return data
+
+
+def test_nothing_that_changed_is_said_in_a_line(data):
+    assert data.ok("diff").out == "no differences\n"
+    assert data.ok("diff", "--json").json["datasets"] == []
+    assert data.ok("diff", "--exit-code").status == 0
+
+
+def test_rows_that_changed_are_shown(changed):
+    done = changed.ok("diff", "--key", "id")
+
+    assert "a.csv" in done.out
+    assert "+1 ~1" in done.out
+    assert "z" in done.out
+
+
+def test_two_revisions_and_paths(data):
+    assert data.ok("diff", "HEAD~1", "HEAD", "--json").json["datasets"][0]["rows"]["added"] == 1
+    assert data.ok("diff", "HEAD~1..HEAD", "--json", "--", "a.csv").json["datasets"]
+    assert data.ok("diff", "HEAD~1", "--json", "--", "d").json["datasets"] == []
+    assert data.ok("diff", "--json", "--", "a.csv").json["from"]["rev"] == "HEAD"
+    assert data.ok("diff", "--json", "HEAD~1", "a.csv").json["from"]["rev"] == "HEAD~1"
+
+
+def test_paths_are_relative_to_where_one_is(data):
+    data.repo.write("d/one", b"changed")
+
+    assert data.ok("diff", "--json", "--", "one", here="d").json["datasets"][0]["path"] == "d"
+    assert data.ok("-C", "d", "diff", "--json", "one").json["datasets"][0]["path"] == "d"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "marked"),
+    [
+        (["diff", "--", "a"], ["diff", "--", NO_REVISION, "a"]),
+        (["diff", "HEAD", "--", "a"], ["diff", "HEAD", "--", NO_REVISION, "a"]),
+        (["diff", "--key", "id", "--"], ["diff", "--key", "id", "--", NO_REVISION]),
+        (["diff", "a"], ["diff", "a"]),
+    ],
+)
+def test_where_paths_begin_is_marked(arguments, marked):
+    assert mark_no_revision(arguments) == marked
+
+
+def test_a_difference_can_be_an_exit_status(changed):
+    assert changed("diff", "--exit-code").status == 1
+    assert changed("diff").status == 0
+
+
+@pytest.mark.parametrize("words", [["nope"], ["HEAD", "nope"], ["nope", "--", "a.csv"], ["--", "nope"]])
+def test_what_is_neither_a_revision_nor_data_is_an_error(data, words):
+    data.fails("diff", *words)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--limit", "many"],
+        ["--limit", "-1"],
+        ["--format", "xls"],
+        ["--tolerance", "x"],
+        ["--tolerance", "-1"],
+        ["--format", "csv"],
+        ["--columns", "nope"],
+        ["--where", "("],
+        ["--no-index", "a.csv"],
+        ["--no-index", "a.csv", "nope"],
+        ["--no-index", "a.csv", "d"],
+    ],
+)
+def test_what_cannot_be_is_an_error(changed, options):
+    changed.fails("diff", *options)
+
+
+def test_sections(changed):
+    changed.repo.write("a.csv", b"id,w\n1,x\n2,z\n")
+    changed.repo.write("d/one", b"changed")
+
+    files = changed.ok("diff", "--json", "--files").json["datasets"]
+    schema = changed.ok("diff", "--json", "--schema").json["datasets"]
+
+    assert (files[0]["schema"], files[0]["rows"], files[1]["files"]["modified"]) == (None, None, 1)
+    assert (schema[0]["schema"]["added"][0]["name"], schema[0]["rows"], schema[1]["files"]) == (
+        "w",
+        None,
+        None,
+    )
+    assert "2 datasets changed" in changed.ok("diff", "--stat").out
+
+
+def test_the_limit_is_of_rows_shown_not_of_rows_counted(data):
+    data.repo.write("a.csv", b"id,v\n" + b"".join(b"%d,x\n" % n for n in range(100)))
+
+    def rows(*options):
+        return data.ok("diff", "--json", *options).json["datasets"][0]["rows"]
+
+    assert (len(rows()["items"]), rows()["truncated"]) == (20, True)
+    assert len(rows("--limit", "all")["items"]) == rows()["added"] + rows()["removed"]
+    assert "items" not in rows("--limit", "0")
+
+
+def test_names_of_columns_may_hold_commas(data):
+    data.repo.write("x.csv", b'"a,b",c\n1,2\n')
+    data.repo.write("y.csv", b'"a,b",c\n1,3\n')
+
+    done = data.ok("diff", "--json", "x.csv", "y.csv", "--key", '"a,b"')
+
+    assert done.json["datasets"][0]["rows"]["key"] == ["a,b"]
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "json"])
+def test_a_result_can_be_written_to_a_file(changed, form):
+    done = changed.ok("diff", "--format", form, "-o", "result")
+
+    assert done.out == ""
+    written = changed.repo.read("result").decode()
+    assert "a.csv" in written
+    assert form != "json" or json.loads(written)["format"] == 1
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_change_feed_is_written_of_one_table(changed, form):
+    changed.ok("diff", "--key", "id", "--format", form, "-o", "feed")
+
+    assert changed.repo.read("feed").startswith(b'"_op"' if form == "csv" else b"PAR1")
+
+
+def test_a_change_feed_of_two_tables_is_an_error_and_nothing_is_written(changed):
+    changed.repo.write("d/t.csv", b"a\n1\n")
+    changed.ok("add", "d")
+    changed.repo.commit("table")
+    changed.repo.write("d/t.csv", b"a\n2\n")
+
+    changed.fails("diff", "--format", "csv", "-o", "feed")
+
+    assert not changed.repo.path("feed").exists()
+
+
+def test_outside_of_any_repository_two_files_are_compared(cli, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "x.csv").write_bytes(b"id,v\n1,2\n")
+    (other / "y.csv").write_bytes(b"id,v\n1,3\n")
+
+    for options in ([], ["--no-index"]):
+        done = cli.ok("-C", str(other), "diff", *options, "x.csv", "y.csv", "--key", "id", "--json")
+        assert done.json["datasets"][0]["rows"]["changed_cells"] == {"v": 1}
+    assert cli("-C", str(other), "diff", "x.csv", "y.csv", "--exit-code").status == 1
+    cli.fails("-C", str(other), "diff")
+
+
+def test_directories_are_compared_by_the_paths_in_them(cli):
+    for name, content in {"x/a": b"1", "x/s/b": b"22", "y/a": b"2", "y/c": b"22"}.items():
+        cli.repo.write(name, content)
+    cli.repo.write("x/t.csv", b"id\n1\n")
+    cli.repo.write("y/t.csv", b"id\n1\n2\n")
+
+    (dataset,) = cli.ok("diff", "--no-index", "x", "y", "--json").json["datasets"]
+
+    items = {item["path"]: (item["status"], item["before_path"]) for item in dataset["files"]["items"]}
+    assert items == {"a": ("modified", None), "c": ("moved", "s/b"), "t.csv": ("modified", None)}
+    assert dataset["files"]["items"][2]["rows"]["added"] == 1
+    assert cli.ok("diff", "--no-index", "x", "x").out == "no differences\n"
+
+
+def test_large_files_outside_of_a_repository_are_compared(cli):
+    table = b"id,v\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(600_000))
+    cli.repo.write("x.csv", table)
+    cli.repo.write("y.csv", table.replace(b"\n300000,", b"\n300000,1"))
+
+    (dataset,) = cli.ok("diff", "--no-index", "x.csv", "y.csv", "--key", "id", "--json").json["datasets"]
+
+    assert (dataset["rows"]["changed"], dataset["rows"]["unchanged"]) == (1, 599_999)
+
+
+def test_what_could_not_be_compared_is_told_behind_the_rest(changed):
+    changed.repo.write("d.datav", b"nonsense")
+
+    done = changed("diff")
+
+    assert done.status == 2
+    assert "a.csv" in done.out
+    assert "d.datav" in done.err
+
+
+def test_a_diff_that_finds_nothing_loads_neither_numpy_nor_pyarrow(data):
+    code = (
+        "import sys; from datav.cli.main import main; main(['diff']);"
+        "sys.exit(bool({'numpy', 'pyarrow'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=data.repo.root, env=process_environment(), capture_output=True
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
