@@ -4,10 +4,11 @@ A node is believed to be what its parent says of it once they agree: level, byte
 path.  Below a node that is not read its parent's word stands for it, which is as good as the parent's id.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 from datav.errors import FormatError
@@ -274,20 +275,22 @@ class FileTree:
     def _below(
         self, identity: bytes, level: int, size: int, at: int, start: int, end: int
     ) -> Iterator[Piece]:
-        node = self._node(identity, level, size)
-        for number, length in enumerate(node.sizes):
-            if at >= end:
+        node, ends = self._node(identity, level, size)
+        for number in range(bisect_right(ends, start - at), len(ends)):
+            length = node.sizes[number]
+            begin = at + ends[number] - length
+            if begin >= end:
                 return
-            if at + length > start:
-                if level == 0:
-                    yield Piece(at, node.id(number), length)
-                else:
-                    yield from self._below(node.id(number), level - 1, length, at, start, end)
-            at += length
+            if level == 0:
+                yield Piece(begin, node.id(number), length)
+            else:
+                yield from self._below(node.id(number), level - 1, length, begin, start, end)
 
-    def _read_node(self, identity: bytes, level: int, size: int) -> FileNode:
+    def _read_node(self, identity: bytes, level: int, size: int) -> tuple[FileNode, list[int]]:
+        """Return a node, and where each of its entries ends in what lies below it."""
         name = NodeId(identity).short
         node = parse_file_node(self._reader.read_node(NodeId(identity)), name)
-        if node.level != level or sum(node.sizes) != size:
+        ends = list(accumulate(node.sizes))
+        if node.level != level or (ends[-1] if ends else 0) != size:
             raise FormatError(f"tree node {name} is not what its parent says")
-        return node
+        return node, ends

@@ -24,15 +24,32 @@ def flags(values: NDArray[np.bool_]) -> Any:
 
 
 def mask_of(cells: Any) -> NDArray[np.bool_]:
-    """Return a pyarrow.BooleanArray without nulls as a mask of numpy."""
-    bits = np.frombuffer(cells.buffers()[1], np.uint8) if len(cells) else np.zeros(0, np.uint8)
-    spread = np.unpackbits(bits, bitorder="little", count=cells.offset + len(cells))
-    return spread[cells.offset :].astype(bool)
+    """Return a pyarrow.BooleanArray as a mask of numpy; False for a null."""
+    validity, bits = cells.buffers()
+    mask = _bits(bits, cells)
+    return mask & _bits(validity, cells) if validity is not None else mask
+
+
+def null_mask(cells: Any) -> NDArray[np.bool_]:
+    """Return where a pyarrow.Array has nulls."""
+    return mask_of(cells.is_null())
 
 
 def floats_of(cells: Any) -> NDArray[np.float64]:
     """Return a pyarrow.DoubleArray as numbers of numpy, NaN for a null."""
     if not len(cells):
         return np.zeros(0, np.float64)
-    filled = cells.fill_null(float("nan"))
-    return np.frombuffer(filled.buffers()[1], np.float64)[filled.offset :][: len(filled)]
+    validity, values = cells.buffers()
+    numbers = np.frombuffer(values, np.float64)[cells.offset :][: len(cells)].copy()
+    if validity is not None:
+        numbers[~_bits(validity, cells)] = np.nan
+    return numbers
+
+
+def _bits(packed: Any, cells: Any) -> NDArray[np.bool_]:
+    """The bits of a bitmap that are those of some cells."""
+    if not len(cells):
+        return np.zeros(0, bool)
+    end = cells.offset + len(cells)
+    spread = np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little", count=end)
+    return spread[cells.offset :].astype(bool)

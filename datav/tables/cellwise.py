@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import types
 
-from datav.tables.arrays import floats_of, integers, mask_of
+from datav.tables.arrays import floats_of, integers, mask_of, null_mask
 from datav.tables.hashing import fingerprint
 from datav.tables.options import Tolerance
 
@@ -49,12 +49,11 @@ def _differ(before: Any, after: Any) -> Mask:
         return np.asarray(first != second)
     if types.is_null(kind):
         return np.zeros(len(before), bool)
-    differ: Mask = mask_of(pc.fill_null(pc.not_equal(before, after), False))
+    differ = mask_of(pc.not_equal(before, after))
     if types.is_floating(kind):
-        nan = [mask_of(pc.fill_null(pc.is_nan(side), False)) for side in (before, after)]
-        differ &= ~(nan[0] & nan[1])
+        differ &= ~(mask_of(pc.is_nan(before)) & mask_of(pc.is_nan(after)))
     if before.null_count or after.null_count:
-        differ |= mask_of(before.is_null()) != mask_of(after.is_null())
+        differ |= null_mask(before) != null_mask(after)
     return differ
 
 
