@@ -1,20 +1,33 @@
-"""log: how datasets changed from commit to commit, as their manifests tell it; no data is read."""
+"""log: how datasets changed from commit to commit, as their manifests tell it.
+
+Data is read only to count the rows that changed, and to find those that meet a condition: of one dataset, or
+of those below a directory, and of the commits that are asked for.
+"""
 
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
-from typing import Literal
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Literal
 
 from datav.errors import DatavError, UnknownDatasetError
-from datav.formats.manifest import parse_manifest
+from datav.formats.manifest import Manifest, parse_manifest
 from datav.git import MANIFEST_SUFFIX, MAX_MANIFEST_SIZE
 from datav.git.manifestlog import CommitChanges, FileChange, iter_changes
 from datav.relpath import RelPath
 from datav.repo.datasets import dataset_of_manifest, list_datasets
 from datav.repo.repository import Repository
 from datav.repo.specs import unknown_dataset
+
+if TYPE_CHECKING:
+    from datav.repo.rowlog import RowCounts, RowLog
+    from datav.tables.predicate import Predicate
+    from datav.tables.result import RowChange
+
+# Commits whose manifests are read at a time: few at first, for somebody waits.
+_FIRST_BATCH = 4
+_LARGEST_BATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +41,17 @@ class Version:
     """Of a table whose rows were counted."""
     error: str | None
     """Why the manifest cannot be read; then nothing else is known."""
+    manifest: Manifest | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RowQuery:
+    """What is wanted of the rows."""
+
+    where: "Predicate | None" = None
+    """Only commits that changed a row that meets it before or after."""
+    key: tuple[str, ...] | None = None
+    """Columns that identify a row; empty: none; None: what the manifests or the settings say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +71,10 @@ class DatasetChange:
     """None also when neither side is a table whose rows were counted."""
     same_data: bool
     """Only the manifest is different: `[meta]`, the key, the name."""
+    row_counts: "RowCounts | None" = None
+    """Of a table, where they were asked for; under a condition, of the rows that meet it."""
+    row_changes: "tuple[RowChange, ...]" = ()
+    """Some of the rows that meet a condition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +99,92 @@ class Log:
 
 
 def log(
-    repository: Repository, name: str | None = None, *, rev: str = "HEAD", limit: int | None = None
+    repository: Repository,
+    name: str | None = None,
+    *,
+    rev: str = "HEAD",
+    limit: int | None = None,
+    rows: RowQuery | None = None,
 ) -> Log:
-    """Return the commits that changed a dataset, or any.
+    """Return the commits that changed a dataset, or any; arguments and errors as of `iter_log`."""
+    path = _dataset_path(repository, name) if name is not None else None
+    return Log(path, rev, tuple(iter_log(repository, name, rev=rev, limit=limit, rows=rows)))
+
+
+def iter_log(
+    repository: Repository,
+    name: str | None = None,
+    *,
+    rev: str = "HEAD",
+    limit: int | None = None,
+    rows: RowQuery | None = None,
+) -> Iterator[LogEntry]:
+    """Yield the commits that changed a dataset, or any, as they are found.
 
     Args:
         name: a dataset, one that is gone by now included, or a directory above some; None or the root: all.
         rev: where to start.
         limit: at most so many commits.
+        rows: also tell which rows changed, or only of those that meet a condition; None: only what manifests
+            say.
 
     Raises:
         UnknownRevisionError: git does not know `rev`.
         UnknownDatasetError: no commit, and nothing on disk, has a dataset called `name`.
+        UsageError: a condition speaks of a column that no version has.
     """
-    if limit is not None:
-        # More than that cannot be counted, nor be there.
-        limit = min(limit, sys.maxsize)
+    # More than that cannot be counted, nor be there.
+    limit = min(limit, sys.maxsize) if limit is not None else None
     path = _dataset_path(repository, name) if name is not None else None
-    commits = _commits(repository, path, rev, limit)
-    if path is not None and not commits and not _is_known(repository, path):
-        raise unknown_dataset(repository, None, path)
-    versions = _read_versions(repository, commits)
-    return Log(path, rev, tuple(_entry(commit, versions) for commit in commits))
+    where = rows.where if rows is not None else None
+    commits = _commits(repository, path, rev)
+    # Which commits change a row that meets a condition is known only when they were looked into.
+    entries = _entries(repository, commits if where is not None else islice(commits, limit))
+    if path is not None:
+        first = next(entries, None)
+        if first is None and not _is_known(repository, path):
+            raise unknown_dataset(repository, None, path)
+        entries = chain((first,) if first is not None else (), entries)
+    yield from entries if rows is None else islice(_with_rows(repository, entries, rows), limit)
+
+
+def _entries(repository: Repository, commits: Iterator[CommitChanges]) -> Iterator[LogEntry]:
+    size = _FIRST_BATCH
+    while batch := list(islice(commits, size)):
+        versions = _read_versions(repository, batch)
+        for commit in batch:
+            yield _entry(commit, versions)
+        size = min(2 * size, _LARGEST_BATCH)
+
+
+def _with_rows(repository: Repository, entries: Iterator[LogEntry], rows: RowQuery) -> Iterator[LogEntry]:
+    # Only here: it needs numpy, and the log of manifests does not.
+    from datav.repo.rowlog import RowLog
+
+    with RowLog(repository, rows.key) as counter:
+        for entry in entries:
+            told = [_look_into(change, counter, rows.where) for change in entry.changes]
+            kept = tuple(change for change in told if change is not None)
+            if kept:
+                yield replace(entry, changes=kept)
+        if rows.where is not None:
+            counter.check(rows.where)
+
+
+def _look_into(change: DatasetChange, counter: "RowLog", where: "Predicate | None") -> DatasetChange | None:
+    """Return a change with what is known of its rows; None if no row meets the condition."""
+    from datav.repo.rowlog import table_at
+
+    sides = ((change.before, change.before_path), (change.after, change.path))
+    if any(version is not None and version.manifest is None for version, _ in sides):
+        return change if where is None else None
+    before, after = (
+        table_at(path, version.manifest if version is not None else None) for version, path in sides
+    )
+    if where is None:
+        return replace(change, row_counts=counter.count(before, after))
+    found = counter.match(before, after, where)
+    return None if found is None else replace(change, row_counts=found.counts, row_changes=found.changes)
 
 
 def _dataset_path(repository: Repository, name: str) -> RelPath | None:
@@ -114,15 +206,17 @@ def _dataset_path(repository: Repository, name: str) -> RelPath | None:
     return path
 
 
-def _commits(
-    repository: Repository, path: RelPath | None, rev: str, limit: int | None
-) -> list[CommitChanges]:
+def _commits(repository: Repository, path: RelPath | None, rev: str) -> Iterator[CommitChanges]:
     if path is None:
-        return list(islice(iter_changes(repository.git, rev=rev), limit))
-    manifest = RelPath(bytes(path) + MANIFEST_SUFFIX)
-    commits = list(islice(iter_changes(repository.git, manifest, rev=rev), limit))
-    # Never a dataset: perhaps a directory above some.
-    return commits or list(islice(_below(iter_changes(repository.git, rev=rev), path), limit))
+        yield from iter_changes(repository.git, rev=rev)
+        return
+    is_dataset = False
+    for commit in iter_changes(repository.git, RelPath(bytes(path) + MANIFEST_SUFFIX), rev=rev):
+        is_dataset = True
+        yield commit
+    if not is_dataset:
+        # Perhaps a directory above some.
+        yield from _below(iter_changes(repository.git, rev=rev), path)
 
 
 def _below(commits: Iterable[CommitChanges], directory: RelPath) -> Iterable[CommitChanges]:
@@ -163,7 +257,7 @@ def _version(data: bytes | None, where: str) -> Version:
         return Version(None, None, None, None, str(exc))
     content = manifest.content
     rows = manifest.table.rows if manifest.table is not None else None
-    return Version(f"b3:{content.id.hex()}", content.size, manifest.files, rows, None)
+    return Version(f"b3:{content.id.hex()}", content.size, manifest.files, rows, None, manifest)
 
 
 def _entry(commit: CommitChanges, versions: Mapping[str, Version]) -> LogEntry:
