@@ -193,7 +193,7 @@ def test_log_tells_what_changed(shared_data):
 
     assert len(done.lines) == 4
     assert done.lines[0].endswith("second")
-    assert done.lines[1].split()[:5] == ["modified", "a.csv", "2", "rows", "(+1),"]
+    assert done.lines[1].split()[:6] == ["modified", "a.csv", "2", "rows,", "+1", "row,"]
     assert done.lines[3].split()[:3] == ["added", "a.csv", "1"]
 
 
