@@ -6,6 +6,7 @@ the two.
 """
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -34,16 +35,30 @@ class RecordMap:
     """Whether there may be a quote between a mark and the next one, shape of `marks`."""
     rows: int
 
-    def last_mark(self, offset: int) -> int | None:
+
+class Marks:
+    """The same, for looking up one place after the other."""
+
+    def __init__(self, known: RecordMap) -> None:
+        self._marks: list[int] = known.marks.tolist()
+        self._quoted: list[int] = np.concatenate([[0], np.cumsum(known.quoted)]).tolist()
+        """How many of the intervals before each have quotes."""
+
+    def last(self, offset: int) -> int | None:
         """Return the last mark at or before an offset."""
-        at = int(np.searchsorted(self.marks, np.uint64(offset), side="right"))
-        return int(self.marks[at - 1]) if at else None
+        at = bisect_right(self._marks, offset)
+        return self._marks[at - 1] if at else None
+
+    def between(self, start: int, end: int) -> list[int]:
+        """Return the marks from `start` on that come before `end`."""
+        return self._marks[bisect_left(self._marks, start) : bisect_left(self._marks, end)]
 
     def has_quotes(self, start: int, end: int) -> bool:
-        """Whether there may be a quote between two offsets."""
-        first = max(0, int(np.searchsorted(self.marks, np.uint64(start), side="right")) - 1)
-        last = int(np.searchsorted(self.marks, np.uint64(end), side="left"))
-        return bool(self.quoted[first:last].any()) or not len(self.marks)
+        """Whether there may be a quote from `start` on before `end`, which is greater."""
+        first = bisect_right(self._marks, start) - 1
+        if first < 0:
+            return True
+        return self._quoted[bisect_left(self._marks, end)] > self._quoted[first]
 
 
 @dataclass(frozen=True, slots=True)

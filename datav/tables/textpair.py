@@ -16,11 +16,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
 from datav.core.rows import first_difference, last_difference, scan_text
 from datav.tables.batches import in_order
-from datav.tables.recordmap import RecordMap
+from datav.tables.recordmap import Marks, RecordMap
 from datav.tables.shared import Gap
 from datav.tables.source import RandomAccess, read_ranges
 from datav.tables.text import Span, TextVersion
@@ -135,7 +133,7 @@ class _Walk:
     ) -> None:
         self._versions = before, after
         self._gaps = gaps
-        self._known = known
+        self._marks = Marks(known)
         self._synced = before.body, after.body
         """Where a record begins in both; from there on bytes are the same up to the next gap."""
         self._open: tuple[int, int] | None = None
@@ -168,14 +166,14 @@ class _Walk:
             return False
         if not self._versions[0].dialect.quoting:
             return True
-        mark = self._known.last_mark(gap.before_start)
-        return mark is not None and not self._known.has_quotes(mark, max(gap.before_start, mark + 1))
+        mark = self._marks.last(gap.before_start)
+        return mark is not None and not self._marks.has_quotes(mark, max(gap.before_start, mark + 1))
 
     def _start_of(self, gap: Gap) -> tuple[int, int]:
         """Where a span begins that is to hold a gap."""
         if self._synced[0] > gap.before_start or self._synced[1] > gap.after_start:
             return self._synced
-        mark = self._known.last_mark(gap.before_start)
+        mark = self._marks.last(gap.before_start)
         if mark is None or mark < self._synced[0]:
             return self._synced
         return mark, mark + gap.after_start - gap.before_start
@@ -189,9 +187,7 @@ class _Walk:
         stop = before.source.size if is_last else self._gaps[number + 1].before_start
         shift = gap.after_end - gap.before_end
         low = max(gap.before_end, self._open[0])
-        marks = self._known.marks
-        first, last = np.searchsorted(marks, [np.uint64(low), np.uint64(stop)], side="left")
-        for mark in marks[first:last].tolist():
+        for mark in self._marks.between(low, stop):
             if mark + shift >= self._open[1] and self._is_end(self._open[1], mark + shift):
                 return mark, mark + shift
         return (stop, after.source.size) if is_last else None
