@@ -153,9 +153,12 @@ def _list_parts(array: Any) -> tuple[I64, Any]:
 def _union_prints(array: Any, seed: int) -> U64:
     """Return fingerprints of the cells of a union: of which type each is, and its value."""
     kind = array.type
-    codes = np.asarray(array.type_codes)
-    is_dense = kind.mode == "dense"
-    places = np.asarray(array.offsets) if is_dense else np.arange(len(array))
+    # Not array.type_codes and array.offsets, which forget that the array may be a slice.
+    rows, buffers = len(array), array.buffers()
+    codes = np.frombuffer(buffers[1], np.int8, rows, array.offset)
+    places = np.arange(rows)
+    if kind.mode == "dense":
+        places = np.frombuffer(buffers[2], np.int32, rows, 4 * array.offset)
     prints = np.full(len(array), seed, np.uint64)
     hash_fixed(prints.data, codes.data, 1, b"", 0, seed)
     values = np.zeros(len(array), np.uint64)

@@ -174,7 +174,9 @@ class JsonLinesVersion:
             if type(record) is dict:
                 return _flatten(record)
         except json.JSONDecodeError as exc:
-            raise self._bad_line(place, f"is not JSON: {exc.msg} at character {exc.pos + 1}") from exc
+            raise self._bad_line(
+                place, f"is not JSON: {exc.msg.removesuffix(' at')} at character {exc.pos + 1}"
+            ) from exc
         except UnicodeDecodeError as exc:
             raise self._bad_line(place, f"is not UTF-8: byte {exc.start + 1} of it") from exc
         except RecursionError as exc:

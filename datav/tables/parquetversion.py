@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from datav.errors import TableError
 from datav.formats.manifest import ColumnInfo
-from datav.tables.batches import BATCH_ROWS, Picker, column_infos, in_order, print_rows
+from datav.tables.batches import BATCH_ROWS, Picker, as_type, column_infos, in_order, print_rows
 from datav.tables.parquet import MAX_FOOTER_SIZE, describe_parquet
 from datav.tables.parquet_chunks import Chunk, parse_chunks
 from datav.tables.source import NotATable, RandomAccess
@@ -126,12 +126,12 @@ class ParquetVersion:
         """Return which leaf columns hold the cells of a column."""
         return self._spans[column]
 
-    def leaf(self, number: int) -> Leaf:
-        """Return what the bytes of a leaf column mean."""
+    @cached_property
+    def leaves(self) -> tuple[Leaf, ...]:
+        """What the bytes of each leaf column mean."""
         with translated("its Parquet footer cannot be read"):
-            found = self._metadata.schema.column(number)
-            levels = found.max_definition_level, found.max_repetition_level
-            return Leaf(found.physical_type, str(found.logical_type), found.length, levels)
+            schema = self._metadata.schema
+            return tuple(_describe_leaf(schema.column(number)) for number in range(len(schema)))
 
     def only(self, groups: Sequence[int]) -> Self:
         """Return the same version, of which only some row groups are scanned, in the order of the file."""
@@ -156,14 +156,19 @@ class ParquetVersion:
                 picker.show(first, batch.columns, batch.num_rows)
         return picker.table()
 
-    def read_group(self, group: int, columns: Sequence[int]) -> Iterator[Any]:
+    def read_group(self, group: int, columns: Sequence[int], types: Sequence[Any]) -> Iterator[Any]:
         """Yield the cells of a row group as record batches, the columns in the order asked for.
 
+        Args:
+            types: what the cells are converted to; None: they stay what they are.
+
         Raises:
-            TableError: they cannot be decoded, or are not as many as the footer says.
+            TableError: they cannot be decoded or converted, or are not as many as the footer says.
         """
-        for _, batch in self._batches(group, columns, is_worker=False):
-            yield batch
+        names = [self.columns[column].name for column in columns]
+        for _, batch in self._batches(group, columns, is_worker=True):
+            cells = [as_type(*column) for column in zip(batch.columns, types, names, strict=True)]
+            yield pyarrow.RecordBatch.from_arrays(cells, names)
 
     @property
     def _groups(self) -> Sequence[int]:
@@ -236,8 +241,8 @@ class ParquetVersion:
                 batch = next(batches, None)
                 if batch is None:
                     break
-                batch.validate()
                 batch = batch.select(order)
+                _validate(batch)
             yield first, batch
             first += batch.num_rows
         if first != end:
@@ -273,6 +278,17 @@ def _find_leaves(schema: Any, leaves: Any) -> tuple[range, ...]:
     if ends[-1] != len(leaves):
         raise ValueError("which of its leaf columns belong together is not plain")
     return tuple(range(start, end) for start, end in pairwise(ends))
+
+
+def _validate(batch: Any) -> None:
+    for column in batch.columns:
+        # pyarrow builds what it reads itself, but takes the places of values in a dictionary from the file.
+        column.validate(full="dictionary<" in str(column.type))
+
+
+def _describe_leaf(column: Any) -> Leaf:
+    levels = column.max_definition_level, column.max_repetition_level
+    return Leaf(column.physical_type, str(column.logical_type), column.length, levels)
 
 
 def _print_batch(batch: Any, names: Sequence[str], view: View, seed: int, first: int) -> list[Prints]:
