@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,15 @@ class Marks:
         return self._quoted[bisect_left(self._marks, end)] > self._quoted[first]
 
 
+class KeyFacts(NamedTuple):
+    """What comparing needs to know of the keys of one whole version."""
+
+    seed: int
+    """Of the fingerprints."""
+    repeated: U64
+    """Keys that more than one row has, sorted."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyIndex:
     """Fingerprints of the keys of all rows of one version: those of a root, some less and some more."""
@@ -74,6 +83,10 @@ class KeyIndex:
     more: U64
     repeated: U64
     """Keys that more than one row has, sorted."""
+
+    @property
+    def facts(self) -> KeyFacts:
+        return KeyFacts(self.seed, self.repeated)
 
     def counts(self, keys: U64) -> NDArray[np.int64]:
         """Return how many rows have each of some keys."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from datav.ids import Buffer
 from datav.storage.caching import Cache
-from datav.tables.recordmap import KeyIndex, RecordMap
+from datav.tables.recordmap import KeyFacts, KeyIndex, RecordMap
 from datav.tables.version import U64
 
 # A version whose keys differ by more than this share from its root's gets a root of its own.
@@ -36,6 +36,11 @@ class Memory:
     def write_map(self, found: RecordMap) -> None:
         quoted = found.quoted.astype(np.uint64)
         self._write(f"{self._name}.map", [found.marks, quoted, np.array([found.rows], np.uint64)])
+
+    def read_keys(self, key: Sequence[int]) -> KeyFacts | None:
+        """Return what the index of the version by some columns says, without reading its root."""
+        arrays = self._read(_index_name(self._name, key), 5)
+        return None if arrays is None or len(arrays[0]) != 1 else KeyFacts(int(arrays[0][0]), arrays[4])
 
     def read_index(self, key: Sequence[int]) -> KeyIndex | None:
         """Return the index of the version by some columns, which its root's file is needed for too."""

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from datav.tables.pairing import Pairing
-from datav.tables.recordmap import KeyIndex, RecordMap, derive_map, distinct, scan_facts
+from datav.tables.recordmap import KeyFacts, KeyIndex, RecordMap, derive_map, distinct, scan_facts
 from datav.tables.remembering import Memory
 from datav.tables.shared import Gap, Shared
 from datav.tables.text import TextVersion
-from datav.tables.textpair import TextPair, pair_text
+from datav.tables.textpair import pair_text
 from datav.tables.version import U64, Prints, View
 from datav.tables.views import Compared
 
@@ -27,8 +27,8 @@ class _Facts(NamedTuple):
     """What is known of one whole version."""
 
     map: RecordMap
-    keys: KeyIndex | None
-    """By the key; None without one."""
+    keys: KeyFacts | None
+    """None without a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +49,29 @@ class _Side:
         if self.memory is None:
             return None
         known = self.memory.read_map()
-        index = self.memory.read_index(self.key_view.columns) if self.view.key else None
-        return None if known is None or (self.view.key and index is None) else _Facts(known, index)
+        keys = self.memory.read_keys(self.key_view.columns) if self.view.key else None
+        return None if known is None or (self.view.key and keys is None) else _Facts(known, keys)
 
-    def remember(self, facts: _Facts) -> None:
-        if self.memory is not None:
-            self.memory.write_map(facts.map)
-            if facts.keys is not None:
-                self.memory.write_index(self.key_view.columns, facts.keys)
-
-    def find_out(self, seed: int, executor: Executor) -> _Facts:
+    def find_out(self, seed: int, executor: Executor) -> tuple[_Facts, KeyIndex | None]:
+        """Scan the version for its facts, and remember them."""
         known, index = scan_facts(self.version, self.key_view, seed, executor)
-        facts = _Facts(known, index if self.view.key else None)
-        self.remember(facts)
-        return facts
+        return self.remember(known, index if self.view.key else None)
+
+    def remember(self, known: RecordMap, index: KeyIndex | None) -> tuple[_Facts, KeyIndex | None]:
+        if self.memory is not None:
+            self.memory.write_map(known)
+            if index is not None:
+                self.memory.write_index(self.key_view.columns, index)
+        return _Facts(known, index.facts if index is not None else None), index
+
+    def index(self, seed: int, executor: Executor) -> KeyIndex | None:
+        """Return the index by the key; None without one."""
+        if not self.view.key:
+            return None
+        index = self.memory.read_index(self.key_view.columns) if self.memory is not None else None
+        if index is not None and index.seed == seed:
+            return index
+        return self.find_out(seed, executor)[1]
 
 
 def pair_texts(
@@ -85,15 +94,15 @@ def pair_texts(
         _Side(before, compared.before_view, _memory(before, shared, shared.before_id)),
         _Side(after, compared.after_view, _memory(after, shared, shared.after_id)),
     )
-    facts = sides[0].recall()
+    facts, index = sides[0].recall(), None
     if facts is None:
         backwards = sides[1].recall()
         if backwards is not None:
             gaps = [Gap(g.after_start, g.after_end, g.before_start, g.before_end) for g in shared.gaps]
-            pairing = _pair(sides[1], sides[0], backwards, gaps, _seed(backwards, seed), executor)
+            pairing = _pair(sides[1], sides[0], backwards, None, gaps, _seed(backwards, seed), executor)
             return _swapped(pairing), _seed(backwards, seed)
-        facts = sides[0].find_out(seed, executor)
-    pairing = _pair(*sides, facts, shared.gaps, _seed(facts, seed), executor)
+        facts, index = sides[0].find_out(seed, executor)
+    pairing = _pair(*sides, facts, index, shared.gaps, _seed(facts, seed), executor)
     return pairing, _seed(facts, seed)
 
 
@@ -122,7 +131,13 @@ def _memory(version: TextVersion, shared: Shared, content: bytes | None) -> Memo
 
 
 def _pair(
-    known: _Side, other: _Side, facts: _Facts, gaps: Sequence[Gap], seed: int, executor: Executor
+    known: _Side,
+    other: _Side,
+    facts: _Facts,
+    index: KeyIndex | None,
+    gaps: Sequence[Gap],
+    seed: int,
+    executor: Executor,
 ) -> Pairing:
     pair = pair_text(known.version, other.version, gaps, facts.map, executor)
     versions = (
@@ -136,8 +151,12 @@ def _pair(
     scanned = [sum(len(some.rows) for some in side) for side in prints]
     derived = other.recall()
     if derived is None or _seed(derived, seed) != seed:
-        derived = _derive(facts, pair, prints, facts.map.rows - scanned[0] + scanned[1])
-        other.remember(derived)
+        index = index or known.index(seed, executor)
+        if index is not None:
+            index = index.derive(*(_sorted_keys(side) for side in prints))
+        spans = [((a.start, a.end), (b.start, b.end)) for a, b in zip(pair.before, pair.after, strict=True)]
+        rows = facts.map.rows - scanned[0] + scanned[1]
+        derived, _ = other.remember(derive_map(facts.map, spans, rows), index)
     pairing = Pairing(*versions, unchanged=facts.map.rows - scanned[0], prints=(prints[0], prints[1]))
     if facts.keys is None or derived.keys is None:
         return pairing
@@ -147,14 +166,6 @@ def _pair(
         suspects=distinct(np.sort(np.concatenate(repeated))),
         duplicates=(len(repeated[0]), len(repeated[1])),
     )
-
-
-def _derive(facts: _Facts, pair: TextPair, prints: tuple[list[Prints], ...], rows: int) -> _Facts:
-    index = None
-    if facts.keys is not None:
-        index = facts.keys.derive(*(_sorted_keys(side) for side in prints))
-    spans = [((a.start, a.end), (b.start, b.end)) for a, b in zip(pair.before, pair.after, strict=True)]
-    return _Facts(derive_map(facts.map, spans, rows), index)
 
 
 def _sorted_keys(prints: list[Prints]) -> U64:
