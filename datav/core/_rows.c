@@ -734,14 +734,17 @@ typedef struct {
     text_t values;
 } contents_t;
 
+/* Copied whatever the length of a short cell: a length that is known takes two instructions. */
+#define COPIED 32
+
 /* `room` bytes from `cell` on may be read. */
 INLINE status_t add_cell(contents_t *contents, const uint8_t *cell, size_t n, size_t room)
 {
-    if (!text_reserve(&contents->values, n + 16) || !list_reserve(&contents->offsets, 1))
+    if (!text_reserve(&contents->values, n + COPIED) || !list_reserve(&contents->offsets, 1))
         return NO_MEMORY;
     uint8_t *out = contents->values.items + contents->values.count;
-    if (LIKELY(n <= 16 && room >= 16))
-        memcpy(out, cell, 16); /* a length that is known is one instruction */
+    if (LIKELY(n <= COPIED && room >= COPIED))
+        memcpy(out, cell, COPIED);
     else if (n)
         memcpy(out, cell, n);
     contents->values.count += n;
