@@ -53,6 +53,11 @@ def main(arguments: list[str]) -> int:
         # Asked by scripts and prompts: not worth building all commands for.
         print(version_line())
         return 0
+    if arguments[:1] in (["git-diff"], ["git-textconv"]):
+        # git runs these, some of them for each version of a file.
+        from datav.cli.gitdriver import git_diff, git_textconv
+
+        return (git_diff if arguments[0] == "git-diff" else git_textconv)(arguments[1:])
     if not arguments:
         _invoke(["--help"])
         return 2

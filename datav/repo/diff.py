@@ -34,7 +34,7 @@ from datav.repo.diffends import (
     find_ends,
     read_versions,
 )
-from datav.repo.diffresult import DatasetDiff, Diff, FilesDiff
+from datav.repo.diffresult import DatasetDiff, Diff, Endpoint, FilesDiff
 from datav.repo.disk import Disk, inside
 from datav.repo.repository import Repository
 from datav.tables.options import DiffOptions
@@ -58,6 +58,8 @@ class Limits:
     """Data that is not here is read from the default remote."""
     gaps: int | None = None
     """Bytes of a table that are not shared, both sides together."""
+    size: int | None = None
+    """Bytes of a table: some comparisons read all of it once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,29 @@ def comparing(
         yield work.compare(ends, before, after, chosen)
 
 
+@contextmanager
+def comparing_versions(
+    repository: Repository,
+    before: DatasetVersion | None,
+    after: DatasetVersion | None,
+    *,
+    options: DiffOptions | None = None,
+    limits: Limits | None = None,
+) -> Iterator[Comparison]:
+    """Compare two versions of one dataset; what rows are read from is closed when the block ends."""
+    with _Comparing(repository, options or DiffOptions(), "tables", limits or Limits()) as work:
+        named = after or before
+        found = work.compare_one(named.dataset, before, after, (b"",)) if named is not None else None
+        if before is not None and after is not None and before.dataset != after.dataset:
+            found = replace(
+                found or modified(before, after, meta_changed=False),
+                status="renamed" if found is None else found.status,
+                before_path=before.dataset.path,
+            )
+        ends = Endpoint(None, None, "before"), Endpoint(None, None, "after")
+        yield Comparison(Diff(*ends, () if found is None else (found,)), tuple(work.errors))
+
+
 @dataclass(slots=True)
 class _Comparing:
     """One comparison under way."""
@@ -130,6 +155,7 @@ class _Comparing:
                 repository.settings.tables,
                 cache=repository.private / "cache" / "diff",
                 most=self.limits.gaps,
+                largest=self.limits.size,
             )
         return self._tables
 
@@ -160,7 +186,7 @@ class _Comparing:
             version = after.get(dataset)
             if dataset not in before and isinstance(version, DatasetVersion):
                 version = self._recognized(version, gone)
-            one = self._compare_one(dataset, before.get(dataset), version, only)
+            one = self.compare_one(dataset, before.get(dataset), version, only)
             if one is not None:
                 found.append(one)
         diff = Diff(ends.before, ends.after, tuple(join_renamed(found)))
@@ -182,7 +208,7 @@ class _Comparing:
             is_same = write_directory_tree(self.keeper, paths, kinds, named) == manifest.content
         return replace(version, disk=None) if is_same else version
 
-    def _compare_one(
+    def compare_one(
         self,
         dataset: Dataset,
         before: DatasetVersion | DatavError | None,

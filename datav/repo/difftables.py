@@ -36,6 +36,7 @@ class Tables:
         rules: the project's settings: of those that fit a path the first counts.
         cache: a directory for what is remembered of versions; None: nothing is.
         most: bytes that two versions may have in gaps, both together; more is not compared.
+        largest: bytes that a version may have; a larger one is not compared.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Tables:
         *,
         cache: Path | None = None,
         most: int | None = None,
+        largest: int | None = None,
     ) -> None:
         self._reader = reader
         self._executor = executor
@@ -54,6 +56,7 @@ class Tables:
         self._rules = rules
         self._cache = Cache(cache) if cache is not None else None
         self._most = most
+        self._largest = largest
         self._open = ExitStack()
         self._scratch = self._open.enter_context(Scratch())
         self._sources = self._open.enter_context(Sources())
@@ -85,6 +88,8 @@ class Tables:
             UsageError: the options name columns that neither version has.
             What reading the files raises.
         """
+        if self._largest is not None and max(before.size, after.size) > self._largest:
+            return None, "it is larger than what is compared here; `datav diff` compares it"
         rules = find_rules(self._rules, path)
         shared = self._shared(before, after) if self._options.rows else None
         if self._most is not None and _missing(before, after, shared) > self._most:

@@ -14,6 +14,7 @@ from typing import Self
 from datav.core import ChunkerParams
 from datav.errors import NotARepositoryError, StorageError, UnsafePathError, UsageError
 from datav.git import GitRepository
+from datav.git.attributes import ATTRIBUTES_FILE, add_driver, configure_driver
 from datav.progress import SILENT, Progress
 from datav.relpath import RelPath
 from datav.repo.settingstext import set_store
@@ -233,6 +234,19 @@ def _refuse_other_repository(store: Path, private: Path) -> None:
         )
 
 
+def _write_attributes(path: Path) -> bool:
+    """Have git show manifests in words; return whether the file is another now."""
+    try:
+        before = path.read_bytes() if path.exists() else b""
+    except OSError as exc:
+        raise UsageError(f"cannot read {path}: {exc.strerror}") from exc
+    after = add_driver(before)
+    if after == before:
+        return False
+    write_atomic(path, after)
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Initialized:
     """What `init` did."""
@@ -278,6 +292,9 @@ def init(here: Path, *, store: Path | None = None) -> Initialized:
     # What is there may be from an `init` that was killed before it came to this.
     for directory in (place, git.root):
         fsync_directory(directory)
-    if not git.find_tracked([name]):
-        git.stage([name])
+    attributes = RelPath(ATTRIBUTES_FILE)
+    wanted = [name, attributes] if _write_attributes(git.root / attributes.text) else [name]
+    tracked = git.find_tracked([name])
+    git.stage([path for path in wanted if path not in tracked])
+    configure_driver(git)
     return Initialized(git.root, place, written)
