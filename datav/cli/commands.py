@@ -16,6 +16,7 @@ from datav.cli.init import init
 from datav.cli.log import log
 from datav.cli.ls import ls
 from datav.cli.mv import mv, rm
+from datav.cli.patch import patch
 from datav.cli.push import push
 from datav.cli.remote import SUBCOMMANDS as REMOTE_SUBCOMMANDS
 from datav.cli.remote import remote
@@ -30,6 +31,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "checkout": checkout,
     "restore": restore,
     "diff": diff,
+    "patch": patch,
     "log": log,
     "ls": ls,
     "cat": cat,

@@ -1,0 +1,31 @@
+"""datav patch"""
+
+from typing import Annotated
+
+import typer
+
+from datav.cli.context import terminal
+
+
+def patch(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A table on disk.")],
+    changes: Annotated[
+        str, typer.Argument(metavar="CHANGES", help="What `datav diff --format csv` or `parquet` wrote.")
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="OUT", help="Write there, not to FILE."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done.")] = False,
+) -> None:
+    """Apply a change feed to a table: rows are added, removed and changed, all others stay as they are."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from datav.repo.patch import patch as apply_changes
+    from datav.report.patch import patch_json, patch_text, patch_warnings
+
+    output = terminal()
+    with ThreadPoolExecutor(thread_name_prefix="datav") as executor:
+        result = apply_changes(output.here, file, changes, executor, output=out, dry_run=dry_run)
+    output.show(patch_text(result, output.style), patch_json(result))
+    output.warn(patch_warnings(result))

@@ -1,0 +1,96 @@
+"""patch: what a change feed says, done to a table on disk.  In a repository or not: it is the user's file."""
+
+import stat
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from datav.errors import TableError
+from datav.repo.diffsources import Sources
+from datav.storage.durable import (
+    create_temporary,
+    fsync_directory,
+    publish,
+    remove_file,
+    sync_and_close,
+    translating,
+)
+from datav.storage.scratch import Scratch
+from datav.tables.feed import read_feed
+from datav.tables.patch import Patched, apply_feed
+
+
+@dataclass(frozen=True, slots=True)
+class PatchResult:
+    """What was done, or would be."""
+
+    path: str
+    """The table, as the user called it."""
+    output: str
+    """Where the result is."""
+    patched: Patched
+    dry_run: bool
+
+
+def patch(
+    here: Path, name: str, changes: str, executor: Executor, *, output: str | None, dry_run: bool
+) -> PatchResult:
+    """Apply the change feed `changes` to the table `name`.
+
+    The result takes the place of the table, or of `output`, when all of it is on the disk; what fails leaves
+    everything as it was.
+
+    Args:
+        here: what names are relative to.
+        output: where to write; None: in place.
+
+    Raises:
+        TableError: one of the files is not what it should be, or the feed does not fit.
+        UnreadableError, StorageError: the system refuses.
+        ChangedWhileReadError: somebody wrote to the table meanwhile.
+    """
+    with Sources() as sources, Scratch() as scratch:
+        # What a link points to is replaced, not the link.
+        path = (here / name).resolve()
+        source, feed_source = sources.on_disk(path), sources.on_disk(here / changes)
+        with _naming(changes):
+            feed = read_feed(feed_source)
+        target = path if output is None else (here / output).resolve()
+        with _naming(name):
+            if dry_run:
+                done = apply_feed(path.name, source, feed, None, scratch=scratch, executor=executor)
+            else:
+                with _replacing(target, sources) as file:
+                    done = apply_feed(path.name, source, feed, file, scratch=scratch, executor=executor)
+    return PatchResult(name, output or name, done, dry_run)
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Say which file an error is about."""
+    try:
+        yield
+    except TableError as exc:
+        raise TableError(f"{name}: {exc}", hint=exc.hint) from exc
+
+
+@contextmanager
+def _replacing(path: Path, sources: Sources) -> Iterator[BinaryIO]:
+    """Yield a file that becomes `path` when the block ends; it does not when the block fails."""
+    descriptor, draft = create_temporary(path.parent)
+    try:
+        with translating("write", path), open(descriptor, "wb", closefd=False) as file:
+            yield file
+        sources.check()
+        with translating("write", path):
+            if path.exists():
+                draft.chmod(stat.S_IMODE(path.stat().st_mode))
+        sync_and_close(descriptor, path)
+        publish(draft, path)
+    except BaseException:
+        remove_file(draft)
+        raise
+    fsync_directory(path.parent)
