@@ -266,7 +266,8 @@ def _read_parquet(source: RandomAccess) -> Feed:
     sides = _split_names(table.column_names)
     if [BEFORE + name for name in sides[0]] + [AFTER + name for name in sides[1]] != names:
         raise TableError("it is no change feed: its columns stand in another order")
-    key = tuple(name for name in about.get("key", ()) if isinstance(name, str))
+    said = about.get("key")
+    key = tuple(name for name in said if isinstance(name, str)) if isinstance(said, list) else ()
     if not set(key) <= set(sides[0]) & set(sides[1]):
         key = ()
     return _checked(Feed(key, bool(key) and about.get("unique") is True, *sides, True, table))

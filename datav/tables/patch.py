@@ -38,6 +38,9 @@ from datav.tables.version import U64, TableVersion, View
 
 _PACKED = (".gz", ".zst")
 
+# A few bytes of a feed can say that a row is there 2^62 times.
+_MAX_ADDED = 10**9
+
 # Of a row that is named in an error.
 _SHOWN = 200
 
@@ -61,8 +64,8 @@ class _Wanted:
 
     rows: U64
     """Fingerprints of the whole rows that the feed says were removed or changed, sorted."""
-    pending: dict[str, deque[int]]
-    """By their cells: which rows of the feed want a row like that."""
+    pending: dict[str, deque[list[int]]]
+    """By their cells: which rows of the feed want a row like that, and how many each."""
     keys: U64
     """Fingerprints of the keys that rows come to have, sorted; empty where keys need not be unique."""
     key_cells: set[str] = field(default_factory=set)
@@ -146,12 +149,14 @@ def _decide(version: TableVersion, feed: Feed, executor: Executor) -> Plan:
         _check_keys(version, prints.places[_is_in(prints.keys, wanted.keys)], key, wanted, plan)
     for rows in wanted.pending.values():
         if rows:
-            shown = _shown(before, int(np.searchsorted(old_rows, rows[0])))
+            shown = _shown(before, int(np.searchsorted(old_rows, rows[0][0])))
             raise TableError(f"the change feed does not fit: there is no row {shown}")
     for place, row in enumerate(new_rows.tolist()):
         if not is_changed[row]:
             plan.added.append(place)
             plan.added_counts.append(counts[row])
+    if sum(plan.added_counts) > _MAX_ADDED:
+        raise TableError(f"the change feed adds {sum(plan.added_counts):,} rows; {_MAX_ADDED:,} are the most")
     return plan
 
 
@@ -210,9 +215,9 @@ def _wanted(
     names: Sequence[str],
     seed: int,
 ) -> _Wanted:
-    pending: dict[str, deque[int]] = {}
+    pending: dict[str, deque[list[int]]] = {}
     for row, cells in zip(rows, _row_keys(before), strict=True):
-        pending.setdefault(cells, deque()).extend([row] * counts[row])
+        pending.setdefault(cells, deque()).append([row, counts[row]])
     _, prints = fingerprint(before.columns, (), len(before), seed)
     if not key:
         return _Wanted(np.sort(prints), pending, np.zeros(0, np.uint64))
@@ -241,7 +246,10 @@ def _find(version: TableVersion, places: U64, wanted: _Wanted) -> list[tuple[int
     found = []
     for place, cells in zip(places.tolist(), _row_keys(table), strict=True):
         if rows := wanted.pending.get(cells):
-            found.append((place, rows.popleft()))
+            found.append((place, rows[0][0]))
+            rows[0][1] -= 1
+            if not rows[0][1]:
+                rows.popleft()
     return found
 
 
