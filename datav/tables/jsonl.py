@@ -39,6 +39,11 @@ MAX_PATHS = 10_000
 _BLOCK = 2**20
 _AHEAD = 4
 
+# pyarrow takes time and memory for every path of a part in every of its records: so parts are small, and
+# where they have many more paths than a record has, pyarrow is not asked any more.
+_PIECE = 32 * 2**10
+_MOST_UNEVEN = 8
+
 _LINE = re.compile(rb"[^\r\n]+")
 _LINE_END = re.compile(rb"[\r\n]")
 _EMPTY_OBJECT = re.compile(rb"\{\s*\}")
@@ -47,6 +52,8 @@ _EMPTY_OBJECT = re.compile(rb"\{\s*\}")
 _IS_JSON = re.compile(
     r'["\[{]|(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|NaN|-?Infinity)\Z', re.ASCII
 )
+
+_JSON_STARTS = frozenset('"[{-0123456789tfnNI')
 
 # Brackets in a row that make a block one of hostile depth, which pyarrow is not asked about.
 _MAX_DEPTH = 100
@@ -115,10 +122,14 @@ class JsonLinesVersion:
         """Where each column is found, and what is there, in the order in which they come up."""
         lines = (line for offset, data in self._blocks() for line in _lines(offset, data))
         kinds = _find_kinds(self._parse(*line) for line in islice(lines, RECORDS_SAMPLED))
-        for offset, data in self._blocks():
-            found = _arrow_kinds(data)
+        is_even = True
+        for offset, data in self._pieces():
+            found = _arrow_kinds(data) if is_even else None
             if found is None:
                 found = _find_kinds(self._parse(*line) for line in _lines(offset, data))
+            is_even = is_even and len(found) <= _MOST_UNEVEN * (
+                1 + data.count(b'":') / (1 + data.count(b"\n"))
+            )
             for path, kind in found.items():
                 # The types are those of a sample, as in manifests, but for what is not in the sample.
                 if kinds.get(path, "empty") == "empty":
@@ -150,6 +161,15 @@ class JsonLinesVersion:
             # A line that is longer than a block takes ever larger ones.
             size = _BLOCK if end else 2 * size
             at, held = at + end, held[end:]
+
+    def _pieces(self) -> Iterator[tuple[int, bytes]]:
+        """Yield all lines as `_blocks` does, in smaller parts."""
+        for offset, data in self._blocks():
+            start = 0
+            while start < len(data):
+                end = data.find(b"\n", start + _PIECE) + 1 or len(data)
+                yield offset + start, data[start:end]
+                start = end
 
     def _lines_at(self, places: U64) -> Iterator[tuple[int, bytes]]:
         start, data = 0, b""
@@ -253,14 +273,15 @@ def _columns(records: Iterable[dict[str, Any]], paths: Sequence[str]) -> list[An
 def _cell(value: Any) -> bytes | None:
     if value is None:
         return None
-    if type(value) is str and _IS_JSON.match(value) is None:
-        try:
-            return value.encode()
-        except UnicodeEncodeError:
-            # Half a character, which only JSON can spell.
-            return json.dumps(value).encode()
+    kind = type(value)
     try:
+        if kind is _Number or (kind is str and (value[:1] not in _JSON_STARTS or not _IS_JSON.match(value))):
+            encoded: bytes = value.encode()
+            return encoded
         return _canonical(value).encode()
+    except UnicodeEncodeError:
+        # Half a character, which only JSON can spell.
+        return json.dumps(value).encode()
     except RecursionError as exc:
         raise TableError("its records are nested too deep") from exc
 
