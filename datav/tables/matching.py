@@ -21,7 +21,7 @@ _WINDOW = 64
 # Rows of each side that are walked at a time.
 _STEP = 2**18
 # Rows kept in memory before they are parted, of both versions together: 24 bytes each, sorted in copies.
-MAX_IN_MEMORY = 2**24
+MAX_IN_MEMORY = 2**25
 _PART_ROWS = 2**22
 EXAMPLES = 5
 
@@ -77,19 +77,22 @@ def match_rows(
     """
     wants_keys = has_key and suspects is None
     walk = _Walk(before, after)
-    rest = _Parts(scratch, max_in_memory, ("places", "keys", "rows"))
+    rows = ("places", "keys", "rows")
+    # Of rows that were paired and differ the two sides are parted alike, so they stay in step.
+    rest, pairs = _Parts(scratch, max_in_memory, rows), _Parts(scratch, max_in_memory, rows)
     common = _Parts(scratch, max_in_memory, ("keys",))
-    for left_before, left_after, keys in walk:
-        rest.add(0, left_before)
-        rest.add(1, left_after)
+    for step in walk:
+        for side in (0, 1):
+            rest.add(side, step.left[side])
+            pairs.add(side, step.differing[side])
         if wants_keys:
-            common.add(0, (keys,))
-    parts = max(rest.wanted_parts(), common.wanted_parts() if wants_keys else 1)
+            common.add(0, (step.keys,))
+    parts = max(store.wanted_parts() for store in (rest, pairs, common))
     found = [
         _match_part(
-            rest.read(0, number, parts),
-            rest.read(1, number, parts),
-            common.read(0, number, parts)[0] if wants_keys else None,
+            _Rows(rest.read(0, number, parts), rest.read(1, number, parts)),
+            _Rows(pairs.read(0, number, parts), pairs.read(1, number, parts)),
+            common.read(0, number, parts)[0],
             suspects,
             has_key=has_key,
         )
@@ -98,45 +101,85 @@ def match_rows(
     return _join(found, walk)
 
 
+class _Rows(NamedTuple):
+    """Rows of both versions: places, keys, rows of each."""
+
+    before: tuple[U64, ...]
+    after: tuple[U64, ...]
+
+
+class _Step(NamedTuple):
+    """What a stretch of the walk gave."""
+
+    left: tuple[Prints, Prints]
+    """Rows of each version that found nothing in the other."""
+    differing: tuple[Prints, Prints]
+    """Rows with the same key and other cells, in step."""
+    keys: U64
+    """Of all rows that were paired."""
+
+
 class _Walk:
-    """Walks two versions in step; yields what is left over of each, and the keys of what was cancelled."""
+    """Walks two versions in step; pairs rows of the same key."""
 
     def __init__(self, before: Iterator[Prints], after: Iterator[Prints]) -> None:
         self._sides = (_Pending(before), _Pending(after))
         self.cancelled = 0
+        """Rows that were paired and are equal."""
 
     @property
     def rows(self) -> tuple[int, int]:
         return self._sides[0].total, self._sides[1].total
 
-    def __iter__(self) -> Iterator[tuple[Prints, Prints, U64]]:
+    def __iter__(self) -> Iterator[_Step]:
         before, after = self._sides
         while True:
             a, b = before.fill(_STEP), after.fill(_STEP)
             if not len(a.rows) or not len(b.rows):
                 break
-            left_a, left_b, ends = _align(a.rows, b.rows)
+            left_a, left_b, ends = _align(a.keys, b.keys)
             is_last = before.is_done and after.is_done
-            # Rows behind the last that matched may match what comes next, unless they are most of it.
-            keep = not is_last and all(
-                end > n // 2 for end, n in zip(ends, (len(a.rows), len(b.rows)), strict=True)
-            )
-            used = ends if keep else (len(a.rows), len(b.rows))
-            if keep:
-                left_a, left_b = left_a[left_a < used[0]], left_b[left_b < used[1]]
-            self.cancelled += used[0] - len(left_a)
-            equal = np.ones(used[0], bool)
-            equal[left_a] = False
-            yield _pick(a, left_a), _pick(b, left_b), a.keys[: used[0]][equal]
-            before.drop(used[0])
-            after.drop(used[1])
-        none = np.zeros(0, np.uint64)
+            # Rows behind the last pair may find theirs in what comes next, unless they are most of it.
+            sizes = len(a.rows), len(b.rows)
+            if not is_last and all(end > n // 2 for end, n in zip(ends, sizes, strict=True)):
+                sizes = ends
+                left_a, left_b = left_a[left_a < ends[0]], left_b[left_b < ends[1]]
+            yield self._step(a, b, left_a, left_b, sizes)
+            before.drop(sizes[0])
+            after.drop(sizes[1])
         for number, side in enumerate(self._sides):
-            while len(rest := side.fill(_STEP).rows):
-                left = _pick(side.fill(_STEP), np.arange(len(rest)))
-                empty = Prints(none, none, none)
-                yield (left, empty, none) if number == 0 else (empty, left, none)
-                side.drop(len(rest))
+            while len((rest := side.fill(_STEP)).rows):
+                yield _Step(
+                    (rest, _NOTHING) if number == 0 else (_NOTHING, rest), (_NOTHING, _NOTHING), _NONE
+                )
+                side.drop(len(rest.rows))
+
+    def _step(
+        self,
+        a: Prints,
+        b: Prints,
+        left_a: NDArray[np.int64],
+        left_b: NDArray[np.int64],
+        sizes: tuple[int, int],
+    ) -> _Step:
+        paired_a, paired_b = _all_but(left_a, sizes[0]), _all_but(left_b, sizes[1])
+        differs = a.rows[paired_a] != b.rows[paired_b]
+        self.cancelled += len(differs) - int(differs.sum())
+        return _Step(
+            (_pick(a, left_a), _pick(b, left_b)),
+            (_pick(a, paired_a[differs]), _pick(b, paired_b[differs])),
+            a.keys[paired_a],
+        )
+
+
+_NONE = np.zeros(0, np.uint64)
+_NOTHING = Prints(_NONE, _NONE, _NONE)
+
+
+def _all_but(left: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    kept = np.ones(size, bool)
+    kept[left] = False
+    return np.flatnonzero(kept)
 
 
 def _align(a: U64, b: U64) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[int, int]]:
@@ -287,44 +330,61 @@ class _Part:
     repeated: U64
 
 
-def _match_part(
-    before: tuple[U64, ...],
-    after: tuple[U64, ...],
-    common: U64 | None,
-    suspects: U64 | None,
-    *,
-    has_key: bool,
-) -> _Part:
-    none = np.zeros(0, np.uint64)
+def _match_part(left: _Rows, pairs: _Rows, common: U64, suspects: U64 | None, *, has_key: bool) -> _Part:
     if not has_key:
-        surplus, equal = _count(before, after)
-        return _Part((none, none), none, none, surplus, equal, (0, 0), none)
-    if suspects is not None:
-        repeated, counts = suspects, (0, 0)
-    else:
-        twice = [
-            find_repeated(np.concatenate([side[1], common if common is not None else none]))
-            for side in (before, after)
-        ]
-        repeated, counts = np.union1d(*twice), (len(twice[0]), len(twice[1]))
-    apart = [
-        np.isin(side[1], repeated) if len(repeated) else np.zeros(len(side[1]), bool)
-        for side in (before, after)
-    ]
-    twins = [
-        tuple(column[mask] for column in side) for side, mask in zip((before, after), apart, strict=True)
-    ]
-    single = [
-        tuple(column[~mask] for column in side) for side, mask in zip((before, after), apart, strict=True)
-    ]
-    surplus, equal_twins = _count(twins[0], twins[1])
-    changed, removed, added, equal = _match_keys(single[0], single[1])
+        # Rows of the same key are equal then, so none were paired that differ.
+        surplus, equal = _count(left.before, left.after)
+        return _Part((_NONE, _NONE), _NONE, _NONE, surplus, equal, (0, 0), _NONE)
+    repeated, counts = (suspects, (0, 0)) if suspects is not None else _find_suspects(left, common)
+    changed = pairs.before[0], pairs.after[0]
+    single, twins = left, _Rows(*(tuple(column[:0] for column in side) for side in left))
+    if len(repeated):
+        single, twins, still = _set_apart(left, pairs, repeated)
+        changed = changed[0][still], changed[1][still]
+    surplus, equal_twins = _count(twins.before, twins.after)
+    more, removed, added, equal = _match_keys(single.before, single.after)
+    changed = np.concatenate([changed[0], more[0]]), np.concatenate([changed[1], more[1]])
     return _Part(changed, removed, added, surplus, equal + equal_twins, counts, repeated[:EXAMPLES])
 
 
-def find_repeated(values: U64) -> U64:
+def _find_suspects(left: _Rows, common: U64) -> tuple[U64, tuple[int, int]]:
+    """Return the keys that more than one row of either version has, and how many those are in each.
+
+    Args:
+        common: keys of rows that were paired.
+    """
+    ordered = np.sort(common)
+    twice = find_repeated(ordered, is_sorted=True)
+    repeated = []
+    for side in left:
+        keys = np.sort(side[1])
+        again = find_repeated(keys, is_sorted=True)
+        repeated.append(np.unique(np.concatenate([twice, again, keys[_is_in(keys, ordered)]])))
+    return np.unique(np.concatenate(repeated)), (len(repeated[0]), len(repeated[1]))
+
+
+def _is_in(values: U64, ordered: U64) -> NDArray[np.bool_]:
+    if not len(ordered):
+        return np.zeros(len(values), bool)
+    at = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    found: NDArray[np.bool_] = ordered[at] == values
+    return found
+
+
+def _set_apart(left: _Rows, pairs: _Rows, repeated: U64) -> tuple[_Rows, _Rows, NDArray[np.bool_]]:
+    """Part rows whose keys are unique from those whose are not; and say which pairs are of the former."""
+    torn = np.isin(pairs.before[1], repeated)
+    single, twins = [], []
+    for side, paired in zip(left, pairs, strict=True):
+        apart = np.isin(side[1], repeated)
+        single.append(tuple(column[~apart] for column in side))
+        twins.append(tuple(np.concatenate([a[apart], b[torn]]) for a, b in zip(side, paired, strict=True)))
+    return _Rows(single[0], single[1]), _Rows(twins[0], twins[1]), ~torn
+
+
+def find_repeated(values: U64, *, is_sorted: bool = False) -> U64:
     """Return the values that occur more than once, sorted, each once."""
-    ordered = np.sort(values)
+    ordered = values if is_sorted else np.sort(values)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
     return np.unique(again) if len(again) else again
 

@@ -117,7 +117,7 @@ def make_index(seed: int, root: U64) -> KeyIndex:
     """Return the index of sorted fingerprints."""
     none = np.zeros(0, np.uint64)
     root_id = hashlib.blake2b(root.data, digest_size=16).digest()
-    return KeyIndex(seed, root, root_id, none, none, find_repeated(root))
+    return KeyIndex(seed, root, root_id, none, none, find_repeated(root, is_sorted=True))
 
 
 def distinct(values: NDArray[_T]) -> NDArray[_T]:
