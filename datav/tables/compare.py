@@ -115,7 +115,9 @@ def _compare_rows(
     matched = _with_pairing(matched, pairing)
     told = replace(compared, before=pairing.before, after=pairing.after)
     moved = find_moved(compared, executor, seed) if options.ordered else None
-    telling = Telling(told, matched, scratch, where=where, tolerances=options.tolerances, moved=moved)
+    telling = Telling(
+        told, matched, scratch, executor, where=where, tolerances=options.tolerances, moved=moved
+    )
     counts = telling.count()
     duplicates, refused = _describe_duplicates(compared, matched, seed, executor)
     return RowDiff(

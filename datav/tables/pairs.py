@@ -5,7 +5,8 @@ what belongs to many windows is first sorted into scratch files, one for each wi
 still read once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -18,7 +19,7 @@ from datav.tables.arrays import integers
 from datav.tables.version import U64, TableVersion, View
 
 # Rows read at a time.  A place of a text says how long its row is; of long rows fewer are taken.
-WINDOW_ROWS = 2**16
+WINDOW_ROWS = 2**15
 # Beyond this span of places a window of the second version is not one part of the file.
 _SCATTERED = 8
 _RANK = "\0rank"
@@ -41,21 +42,29 @@ class Pairs:
     def __len__(self) -> int:
         return len(self._places[0])
 
-    def windows(self, before: View, after: View) -> Iterator[tuple[Any, Any, slice]]:
-        """Yield tables of the views' columns, in step, and which pairs they are."""
+    def windows(self, before: View, after: View) -> Iterator[Callable[[], tuple[Any, Any]]]:
+        """Yield what gives tables of the views' columns, in step, window by window; may be called on any
+        thread."""
         parts = [
             slice(start, min(start + WINDOW_ROWS, len(self))) for start in range(0, len(self), WINDOW_ROWS)
         ]
-        seconds = self._scattered(parts, after) if self._is_scattered(parts) else self._near(parts, after)
-        for part, second in zip(parts, seconds, strict=True):
-            yield self._before.take(self._places[0][part], before.columns, before.types), second, part
+        if self._is_scattered(parts):
+            for part, second in zip(parts, self._scattered(parts, after), strict=True):
+                yield partial(self._beside, part, before, second)
+        else:
+            for part in parts:
+                yield partial(self._both, part, before, after)
 
-    def _near(self, parts: list[slice], view: View) -> Iterator[Any]:
-        for part in parts:
-            places = self._places[1][part]
-            order = np.argsort(places, kind="stable")
-            table = self._after.take(places[order], view.columns, view.types)
-            yield table if _is_sorted(order) else table.take(integers(np.argsort(order)))
+    def _beside(self, part: slice, before: View, second: Any) -> tuple[Any, Any]:
+        return self._before.take(self._places[0][part], before.columns, before.types), second
+
+    def _both(self, part: slice, before: View, after: View) -> tuple[Any, Any]:
+        places = self._places[1][part]
+        order = np.argsort(places, kind="stable")
+        second = self._after.take(places[order], after.columns, after.types)
+        if not _is_sorted(order):
+            second = second.take(integers(np.argsort(order)))
+        return self._beside(part, before, second)
 
     def _is_scattered(self, parts: list[slice]) -> bool:
         """Whether the windows of the second version overlap so much that it would be read many times."""

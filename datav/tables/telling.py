@@ -5,14 +5,17 @@ none of the compared cells different, by a tolerance, are the same after all; ro
 their fingerprints did not are a removed one and an added one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from datav.storage.scratch import Scratch
 from datav.tables.arrays import flags, integers
+from datav.tables.batches import in_order
 from datav.tables.cellwise import Mask, differing_cells
 from datav.tables.matching import Matched
 from datav.tables.options import Tolerance
@@ -21,6 +24,9 @@ from datav.tables.predicate import Predicate
 from datav.tables.result import ChangeBatch, Op
 from datav.tables.version import U64, TableVersion, View
 from datav.tables.views import Compared
+
+# Windows of rows that are told while others wait to be asked for.
+_AHEAD = 2
 
 
 @dataclass(slots=True)
@@ -44,6 +50,7 @@ class Telling:
         compared: Compared,
         matched: Matched,
         scratch: Scratch,
+        executor: Executor,
         *,
         where: Predicate | None,
         tolerances: Mapping[str, Tolerance],
@@ -51,6 +58,7 @@ class Telling:
     ) -> None:
         self._compared = compared
         self._matched = matched
+        self._executor = executor
         self._pairs = Pairs(compared.before, compared.after, matched.changed, scratch)
         self._where = where
         self._tolerances = tolerances
@@ -102,7 +110,7 @@ class Telling:
         if self._moved is None:
             return
         views = _all_columns(self._compared.before), _all_columns(self._compared.after)
-        for old, new, _ in self._moved.windows(*views):
+        for old, new in in_order(self._executor, self._moved.windows(*views), _AHEAD):
             kept = flags(self._meets(old) | self._meets(new))
             yield ChangeBatch("moved", old.filter(kept), new.filter(kept), {}, None, self._compared.has_key)
 
@@ -150,39 +158,42 @@ class Telling:
             if whole
             else (self._with_condition(c.before, c.before_view), self._with_condition(c.after, c.after_view))
         )
-        for old, new, _ in self._pairs.windows(before, after):
-            yield from self._tell(old, new, counts)
+        jobs = (partial(self._tell, window) for window in self._pairs.windows(before, after))
+        for batches, same in in_order(self._executor, jobs, _AHEAD):
+            if counts is not None:
+                counts.same += same
+            yield from batches
 
     def _with_condition(self, version: TableVersion, view: View) -> View:
         more = [n for n in self._narrow(version).columns if n not in view.columns]
         return View(view.columns + tuple(more), view.key, view.types + tuple(version.types[n] for n in more))
 
-    def _tell(self, old: Any, new: Any, counts: Counts | None) -> Iterator[ChangeBatch]:
-        kept = self._meets(old) | self._meets(new)
+    def _tell(self, window: Callable[[], tuple[Any, Any]]) -> tuple[list[ChangeBatch], int]:
+        """Return the changes among some pairs of rows, and how many pairs do not differ after all."""
+        old, new = window()
         masks = self._differing(old, new)
-        collided = np.zeros(len(old), bool)
-        for name in self._compared.key:
-            collided |= masks.get(name, collided)
-        differs = np.zeros(len(old), bool)
-        for mask in masks.values():
+        collided, differs = np.zeros(len(old), bool), np.zeros(len(old), bool)
+        for name, mask in masks.items():
             differs |= mask
-        if counts is not None:
-            counts.same += int((~differs).sum())
-        differs &= kept
-        if (collided & differs).any():
-            rows = flags(collided & differs)
-            yield ChangeBatch("removed", old.filter(rows), None, {})
-            yield ChangeBatch("added", None, new.filter(rows), {})
-        rows = differs & ~collided
-        if not rows.any():
-            return
-        chosen = flags(rows)
-        found = {name: mask[rows] for name, mask in masks.items()}
-        shown = {name: flags(mask) for name, mask in found.items() if mask.any()}
-        if rows.all():
-            yield ChangeBatch("changed", old, new, shown)
-        else:
-            yield ChangeBatch("changed", old.filter(chosen), new.filter(chosen), shown)
+            if name in self._compared.key:
+                collided |= mask
+        same = int((~differs).sum())
+        differs &= self._meets(old) | self._meets(new)
+        collided &= differs
+        found = []
+        if collided.any():
+            rows = flags(collided)
+            found += [
+                ChangeBatch("removed", old.filter(rows), None, {}),
+                ChangeBatch("added", None, new.filter(rows), {}),
+            ]
+        differs &= ~collided
+        if differs.any():
+            shown = {name: flags(mask[differs]) for name, mask in masks.items() if mask[differs].any()}
+            if not differs.all():
+                old, new = old.filter(flags(differs)), new.filter(flags(differs))
+            found.append(ChangeBatch("changed", old, new, shown))
+        return found, same
 
     def _differing(self, old: Any, new: Any) -> dict[str, Mask]:
         masks = {}
