@@ -15,6 +15,7 @@ from datav.tables.matching import EXAMPLES, Matched, match_rows
 from datav.tables.moving import find_moved
 from datav.tables.options import DiffOptions
 from datav.tables.pairing import Pairing, pair_whole
+from datav.tables.parquetfacts import pair_parquets
 from datav.tables.predicate import Predicate, parse_predicate
 from datav.tables.renames import guess_renames
 from datav.tables.result import ColumnChange, DuplicateKeys, RowDiff, TableDiff
@@ -143,7 +144,11 @@ def _pair(
     seed = secrets.randbits(64)
     if shared is None or options.ordered:
         return pair_whole(compared), seed
-    return pair_texts(compared, shared, seed, executor) or (pair_whole(compared), seed)
+    return (
+        pair_texts(compared, shared, seed, executor)
+        or pair_parquets(compared, shared, seed, executor)
+        or (pair_whole(compared), seed)
+    )
 
 
 def _with_pairing(matched: Matched, pairing: Pairing) -> Matched:

@@ -90,6 +90,20 @@ def pair_parquet(
     return replace(pairing, changed=places)
 
 
+def has_same_columns(
+    before: ParquetVersion,
+    after: ParquetVersion,
+    before_view: View,
+    after_view: View,
+    same: SameBytes,
+    positions: Sequence[int],
+) -> bool:
+    """Whether some columns of the views have the same bytes from front to back, as far as is known."""
+    sides = _Sides(before, after, before_view, after_view, same)
+    old, new = _whole(sides)
+    return len(old) == len(new) and all(sides.is_equal(group, group, positions) for group in old)
+
+
 Groups = tuple[range, range]
 """Row groups of both versions that lie between two that are in step."""
 

@@ -33,7 +33,7 @@ _UNIT_ROWS = 2**20
 _UNIT_SIZE = 256 * 2**20
 _BUFFER_SIZE = 2**20
 # Decoded row groups no larger than this are kept for the next call: changes are told some rows at a time.
-_HELD_SIZE = 256 * 2**20
+_HELD_SIZE = 128 * 2**20
 
 _DAMAGED = "its Parquet data cannot be read"
 
@@ -67,7 +67,7 @@ class ParquetVersion:
     """
 
     def __init__(self, source: RandomAccess) -> None:
-        self._source = source
+        self.source = source
         self._chosen: tuple[int, ...] | None = None
         self._held: tuple[object, Any] = (None, None)
         opened = _open_footer(source)
@@ -113,10 +113,10 @@ class ParquetVersion:
         Raises:
             TableError: the footer cannot be parsed.
         """
-        size = self._source.size
+        size = self.source.size
         with translated("its Parquet footer cannot be read"):
-            footer_size = int.from_bytes(self._source.read_at(size - 8, 4), "little")
-            found = parse_chunks(self._source.read_at(size - 8 - footer_size, footer_size))
+            footer_size = int.from_bytes(self.source.read_at(size - 8, 4), "little")
+            found = parse_chunks(self.source.read_at(size - 8 - footer_size, footer_size))
         leaves = self._spans[-1].stop if self._spans else 0
         if len(found) != len(self.metadata) or any(len(group) != leaves for group in found):
             raise TableError("its Parquet footer contradicts itself: not every row group has every column")
@@ -153,7 +153,7 @@ class ParquetVersion:
             if not picker.wants(group.first, group.rows):
                 continue
             for first, batch in self._kept_batches(number, columns):
-                picker.show(first, batch.columns, batch.num_rows)
+                picker.show(first, batch)
         return picker.table()
 
     def read_group(self, group: int, columns: Sequence[int], types: Sequence[Any]) -> Iterator[Any]:
@@ -185,7 +185,7 @@ class ParquetVersion:
 
     def _print_group(self, group: int, names: Sequence[str], view: View, seed: int) -> list[Prints]:
         batches = self._batches(group, view.columns, is_worker=True)
-        return [print_rows(batch.columns, names, view, seed, first) for first, batch in batches]
+        return [print_rows(batch, names, view, seed, first) for first, batch in batches]
 
     def _is_unit(self, group: int, columns: Sequence[int]) -> bool:
         return self.metadata[group].rows <= _UNIT_ROWS and self._is_small(group, columns)
@@ -222,7 +222,7 @@ class ParquetVersion:
         order = [in_file.index(column) for column in columns]
         leaves = [leaf for column in in_file for leaf in self._spans[column]]
         at_once = self._is_small(group, columns)
-        file = SourceFile(self._source)
+        file = SourceFile(self.source)
         with translated(_DAMAGED, file):
             opened = parquet.ParquetFile(
                 pyarrow.PythonFile(file, "r"),
@@ -292,4 +292,4 @@ def _describe_leaf(column: Any) -> Leaf:
 
 
 def _print_batch(batch: Any, names: Sequence[str], view: View, seed: int, first: int) -> list[Prints]:
-    return [print_rows(batch.columns, names, view, seed, first)]
+    return [print_rows(batch, names, view, seed, first)]

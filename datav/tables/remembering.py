@@ -37,12 +37,18 @@ class Memory:
         quoted = found.quoted.astype(np.uint64)
         self._write(f"{self._name}.map", [found.marks, quoted, np.array([found.rows], np.uint64)])
 
-    def read_keys(self, key: Sequence[int]) -> KeyFacts | None:
+    def read_keys(self, key: Sequence[object]) -> KeyFacts | None:
         """Return what the index of the version by some columns says, without reading its root."""
         arrays = self._read(_index_name(self._name, key), 5)
         return None if arrays is None or len(arrays[0]) != 1 else KeyFacts(int(arrays[0][0]), arrays[4])
 
-    def read_index(self, key: Sequence[int]) -> KeyIndex | None:
+    def write_keys(self, key: Sequence[object], facts: KeyFacts) -> None:
+        """Remember what is known of the keys, where nothing is ever derived from them."""
+        none = np.zeros(0, np.uint64)
+        seed, no_root = np.array([facts.seed], np.uint64), np.zeros(2, np.uint64)
+        self._write(_index_name(self._name, key), [seed, no_root, none, none, facts.repeated])
+
+    def read_index(self, key: Sequence[object]) -> KeyIndex | None:
         """Return the index of the version by some columns, which its root's file is needed for too."""
         arrays = self._read(_index_name(self._name, key), 5)
         if arrays is None or len(arrays[0]) != 1 or len(arrays[1]) != 2:
@@ -52,7 +58,7 @@ class Memory:
         root = self._read(_root_name(root_id), 1)
         return None if root is None else KeyIndex(int(seed[0]), root[0], root_id, less, more, repeated)
 
-    def write_index(self, key: Sequence[int], index: KeyIndex) -> None:
+    def write_index(self, key: Sequence[object], index: KeyIndex) -> None:
         if len(index.less) + len(index.more) > _MAX_DERIVED * len(index.root):
             index = index.rooted()
         if not self._cache.has(_root_name(index.root_id)):
@@ -82,6 +88,6 @@ def _root_name(root_id: bytes) -> str:
     return f"{root_id.hex()}.root"
 
 
-def _index_name(version: str, key: Sequence[int]) -> str:
+def _index_name(version: str, key: Sequence[object]) -> str:
     columns = hashlib.blake2b(",".join(map(str, key)).encode(), digest_size=8).hexdigest()
     return f"{version}-{columns}.keys"

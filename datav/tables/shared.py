@@ -1,10 +1,12 @@
 """What is known of the bytes that two versions of a file share, before anybody looks at rows."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from datav.storage.caching import Cache
+from datav.tables.source import RandomAccess
 
 
 class Gap(NamedTuple):
@@ -28,14 +30,43 @@ class Shared:
     cache: Cache | None = None
     """Where facts of versions are remembered; None: nothing is."""
 
+
+# Of a range whose ends lie in gaps: beyond this the gaps are taken for different without a look.
+_MOST_READ = 2**20
+
+
+class SameRanges:
+    """Says of ranges of two files whether their bytes are the same, where `Shared` and a short look can
+    tell."""
+
+    def __init__(self, shared: Shared, before: RandomAccess, after: RandomAccess) -> None:
+        self._gaps = shared.gaps
+        self._ends = [gap.before_end for gap in shared.gaps]
+        self._before, self._after = before, after
+
     def is_same(self, before_offset: int, after_offset: int, size: int) -> bool:
-        """Whether a range of the first version and one of the second lie in one shared part, in step."""
+        """Whether a range of the first file has the bytes of one of the second, as far as is known."""
         shift = after_offset - before_offset
-        start_before = start_after = 0
-        for gap in self.gaps:
-            if start_before <= before_offset and before_offset + size <= gap.before_start:
-                return start_after - start_before == shift
-            if gap.before_start >= before_offset + size:
+        at, end = before_offset, before_offset + size
+        number = bisect_right(self._ends, at)
+        left = _MOST_READ
+        while at < end:
+            start = self._gaps[number].before_start if number < len(self._gaps) else end
+            if at < start:
+                if self._shift_before(number) != shift:
+                    return False
+                at = min(start, end)
+                continue
+            stop = min(end, self._gaps[number].before_end)
+            left -= stop - at
+            if left < 0 or self._before.read_at(at, stop - at) != self._after.read_at(at + shift, stop - at):
                 return False
-            start_before, start_after = gap.before_end, gap.after_end
-        return start_before <= before_offset and start_after - start_before == shift
+            at, number = stop, number + 1
+        return True
+
+    def _shift_before(self, number: int) -> int:
+        """How far apart the shared bytes before a gap lie in the two files."""
+        if number == 0:
+            return 0
+        gap = self._gaps[number - 1]
+        return gap.after_end - gap.before_end

@@ -27,6 +27,8 @@ from datav.tables.views import Compared
 
 # Windows of rows that are told while others wait to be asked for.
 _AHEAD = 2
+# Changed rows that are not read again when they are asked for after they were counted.
+_MOST_KEPT = 2**14
 
 
 @dataclass(slots=True)
@@ -62,12 +64,17 @@ class Telling:
         self._pairs = Pairs(compared.before, compared.after, matched.changed, scratch)
         self._where = where
         self._tolerances = tolerances
+        self._kept: list[ChangeBatch] | None = None
+        """The changed rows, where they are few."""
         self._moved = Pairs(compared.before, compared.after, moved, scratch) if moved is not None else None
 
     def count(self) -> Counts:
         """Count the changes.  Removed and added rows are read only for a condition, changed ones always."""
         counts = Counts()
+        kept: list[ChangeBatch] = []
         for batch in self._changed(whole=False, counts=counts):
+            if len(self._pairs) <= _MOST_KEPT:
+                kept.append(batch)
             if batch.op == "changed":
                 counts.changed += _rows(batch)
                 for name, mask in batch.differs.items():
@@ -76,6 +83,8 @@ class Telling:
                 counts.added += _rows(batch)
             else:
                 counts.removed += _rows(batch)
+        if len(self._pairs) <= _MOST_KEPT:
+            self._kept = kept
         counts.moved = self._count_moved()
         matched = self._matched
         if self._where is None:
@@ -97,7 +106,10 @@ class Telling:
             whole: changed rows have all columns of their versions; else those that were compared.
         """
         yield from self._one_sided(whole=True)
-        yield from self._changed(whole=whole, counts=None)
+        if self._kept is not None and not whole:
+            yield from self._kept
+        else:
+            yield from self._changed(whole=whole, counts=None)
         yield from self._stray()
 
     def _count_moved(self) -> int | None:
@@ -197,18 +209,15 @@ class Telling:
 
     def _differing(self, old: Any, new: Any) -> dict[str, Mask]:
         masks = {}
+        sides = [{name: number for number, name in enumerate(table.column_names)} for table in (old, new)]
         for name in self._compared.names:
             tolerance = self._tolerances.get(name, self._tolerances.get(""))
             if name in self._compared.key:
                 tolerance = None
-            mask = differing_cells(_column(old, name), _column(new, name), tolerance)
+            mask = differing_cells(old.column(sides[0][name]), new.column(sides[1][name]), tolerance)
             if mask.any():
                 masks[name] = mask
         return masks
-
-
-def _column(table: Any, name: str) -> Any:
-    return table.column(table.column_names.index(name))
 
 
 def _rows(batch: ChangeBatch) -> int:
