@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import pyarrow
 from pyarrow import ipc
@@ -44,18 +45,28 @@ class MemoryVersion:
     def take(self, places: U64, columns: Sequence[int], types: Sequence[Any]) -> Any:
         picker = _picker(self, places, columns, types)
         for first, batch in self._batches(columns):
-            picker.show(first, batch.columns, batch.num_rows)
+            picker.show(first, batch)
         return picker.table()
 
     def _jobs(self, view: View, names: Sequence[str], seed: int) -> Iterator[Callable[[], Prints]]:
         for first, batch in self._batches(view.columns):
-            yield partial(print_rows, batch.columns, names, view, seed, first)
+            yield partial(print_rows, batch, names, view, seed, first)
 
     def _batches(self, columns: Sequence[int]) -> Iterator[tuple[int, Any]]:
         first = 0
         for batch in self._table.select(list(columns)).to_batches(max_chunksize=BATCH_ROWS):
             yield first, batch
             first += batch.num_rows
+
+
+class _Stopped(NamedTuple):
+    """Where the reading of a stream stopped."""
+
+    columns: tuple[int, ...]
+    batches: Iterator[tuple[int, Any]]
+    first: int
+    batch: Any
+    """The batch read last, whose first row is number `first`."""
 
 
 class ArrowVersion:
@@ -73,6 +84,7 @@ class ArrowVersion:
         self._stream = stream
         self._starts: list[int] | None = None
         """Of a file, the number of the first row of each batch, and of all rows; known after a scan."""
+        self._stopped: _Stopped | None = None
         reader, file = self._open(None)
         with translated("its Arrow schema cannot be read", file):
             self._schema = reader.schema
@@ -95,9 +107,16 @@ class ArrowVersion:
         picker = _picker(self, places, columns, types)
         if not len(places):
             return picker.table()
-        for first, batch in self._batches(columns, picker):
-            picker.show(first, batch.columns, batch.num_rows)
+        batches = self._batches(columns, picker)
+        # The rows of a stream are mostly asked for in order, some at a time; it is not read again each time.
+        stopped, self._stopped = self._stopped, None
+        if stopped is not None and stopped.columns == tuple(columns) and stopped.first <= places[0]:
+            batches = chain([(stopped.first, stopped.batch)], stopped.batches)
+        for first, batch in batches:
+            picker.show(first, batch)
             if first + batch.num_rows > places[-1]:
+                if self._stream:
+                    self._stopped = _Stopped(tuple(columns), batches, first, batch)
                 break
         return picker.table()
 
@@ -105,7 +124,7 @@ class ArrowVersion:
         for first, batch in self._batches(view.columns, None):
             for start in range(0, batch.num_rows, BATCH_ROWS):
                 piece = batch.slice(start, BATCH_ROWS)
-                yield partial(print_rows, piece.columns, names, view, seed, first + start)
+                yield partial(print_rows, piece, names, view, seed, first + start)
 
     def _batches(self, columns: Sequence[int], picker: Picker | None) -> Iterator[tuple[int, Any]]:
         """Yield batches with their first rows' numbers, their columns in the order asked for.

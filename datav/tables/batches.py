@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow
 from pyarrow import types as arrow_types
 
+from datav.errors import TableError
 from datav.formats.manifest import ColumnInfo
 from datav.tables.hashing import fingerprint
 from datav.tables.naming import unique_names
@@ -63,16 +64,16 @@ def as_type(column: Any, kind: Any, name: str) -> Any:
         return column.cast(kind)
 
 
-def print_rows(columns: Sequence[Any], names: Sequence[str], view: View, seed: int, first: int) -> Prints:
+def print_rows(batch: Any, names: Sequence[str], view: View, seed: int, first: int) -> Prints:
     """Return the fingerprints of some rows.
 
     Args:
-        columns: those of the view, in its order, all of the same length.
+        batch: the columns of the view, in its order.
         names: of these columns.
         first: the number of the first row in its file.
     """
-    rows = len(columns[0]) if columns else 0
-    cells = [as_type(*column) for column in zip(columns, view.types, names, strict=True)]
+    rows = batch.num_rows
+    cells = [as_type(*column) for column in zip(batch.columns, view.types, names, strict=True)]
     keys, prints = fingerprint(cells, view.key, rows, seed)
     return Prints(np.arange(first, first + rows, dtype=np.uint64), keys, prints)
 
@@ -91,19 +92,21 @@ class Picker:
         self._names = list(names)
         self._kinds = list(kinds)
         self._chunks: list[list[Any]] = [[] for _ in names]
+        self._found = 0
 
     def wants(self, first: int, rows: int) -> bool:
         """Whether any row from `first` on is wanted, of `rows`."""
         start, end = np.searchsorted(self._places, (first, first + rows))
         return bool(start < end)
 
-    def show(self, first: int, columns: Sequence[Any], rows: int) -> None:
+    def show(self, first: int, batch: Any) -> None:
         """Take what is wanted out of the rows from `first` on."""
-        start, end = np.searchsorted(self._places, (first, first + rows))
+        start, end = np.searchsorted(self._places, (first, first + batch.num_rows))
         if start == end:
             return
+        self._found += int(end - start)
         chosen = pyarrow.array((self._places[start:end] - np.uint64(first)).astype(np.int64))
-        for number, column in enumerate(columns):
+        for number, column in enumerate(batch.columns):
             picked = _pick(column, chosen)
             cells = as_type(picked, self._kinds[number], self._names[number])
             self._chunks[number] += cells.chunks if isinstance(cells, pyarrow.ChunkedArray) else [cells]
@@ -114,6 +117,10 @@ class Picker:
         Raises:
             TableError: some of them were not in what was shown.
         """
+        if self._found != len(self._places):
+            raise TableError(
+                f"{len(self._places)} rows were asked for and {self._found} found: it has changed"
+            )
         columns = [
             pyarrow.chunked_array(chunks, kind)
             for chunks, kind in zip(self._chunks, self._kinds, strict=True)

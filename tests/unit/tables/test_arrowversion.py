@@ -176,6 +176,30 @@ def test_a_stream_may_only_end_behind_a_batch(in_memory, executor):
     assert sum(isinstance(reason, str) for reason in found) > len(found) / 2
 
 
+def test_a_stream_whose_rows_are_asked_for_in_order_is_read_once(in_memory):
+    table = pa.table({"a": range(100_000), "b": range(100_000)})
+    source = in_memory(ipc_bytes(table, stream=True, batch_rows=1000))
+    version = ArrowVersion(source, stream=True)
+
+    source.bytes_read = 0
+    for start in range(0, 100_000, 700):
+        places = np.arange(start, min(start + 650, 100_000), dtype=np.uint64)
+        assert version.take(places, [1], [pa.int64()]).column(0).to_pylist() == places.tolist()
+    assert source.bytes_read < 2.5 * source.size
+    # Backwards, other columns, the same place again.
+    for place, column in ((5, 1), (99_999, 0), (99_999, 0), (99_998, 1)):
+        assert version.take(numbers(place), [column], [pa.int64()]).column(0).to_pylist() == [place]
+
+
+def test_rows_that_are_not_there_are_an_error(open_version):
+    with pytest.raises(TableError, match="2 rows were asked for and 1 found"):
+        open_version(TABLE).take(numbers(99, 100), [0], [pa.int64()])
+
+
+def test_rows_count_even_if_no_column_is_looked_at(open_version, executor):
+    assert len(scan(open_version(TABLE), View((), (), ()), executor)[2]) == 100
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_damaged_file_never_raises_anything_else(in_memory, executor, stream):
     data = ipc_bytes(TABLE, stream=stream)

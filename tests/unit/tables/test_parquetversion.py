@@ -271,3 +271,21 @@ def test_a_file_without_rows_is_a_table(in_memory, executor):
     assert version.row_count == 0
     assert scan(version, whole(version), executor) == [[], [], []]
     assert version.take(numbers(), [0], [pa.int64()]).num_rows == 0
+
+
+def test_rows_count_even_if_no_column_is_looked_at(in_memory, executor):
+    version = ParquetVersion(in_memory(parquet_bytes(TABLE)))
+
+    assert len(scan(version, View((), (), ()), executor)[2]) == ROWS
+
+
+def test_several_threads_may_use_one_version(in_memory):
+    version = ParquetVersion(in_memory(parquet_bytes(TABLE)))
+
+    def take(start: int) -> list[int]:
+        places = np.arange(start, ROWS, 37, dtype=np.uint64)
+        return version.take(places, [0], [pa.int64()]).column(0).to_pylist()
+
+    with ThreadPoolExecutor(4) as executor:
+        for start, found in enumerate(executor.map(take, range(40))):
+            assert found == list(range(start, ROWS, 37))
