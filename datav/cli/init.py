@@ -20,8 +20,10 @@ def init(
     output = terminal()
     done = initialize(output.here, store=store)
     lines = [f"datav is set up in {done.root}, with its store at {done.store}"]
-    if done.settings_written:
-        lines.append("datav.toml is staged: commit it")
+    if done.staged:
+        names = " and ".join(map(str, done.staged))
+        is_one = len(done.staged) == 1
+        lines.append(f"{names} {'is' if is_one else 'are'} staged: commit {'it' if is_one else 'them'}")
     lines.append(output.style.faint("next: `datav add PATH` puts data under version control"))
     document = {"format": 1, "root": str(done.root), "store": str(done.store)}
     output.show("\n".join(lines), document)

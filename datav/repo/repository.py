@@ -254,6 +254,8 @@ class Initialized:
     root: Path
     store: Path
     settings_written: bool
+    staged: tuple[RelPath, ...]
+    """What git was told of."""
 
 
 def init(here: Path, *, store: Path | None = None) -> Initialized:
@@ -295,6 +297,7 @@ def init(here: Path, *, store: Path | None = None) -> Initialized:
     attributes = RelPath(ATTRIBUTES_FILE)
     wanted = [name, attributes] if _write_attributes(git.root / attributes.text) else [name]
     tracked = git.find_tracked([name])
-    git.stage([path for path in wanted if path not in tracked])
+    staged = tuple(path for path in wanted if path not in tracked)
+    git.stage(staged)
     configure_driver(git)
-    return Initialized(git.root, place, written)
+    return Initialized(git.root, place, written, staged)

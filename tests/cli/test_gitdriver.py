@@ -1,0 +1,245 @@
+"""What git shows of manifests, with the real git and the commands that `datav init` told it of."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from datav.git.attributes import add_driver
+from tests.cli.conftest import ROOT
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the scripts of these tests are for a shell")
+
+
+@pytest.fixture
+def shown(data, tmp_path, monkeypatch):
+    """Two versions of a table, `datav` on the PATH."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    script = directory / "datav"
+    script.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m datav "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
+    return data
+
+
+def git(cli, *arguments):
+    return cli.repo.git(*arguments).decode()
+
+
+def added_lines(text):
+    return [line[1:].strip() for line in text.splitlines() if line.startswith("+") and line[1:].strip()]
+
+
+# --- set up
+
+
+def test_init_says_how_manifests_are_shown_and_stages_it(tmp_path, cli):
+    assert cli.repo.read(".gitattributes") == b"*.datav diff=datav\n"
+    assert git(cli, "ls-files", ".gitattributes") == ".gitattributes\n"
+    assert "git-diff" in git(cli, "config", "--local", "diff.datav.command")
+    assert "git-textconv" in git(cli, "config", "--local", "diff.datav.textconv")
+
+
+def test_init_again_keeps_what_was_set_by_hand(cli):
+    git(cli, "config", "diff.datav.command", "mine")
+    cli.repo.write(".gitattributes", b"*.datav -diff\n")
+
+    cli.ok("init")
+
+    assert git(cli, "config", "diff.datav.command") == "mine\n"
+    assert cli.repo.read(".gitattributes") == b"*.datav -diff\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"", b"*.datav diff=datav\n"),
+        (b"*.png binary", b"*.png binary\n*.datav diff=datav\n"),
+        (b"*.png binary\r\n", b"*.png binary\r\n*.datav diff=datav\r\n"),
+        (b"*.datav text\n", b"*.datav text\n*.datav diff=datav\n"),
+        (b"*.datav diff=other\n", b"*.datav diff=other\n"),
+        (b"*.datav binary\n", b"*.datav binary\n"),
+    ],
+)
+def test_the_line_is_put_behind_what_is_there_unless_that_says_it(before, after):
+    assert add_driver(before) == after
+    assert add_driver(after) == after
+
+
+def test_without_datav_on_the_path_git_still_shows_the_texts(data, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    if subprocess.run(["sh", "-c", "command -v datav"], capture_output=True).returncode == 0:
+        pytest.skip("datav is installed for all")
+
+    assert "+rows = 2" in git(data, "diff", "HEAD~1", "HEAD", "--", "a.csv.datav")
+    assert "+rows = 2" in git(data, "show", "--", "a.csv.datav")
+
+
+# --- git diff
+
+
+def test_git_diff_shows_rows(shown):
+    shown.repo.write("a.csv", b"id,v\n1,x\n2,y\n3,z\n")
+    shown.ok("add", "--no-stage", "a.csv")
+
+    for text in (git(shown, "diff"), git(shown, "-C", "d", "diff"), git(shown, "diff", "HEAD")):
+        assert text.startswith("diff --datav a/a.csv.datav b/a.csv.datav\n")
+        assert "2 -> 3 rows" in text
+        assert "+ id=3  v=z" in text
+    git(shown, "add", "a.csv.datav")
+    assert git(shown, "diff") == ""
+    assert "+ id=3  v=z" in git(shown, "diff", "--cached")
+
+
+def test_git_diff_shows_what_came_went_and_was_renamed(shown):
+    shown.repo.write("n.csv", b"a\n1\n")
+    shown.ok("add", "n.csv")
+    shown.ok("mv", "a.csv", "b.csv")
+    shown.ok("rm", "d")
+
+    text = git(shown, "diff", "--cached", "-M", "--", "*.datav")
+
+    assert "a.csv -> b.csv  renamed" in text
+    assert "d  removed" in text
+    assert "n.csv  added" in text
+
+
+def test_git_diff_in_another_work_tree(shown, tmp_path):
+    git(shown, "worktree", "add", "-q", str(tmp_path / "other"), "HEAD~1")
+    (tmp_path / "other/a.csv").write_bytes(b"id,v\n7,x\n")
+    shown.ok("-C", str(tmp_path / "other"), "add", "a.csv")
+
+    assert "+ id=7  v=x" in git(shown, "-C", str(tmp_path / "other"), "diff", "--cached")
+
+
+def test_a_long_diff_is_cut(shown):
+    shown.repo.write("a.csv", b"id,v\n" + b"".join(b"%d,new\n" % n for n in range(1000)))
+    shown.ok("add", "a.csv")
+
+    text = git(shown, "diff", "--cached")
+
+    assert len(text.splitlines()) <= 41
+    assert "+1,000" in text
+
+
+def test_data_that_is_not_here_leaves_what_the_manifests_say(shown):
+    for pack in shown.repo.path(".git/datav/store/packs").iterdir():
+        pack.unlink()
+
+    text = git(shown, "diff", "HEAD~1", "HEAD")
+
+    assert "1 -> 2 rows" in text
+    assert "not compared" in text
+
+
+def test_what_is_no_manifest_is_shown_as_text(shown):
+    shown.repo.write("a.csv.datav", b"<<<<<<< ours\nnonsense\n")
+
+    text = git(shown, "diff")
+
+    assert "+<<<<<<< ours" in text
+    assert "-rows = 2" in text
+
+
+def test_a_conflict_is_named(shown):
+    for branch, content in (("one", b"id,v\n1,one\n"), ("two", b"id,v\n1,two\n")):
+        git(shown, "checkout", "-q", "-b", branch, "main")
+        shown.repo.write("a.csv", content)
+        shown.ok("add", "a.csv")
+        shown.repo.commit(branch)
+    shown.repo.git("merge", "one", check=False)
+
+    assert "Unmerged path a.csv.datav" in git(shown, "diff", "--ours")
+
+
+# --- git show, git log -p
+
+
+def test_git_show_has_the_rows_behind_the_manifest(shown):
+    text = git(shown, "show")
+
+    assert "+rows: 2" in text
+    assert "+ id=2  v=y" in added_lines(text)
+    assert "id = " not in text
+
+
+def grow(cli, number):
+    for version in range(number):
+        cli.repo.write("a.csv", cli.repo.read("a.csv") + b"%d,n%d\n" % (version + 10, version))
+        cli.repo.write("d/t.csv", b"id\n" + b"".join(b"%d\n" % n for n in range(version + 1)))
+        cli.ok("add", "a.csv", "d")
+        cli.repo.commit(f"version {version}")
+
+
+@pytest.mark.parametrize("order", [[], ["--reverse"]])
+def test_git_log_shows_the_rows_of_each_commit_whatever_the_order(shown, order):
+    grow(shown, 3)
+
+    text = git(shown, "log", "-p", *order, "--", "*.datav")
+
+    rows = [line for line in added_lines(text) if line.startswith("+ id=")]
+    # Each row came once; those of tables in directories from the second version on.
+    assert sorted(rows) == sorted(
+        ["+ id=2  v=y", "+ id=10  v=n0", "+ id=11  v=n1", "+ id=12  v=n2", "+ id=1", "+ id=2"]
+    )
+    assert not [line for line in text.splitlines() if line.startswith("-") and "id=" in line]
+
+
+def test_versions_that_do_not_follow_each_other_are_not_compared(shown):
+    grow(shown, 2)
+
+    text = git(shown, "diff", "--no-ext-diff", "--textconv", "HEAD~2", "HEAD", "--", "a.csv.datav")
+
+    assert "+rows: 4" in text
+    assert "id=11" not in text
+
+
+def test_what_is_not_committed_is_shown_by_textconv_too(shown):
+    shown.repo.write("a.csv", b"id,v\n1,x\n2,y\n3,z\n")
+    shown.ok("add", "--no-stage", "a.csv")
+
+    assert "+ id=3  v=z" in git(shown, "diff", "--no-ext-diff")
+    git(shown, "add", "a.csv.datav")
+    assert "+ id=3  v=z" in git(shown, "diff", "--no-ext-diff", "--cached")
+
+
+def test_few_files_are_kept_of_what_was_shown(shown):
+    git(shown, "show")
+    for number in range(20):
+        shown.repo.write(f".git/datav/textconv/old{number}", b"{}")
+
+    git(shown, "show")
+
+    assert len(list(shown.repo.path(".git/datav/textconv").iterdir())) <= 16
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["git-diff"],
+        ["git-diff", "a.datav"],
+        ["git-diff", "a.datav", "nope", "0", "0", "nope", "0", "0"],
+        ["git-diff", "../../x", "nope", "0", "0", "/dev/null", "0", "0"],
+        ["git-textconv"],
+        ["git-textconv", "nope"],
+        ["git-textconv", "datav.toml"],
+    ],
+)
+def test_whatever_git_says_neither_command_fails(data, arguments):
+    done = data(*arguments)
+
+    assert (done.status, done.err) == (0, "")
+
+
+def test_outside_of_a_repository_the_manifest_is_shown_all_the_same(data, tmp_path):
+    outside = tmp_path / "x.datav"
+    outside.write_bytes(data.repo.read("a.csv.datav"))
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+
+    done = data("git-textconv", str(outside), here=str(place))
+
+    assert done.status == 0
+    assert "rows" in done.out
