@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from datav.cli.columns import parse_columns
 from datav.cli.context import opened, terminal
 from datav.cli.main import NO_REVISION
 from datav.cli.terminal import Terminal, writing_output
@@ -277,21 +278,14 @@ def _options(
     from datav.tables.options import DiffOptions
 
     return DiffOptions(
-        key=None if key is None else _names(key),
-        columns=_names(columns or ""),
-        ignored=_names(ignored or ""),
+        key=None if key is None else parse_columns(key),
+        columns=parse_columns(columns or ""),
+        ignored=parse_columns(ignored or ""),
         where=where,
         tolerances=parse_tolerances(tolerances),
         typed=typed,
         ordered=ordered,
     )
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """Names between commas; written as in CSV, so that quotes may hold a comma."""
-    import csv
-
-    return tuple(next(csv.reader([text], skipinitialspace=True), ()))
 
 
 def _sections(files: bool, schema: bool, rows: bool) -> Sections:

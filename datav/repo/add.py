@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from datav.errors import DataLossError, MissingChunkError, UsageError
@@ -63,15 +63,24 @@ class Added:
     dry_run: bool
 
 
-def add(repository: Repository, names: Sequence[str], *, dry_run: bool = False, stage: bool = True) -> Added:
+def add(
+    repository: Repository,
+    names: Sequence[str],
+    *,
+    key: Sequence[str] | None = None,
+    dry_run: bool = False,
+    stage: bool = True,
+) -> Added:
     """Store what `names` mean as it lies on disk, and put manifests in its place.
 
     Args:
+        key: the columns that identify a row, for the manifests; none: no key; None: what is there stays.
         dry_run: say what would be done; neither store nor manifests change.
         stage: tell git of the manifests.
 
     Raises:
-        UsageError: a name means nothing that can be added.
+        UsageError: a name means nothing that can be added; a key is given, and it is no table or has no such
+            column.
         ChangedWhileReadError: a file did not hold still.
         StorageError: the store cannot be written; what was added before stays as it was.
     """
@@ -86,6 +95,8 @@ def add(repository: Repository, names: Sequence[str], *, dry_run: bool = False, 
         # (O4, O6).
         writer = stack.enter_context(repository.store.writing(repository.executor))
         pending = [_add_one(repository, dataset, writer) for dataset in datasets]
+        if key is not None:
+            pending = [_with_key(item, tuple(key)) for item in pending]
         writer.finish()
         with repository.editing():
             for item in pending:
@@ -177,6 +188,23 @@ def _add_one(repository: Repository, dataset: Dataset, writer: StoreWriter) -> _
         return _Pending(dataset, old, before, disk, None, 0, 0, None)
     adding = _add_directory if disk.is_directory else _add_file
     return adding(repository, dataset, disk, writer, before, old)
+
+
+def _with_key(item: _Pending, key: tuple[str, ...]) -> _Pending:
+    """Return `item` with a key in its manifest."""
+    table = item.manifest.table
+    if table is None:
+        hint = "keys of tables in directories stand in datav.toml" if item.disk.is_directory else None
+        raise UsageError(f"{item.dataset} is no table, and has no key", hint=hint)
+    names = [column.name for column in table.columns]
+    for position, column in enumerate(key):
+        if column in key[:position]:
+            raise UsageError(f"the key names the column {column} twice")
+        # Of a very wide table the manifest lists a part.
+        if column not in names and not table.more_columns:
+            shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+            raise UsageError(f"{item.dataset} has no column {column}", hint=f"it has {shown}")
+    return replace(item, manifest=replace(item.manifest, table=replace(table, key=key)))
 
 
 def _forget_unstored(repository: Repository, disk: Disk) -> None:

@@ -529,3 +529,40 @@ def test_what_is_not_on_disk_does_not_stop_what_is_below_a_directory(repo):
     done = repo.add(".")
 
     assert [(item.path, item.state) for item in done.datasets] == [(b"b.csv", "modified")]
+
+
+# --- keys
+
+
+def test_a_key_is_written_into_the_manifest_and_stays(repo):
+    repo.write("a.csv", b"id,day,v\n1,1,x\n")
+    repo.add("a.csv")
+
+    repo.add("a.csv", key=["id", "day"])
+    assert repo.manifest("a.csv").table.key == ("id", "day")
+    repo.write("a.csv", b"id,day,v\n1,1,y\n")
+    repo.add("a.csv")
+
+    assert repo.manifest("a.csv").table.key == ("id", "day")
+    repo.add("a.csv", key=[])
+    assert repo.manifest("a.csv").table.key == ()
+
+
+def test_a_key_of_columns_that_are_not_there_is_refused_with_those_that_are(repo):
+    repo.write("a.csv", b"id,v\n1,x\n")
+
+    with pytest.raises(UsageError) as error:
+        repo.add("a.csv", key=["nope"])
+
+    assert "nope" in str(error.value)
+    assert error.value.hint == "it has id, v"
+    assert not repo.exists("a.csv.datav")
+
+
+def test_what_is_no_table_gets_no_key(repo):
+    repo.write("b.bin", b"\0")
+    repo.write("d/a.csv", b"id\n1\n")
+
+    for name in ("b.bin", "d"):
+        with pytest.raises(UsageError):
+            repo.add(name, key=["id"])
