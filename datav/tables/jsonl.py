@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow
+from numpy.typing import NDArray
 from pyarrow import json as arrow_json
 from pyarrow import types as arrow_types
 
@@ -55,11 +56,23 @@ _IS_JSON = re.compile(
 
 _JSON_STARTS = frozenset('"[{-0123456789tfnNI')
 
-# Brackets in a row that make a block one of hostile depth, which pyarrow is not asked about.
-_MAX_DEPTH = 100
+# pyarrow takes the process down when objects or lists are nested some thousand deep, so it is not asked then.
+_MAX_DEPTH = 64
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 # Lines of a file that does not say that it is JSON Lines, before it is believed.
 _LEAST_LINES = 2
+
+
+def _make_steps() -> NDArray[np.int8]:
+    steps = np.zeros(256, np.int8)
+    steps[list(b"{[")] = 1
+    steps[list(b"}]")] = -1
+    return steps
+
+
+_STEPS = _make_steps()
+"""What each byte of JSON does to the depth of nesting."""
 
 
 class _Number(str):
@@ -336,7 +349,7 @@ def _kind_of(value: Any) -> str:
 def _arrow_kinds(data: bytes) -> dict[str, str] | None:
     """Return what `_find_kinds` does, much sooner; None where pyarrow cannot tell."""
     # An empty object is a cell, but to pyarrow it is an object like any other of that column.
-    if _EMPTY_OBJECT.search(data) is not None or b"{" * _MAX_DEPTH in data or b"[" * _MAX_DEPTH in data:
+    if _EMPTY_OBJECT.search(data) is not None or _depth(data) > _MAX_DEPTH:
         return None
     options = arrow_json.ReadOptions(use_threads=True, block_size=len(data) + 1)
     try:
@@ -346,6 +359,13 @@ def _arrow_kinds(data: bytes) -> dict[str, str] | None:
     kinds: dict[str, str] = {}
     _add_fields(kinds, "", schema)
     return kinds
+
+
+def _depth(data: bytes) -> int:
+    """Return how deep objects and lists are nested in some JSON; where it is not JSON, up to there."""
+    characters = np.frombuffer(_STRING.sub(b"", data), np.uint8)
+    steps = _STEPS[characters]
+    return int(np.cumsum(steps, dtype=np.int64).max(initial=0))
 
 
 def _add_fields(kinds: dict[str, str], prefix: str, fields: Iterable[Any]) -> None:

@@ -207,6 +207,18 @@ def test_deep_nesting_is_read_or_refused(open_lines, executor, depth):
     assert depth > 100 or isinstance(row["a"], bytes)
 
 
+@pytest.mark.parametrize("unit", [('{"a":', "}"), ('{"a":[', "]}"), ('{"}":\n', "}"), ("[", "]")])
+@pytest.mark.parametrize("depth", [3_000, 300_000])
+def test_hostile_nesting_is_refused(open_lines, executor, unit, depth):
+    deep = unit[0] * depth + "1" + unit[1] * depth
+
+    for text in (f'{{"x": {deep}}}\n' * 2, '{"x": 1}\n' * 2000 + f'{{"x": {deep}}}\n', unit[0] * depth):
+        with pytest.raises(TableError) as error:
+            cells_of(open_lines(text), executor)
+
+        assert str(error.value).isprintable()
+
+
 def test_too_many_different_keys_are_no_columns(open_lines):
     text = "".join(f'{{"k{i}": 1}}\n' for i in range(jsonl.MAX_PATHS + 1))
 
