@@ -117,7 +117,7 @@ class ParquetVersion:
         with translated("its Parquet footer cannot be read"):
             footer_size = int.from_bytes(self.source.read_at(size - 8, 4), "little")
             found = parse_chunks(self.source.read_at(size - 8 - footer_size, footer_size))
-        leaves = self._spans[-1].stop if self._spans else 0
+        leaves = self._metadata.num_columns
         if len(found) != len(self.metadata) or any(len(group) != leaves for group in found):
             raise TableError("its Parquet footer contradicts itself: not every row group has every column")
         return tuple(tuple(group) for group in found)
@@ -192,8 +192,8 @@ class ParquetVersion:
 
     def _is_small(self, group: int, columns: Sequence[int]) -> bool:
         """Whether the columns of a row group can be in memory as they are stored."""
-        share = sum(len(self._spans[column]) for column in set(columns)) / max(1, self._spans[-1].stop)
-        return self.metadata[group].size * share <= _UNIT_SIZE
+        share = sum(len(self._spans[column]) for column in set(columns)) / max(1, self._metadata.num_columns)
+        return bool(self.metadata[group].size * share <= _UNIT_SIZE)
 
     def _kept_batches(self, group: int, columns: Sequence[int]) -> Iterator[tuple[int, Any]]:
         """Yield the batches of a row group, from memory if it was the last one read, with these columns."""

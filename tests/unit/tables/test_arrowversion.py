@@ -176,6 +176,35 @@ def test_a_stream_may_only_end_behind_a_batch(in_memory, executor):
     assert sum(isinstance(reason, str) for reason in found) > len(found) / 2
 
 
+CODES, PLACES = pa.array([0, 1, 1, 0], pa.int8()), pa.array([0, 0, 1, 1], pa.int32())
+EXOTIC = {
+    "null": pa.nulls(4),
+    "dictionary": pa.array(["a", None, "a", "b"]).dictionary_encode(),
+    "run ends": pa.compute.run_end_encode(pa.array([1, 1, 2, 2])),
+    "string view": pa.array(["a", None, "b", "a text too long to be inlined"], pa.string_view()),
+    "list view": pa.array([[1], None, [], [2, 3]], pa.list_view(pa.int8())),
+    "fixed list": pa.array([[1, 2], None, [3, 4], [5, 6]], pa.list_(pa.int8(), 2)),
+    "map": pa.array([[("a", 1)], None, [], [("b", 2)]], pa.map_(pa.string(), pa.int8())),
+    "sparse union": pa.UnionArray.from_sparse(CODES, [pa.array([1, 0, 0, 2]), pa.array(["", "a", "b", ""])]),
+    "dense union": pa.UnionArray.from_dense(CODES, PLACES, [pa.array([1, 2]), pa.array(["a", "b"])]),
+    "extension": pa.array([b"a" * 16, None, b"b" * 16, b"c" * 16], pa.uuid()),
+    "interval": pa.array([pa.MonthDayNano([1, 2, 3]), None, pa.MonthDayNano([0, 0, 1]), None]),
+    "struct of dictionaries": pa.StructArray.from_arrays([pa.array(list("abca")).dictionary_encode()], ["x"]),
+}
+
+
+@pytest.mark.parametrize("name", EXOTIC)
+def test_every_type_can_be_scanned_and_taken(open_version, executor, name):
+    cells = EXOTIC[name]
+    version = open_version(pa.table({"a": cells}))
+
+    assert len(scan(version, whole(version), executor)[2]) == 4
+    for places in ((0, 1, 2, 3), (1, 3), (2,), ()):
+        found = version.take(numbers(*places), [0], version.types).column(0)
+        assert found.type == cells.type
+        assert found.to_pylist() == [cells[place].as_py() for place in places]
+
+
 def test_a_stream_whose_rows_are_asked_for_in_order_is_read_once(in_memory):
     table = pa.table({"a": range(100_000), "b": range(100_000)})
     source = in_memory(ipc_bytes(table, stream=True, batch_rows=1000))
