@@ -20,6 +20,7 @@ from datav.store.reading import Reading
 from datav.tables.compare import compare
 from datav.tables.opening import open_table
 from datav.tables.options import DiffOptions
+from datav.tables.result import TableDiff
 from datav.tables.rules import TableRules
 from datav.tables.shared import Gap, Shared
 from datav.tables.source import NotATable, RandomAccess
@@ -57,13 +58,13 @@ class Tables:
         self._cache = Cache(cache) if cache is not None else None
         self._most = most
         self._largest = largest
-        self._open = ExitStack()
-        self._scratch = self._open.enter_context(Scratch())
-        self._sources = self._open.enter_context(Sources())
+        self._opened = ExitStack()
+        self._scratch = self._opened.enter_context(Scratch())
+        self._sources = self._opened.enter_context(Sources())
 
     def close(self) -> None:
         """Fine when it was done before."""
-        self._open.close()
+        self._opened.close()
 
     def on_disk(self, path: Path, size: int, content: Content | None) -> FileVersion:
         """Return a file of the user's, opened when it is read."""
@@ -105,14 +106,40 @@ class Tables:
             assert not isinstance(new, NotATable)
             if _is_converted(old, before, sources[0]) or _is_converted(new, after, sources[1]):
                 shared = None
-            options = self._options
-            if options.key is None:
-                options = replace(options, key=key or (rules.key if rules is not None else None))
-            found = compare(old, new, options, scratch=self._scratch, executor=self._executor, shared=shared)
+            found = self._compare(old, new, key or (rules.key if rules is not None else None), shared)
         except TableError as exc:
             return None, str(exc)
         self._sources.check()
         return found, None
+
+    def open_version(self, file: FileVersion, path: bytes) -> TableVersion | NotATable:
+        """Return a version of a file as one of a table.
+
+        Raises:
+            What reading the file raises.
+        """
+        return self._open_table(file, file.open(), find_rules(self._rules, path))
+
+    def compare_versions(
+        self, before: TableVersion, after: TableVersion, key: tuple[str, ...] | None
+    ) -> TableDiff:
+        """Return how two versions of a table differ of which nothing is known.
+
+        Raises:
+            TableError: one of them is none after all.
+            UsageError: the options name columns that neither version has.
+        """
+        found = self._compare(before, after, key, None)
+        self._sources.check()
+        return found
+
+    def _compare(
+        self, before: TableVersion, after: TableVersion, key: tuple[str, ...] | None, shared: Shared | None
+    ) -> TableDiff:
+        options = self._options
+        if options.key is None:
+            options = replace(options, key=key)
+        return compare(before, after, options, scratch=self._scratch, executor=self._executor, shared=shared)
 
     def _open_table(
         self, file: FileVersion, source: RandomAccess, rules: TableSettings | None

@@ -23,8 +23,12 @@ from datav.workspace.reading import StableFile
 from datav.workspace.scan import Found, scan_tree
 
 # Smaller tables are read in less time than it takes to find what they share.
-_LARGE = 8 * 2**20
+LARGE = 8 * 2**20
 _BLOCK = 2**20
+
+_SIZES = ChunkSizes()
+DEFAULT_CHUNKER = ChunkerParams(_SIZES.smallest, _SIZES.target, _SIZES.largest)
+"""How files are cut that belong to no repository."""
 
 
 @contextmanager
@@ -63,8 +67,6 @@ class _Comparing:
     def __init__(
         self, executor: Executor, options: DiffOptions, depth: Depth, rules: Sequence[TableSettings]
     ) -> None:
-        sizes = ChunkSizes()
-        self._params = ChunkerParams(sizes.smallest, sizes.target, sizes.largest)
         self._executor = executor
         self._keeper = NodeKeeper()
         self._depth = depth
@@ -110,8 +112,8 @@ class _Comparing:
     def _version(self, path: Path) -> FileVersion:
         size = path.stat().st_size
         content = None
-        if size >= _LARGE:
-            content = name_file(path, self._keeper, self._params, self._executor)
+        if size >= LARGE:
+            content = name_file(path, self._keeper, DEFAULT_CHUNKER, self._executor)
         return self.tables.on_disk(path, size, content)
 
     def _compare_directories(self, before: Path, after: Path) -> tuple[FilesDiff, tuple[Side, Side]]:
@@ -138,7 +140,7 @@ class _Comparing:
         path = root / os.fsdecode(found.path)
         content: Content | None = None
         if is_wanted and found.size and found.kind in (Kind.FILE, Kind.EXECUTABLE):
-            content = name_file(path, self._keeper, self._params, self._executor)
+            content = name_file(path, self._keeper, DEFAULT_CHUNKER, self._executor)
         return FileAt(found.path, found.kind, found.size, content, lambda: self._version(path))
 
     def _compare_inside(self, path: bytes, before: FileVersion, after: FileVersion) -> TableResult:
