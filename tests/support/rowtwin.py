@@ -81,27 +81,28 @@ class TwinDiff:
 
 def diff_rows(before: PlainTable, after: PlainTable, rules: Rules) -> TwinDiff:
     """Compare two tables, row by row and cell by cell."""
-    shared = [name for name in before.columns if name in after.columns]
+    ours, theirs = set(before.columns), set(after.columns)
+    shared = [name for name in before.columns if name in theirs]
     found = TwinDiff(
-        columns_added=tuple(name for name in after.columns if name not in before.columns),
-        columns_removed=tuple(name for name in before.columns if name not in after.columns),
-        reordered=shared != [name for name in after.columns if name in before.columns],
+        columns_added=tuple(name for name in after.columns if name not in ours),
+        columns_removed=tuple(name for name in before.columns if name not in theirs),
+        reordered=shared != [name for name in after.columns if name in ours],
         from_rows=len(before.rows),
         to_rows=len(after.rows),
     )
     compared = [name for name in shared if name in rules.key or _is_compared(name, rules)]
-    ours, theirs = _by_key(before.rows, rules.key), _by_key(after.rows, rules.key)
+    old, new = _by_key(before.rows, rules.key), _by_key(after.rows, rules.key)
     multiple: set[tuple[Hashable, ...]] = set()
     if rules.key:
-        multiple = {key for rows in (ours, theirs) for key, group in rows.items() if len(group) > 1}
-        found.duplicated_before = sum(len(group) > 1 for group in ours.values())
-        found.duplicated_after = sum(len(group) > 1 for group in theirs.values())
+        multiple = {key for rows in (old, new) for key, group in rows.items() if len(group) > 1}
+        found.duplicated_before = sum(len(group) > 1 for group in old.values())
+        found.duplicated_after = sum(len(group) > 1 for group in new.values())
     matched: list[tuple[int, int]] = []
-    for key in {**ours, **theirs}:
+    for key in {**old, **new}:
         if not rules.key or key in multiple:
-            matched += _compare_as_multiset(found, ours.get(key, []), theirs.get(key, []), compared, rules)
+            matched += _compare_as_multiset(found, old.get(key, []), new.get(key, []), compared, rules)
         else:
-            matched += _compare_one(found, key, ours.get(key, []), theirs.get(key, []), compared, rules)
+            matched += _compare_one(found, key, old.get(key, []), new.get(key, []), compared, rules)
     found.unchanged = None if rules.where else len(matched) - found.changed
     if rules.ordered:
         found.moved = len(matched) - _longest_rise(place for _, place in sorted(matched))
