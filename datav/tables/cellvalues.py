@@ -117,12 +117,13 @@ def _json_bytes(value: bytes) -> object:
 
 
 def _sequence(value: Iterable[object]) -> object:
-    cells = [plain_value(cell) for cell in value]
-    # A map comes as pairs.
-    is_map = bool(cells) and all(isinstance(cell, list) and len(cell) == 2 for cell in cells)
-    pairs = [cell for cell in cells if isinstance(cell, list)] if is_map else []
-    names = {pair[0] for pair in pairs if isinstance(pair[0], str)}
-    return dict(pairs) if pairs and len(names) == len(pairs) else cells
+    """A list; a map, which comes as a list of tuples, as a dict if its keys are texts, each there once."""
+    items = list(value)
+    cells = [plain_value(item) for item in items]
+    names = {item[0] for item in items if isinstance(item, tuple) and len(item) == 2 and type(item[0]) is str}
+    if not items or len(names) != len(items):
+        return cells
+    return {str(cell[0]): cell[1] for cell in cells if isinstance(cell, list)}
 
 
 # Any: pyarrow has no types of its own that mypy could see.

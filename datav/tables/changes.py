@@ -91,8 +91,10 @@ def _rows(table: "pyarrow.Table | None", names: Sequence[str] | None, size: int)
     """The cells of the columns `names` (None: of all) as a dict a row."""
     rows: list[dict[str, object]] = [{} for _ in range(size)]
     if table is not None:
-        for name in table.column_names if names is None else names:
-            for row, cell in zip(rows, cell_values(table.column(name)), strict=True):
+        # By place: a name is looked for among all others each time.
+        columns = dict(zip(table.column_names, table.columns, strict=True))
+        for name in columns if names is None else names:
+            for row, cell in zip(rows, cell_values(columns[name]), strict=True):
                 row[name] = cell
     return rows
 
@@ -104,6 +106,10 @@ def _fill_changed(
     # A changed row is there on both sides.
     assert batch.before is not None
     assert batch.after is not None
+    sides = [
+        (dict(zip(side.column_names, side.columns, strict=True)), rows)
+        for side, rows in ((batch.before, olds), (batch.after, news))
+    ]
     for name in batch.after.column_names:
         mask = batch.differs.get(name)
         if mask is None:
@@ -112,8 +118,8 @@ def _fill_changed(
         if not places:
             continue
         chosen = [start + place for place in places]
-        for side, rows in ((batch.before, olds), (batch.after, news)):
-            for place, cell in zip(places, cell_values(side.column(name).take(chosen)), strict=True):
+        for columns, rows in sides:
+            for place, cell in zip(places, cell_values(columns[name].take(chosen)), strict=True):
                 rows[place][name] = cell
 
 

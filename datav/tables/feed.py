@@ -178,11 +178,11 @@ def _feed_rows(batch: ChangeBatch, before: Sequence[Any], after: Sequence[Any]) 
         else batch.counts.cast(pyarrow.int64()),
     }
     for prefix, side, fields in ((BEFORE, batch.before, before), (AFTER, batch.after, after)):
+        # By place: a name is looked for among all others each time.
+        there = {} if side is None else dict(zip(side.column_names, side.columns, strict=True))
         for field in fields:
-            there = side is not None and field.name in side.column_names
-            cells[prefix + field.name] = (
-                side.column(field.name) if there and side is not None else pyarrow.nulls(size, field.type)
-            )
+            column = there.get(field.name)
+            cells[prefix + field.name] = pyarrow.nulls(size, field.type) if column is None else column
     return cells
 
 
@@ -201,7 +201,7 @@ class _ParquetWriter:
 
     def write(self, cells: dict[str, Any]) -> None:
         with _refusing_other_text():
-            arrays = [cells[field.name].cast(field.type) for field in self._layout]
+            arrays = [_as_type(cells[field.name], field.type) for field in self._layout]
         self._writer.write_table(pyarrow.Table.from_arrays(arrays, schema=self._layout))
 
 
@@ -227,6 +227,10 @@ class _CsvWriter:
         arrays = [_csv_cells(cells[field.name], field.type) for field in self._layout]
         with _refusing_other_text():
             self._writer.write_table(pyarrow.Table.from_arrays(arrays, schema=self._layout))
+
+
+def _as_type(cells: Any, kind: Any) -> Any:
+    return cells if cells.type.equals(kind) else cells.cast(kind)
 
 
 @contextmanager
@@ -260,7 +264,7 @@ def _csv_cells(cells: Any, kind: Any) -> Any:
 def _read_parquet(source: RandomAccess) -> Feed:
     file = SourceFile(source)
     with translated("it cannot be read as a change feed", file):
-        table = parquet.read_table(pyarrow.PythonFile(file, "r"))
+        table = parquet.ParquetFile(pyarrow.PythonFile(file, "r")).read()
     about = _parse_about((table.schema.metadata or {}).get(METADATA_KEY))
     names = [name for name in table.column_names if name not in (OP, COUNT)]
     sides = _split_names(table.column_names)

@@ -57,7 +57,7 @@ def _parse(column: Any, kind: Any) -> Any:
     if types.is_binary(plain) or types.is_large_binary(plain) or types.is_fixed_size_binary(plain):
         return _each(column, base64.b64decode, kind)
     if types.is_nested(plain):
-        return _each(column, json.loads, kind)
+        return _each(column, lambda text: _nested(json.loads(text), plain), kind)
     if types.is_duration(plain):
         digits = _DIGITS[plain.unit]
         return _each(column, lambda text: _parse_duration(text, digits), pyarrow.int64()).cast(kind)
@@ -67,6 +67,18 @@ def _parse(column: Any, kind: Any) -> Any:
 def _each(column: Any, parse: Any, kind: Any) -> Any:
     cells = [None if cell is None else parse(cell.decode()) for cell in column.to_pylist()]
     return pyarrow.chunked_array([pyarrow.array(cells, kind)])
+
+
+def _nested(value: Any, kind: Any) -> Any:
+    """What JSON has, as pyarrow takes it for a type: a map is a list of pairs."""
+    if types.is_map(kind):
+        pairs = value.items() if isinstance(value, dict) else value
+        return pairs and [(_nested(key, kind.key_type), _nested(cell, kind.item_type)) for key, cell in pairs]
+    if isinstance(value, dict) and types.is_struct(kind):
+        return {field.name: _nested(value.get(field.name), field.type) for field in kind}
+    if isinstance(value, list) and not types.is_struct(kind):
+        return [_nested(cell, kind.value_type) for cell in value]
+    return value
 
 
 def _parse_duration(text: str, digits: int) -> int:

@@ -12,6 +12,16 @@ from datav.tables.patch_plan import Plan
 from datav.tables.source import RandomAccess
 from datav.tables.sourcefile import SourceFile, translated
 
+# What Parquet calls its codecs, and pyarrow when it writes; others, such as Hadoop's LZ4, it only reads.
+_CODECS = {
+    "UNCOMPRESSED": "none",
+    "SNAPPY": "snappy",
+    "GZIP": "gzip",
+    "BROTLI": "brotli",
+    "LZ4": "lz4",
+    "ZSTD": "zstd",
+}
+
 _FAILED = "its rows cannot be rewritten"
 
 
@@ -132,10 +142,7 @@ def _compression(metadata: Any) -> dict[str, str]:
         return {}
     group = metadata.row_group(0)
     columns = (group.column(number) for number in range(group.num_columns))
-    return {
-        column.path_in_schema: "none" if column.compression == "UNCOMPRESSED" else column.compression.lower()
-        for column in columns
-    }
+    return {column.path_in_schema: _CODECS.get(column.compression, "zstd") for column in columns}
 
 
 def _has_int96(metadata: Any) -> bool:

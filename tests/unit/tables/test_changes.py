@@ -131,6 +131,10 @@ def test_cells_of_every_type_are_plain_values():
 
     assert cell_values(nested) == [{"a": [1, None], "when": "1970-01-01T00:00:00.000000001"}]
     assert cell_values(pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int8()))) == [{"k": 1}]
+    # A list of lists of two is no map, and a map whose keys repeat is no dict.
+    assert cell_values(pa.array([[["a", "b"], ["c", "d"]]])) == [[["a", "b"], ["c", "d"]]]
+    twice = pa.array([[("k", 1), ("k", 2)]], pa.map_(pa.string(), pa.int8()))
+    assert cell_values(twice) == [[["k", 1], ["k", 2]]]
     assert cell_values(pa.array(["a", None]).dictionary_encode()) == ["a", None]
     assert cell_values(pa.array([Decimal("1.50")])) == [Decimal("1.50")]
     assert cell_values(pa.array([dt.date(2020, 1, 2)])) == [dt.date(2020, 1, 2)]

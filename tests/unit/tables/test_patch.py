@@ -159,6 +159,7 @@ def test_a_patched_big_file_is_the_other_one(patched):
     assert data == after
 
 
+MAP = pa.map_(pa.string(), pa.list_(pa.int8()))
 TYPED = pa.table(
     {
         "id": pa.array([1, 2, 3, 4], pa.int32()),
@@ -172,6 +173,9 @@ TYPED = pa.table(
         "x": pa.array([b"\xff", b"", None, b"a"]),
         "l": pa.array([[1, 2], [], None, [None]]),
         "c": pa.array(["u", "v", "u", None]).dictionary_encode(),
+        "m": pa.array([[("k", [1])], [], None, [("a", None), ("b", [2])]], MAP),
+        "ll": pa.array([[["a", "b"], ["c", "d"]], None, [], [[None]]]),
+        "st": pa.array([{"a": 1, "b": [{"c": "x"}]}, None, {"a": None, "b": []}, {"a": 2, "b": None}]),
     }
 )
 CHANGED = pa.concat_tables(
