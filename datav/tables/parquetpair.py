@@ -8,7 +8,7 @@ cell by cell.  What is left is for matching.
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Container, Hashable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -45,7 +45,7 @@ def pair_parquet(
     *,
     seed: int,
     executor: Executor,
-    by_key: bool = True,
+    apart: Container[int] = frozenset(),
 ) -> Pairing:
     """Leave out the rows that two versions share, and compare those that their places pair.
 
@@ -54,7 +54,8 @@ def pair_parquet(
         same: for offsets in both files.
         seed: of 64 bits, for comparing cells.
         executor: compares row groups at the same time.
-        by_key: a key belongs to one row at most; else only row groups of equal rows are left out.
+        apart: row groups of the first version that have keys which are not unique: their rows are not
+            paired by key.
 
     Returns:
         What is left of both versions; `changed` increases on both sides.
@@ -71,7 +72,8 @@ def pair_parquet(
     changed: list[tuple[U64, U64]] = []
     unchanged = sum(before.metadata[group].rows for group, _ in equal)
     for gap in _gaps(equal, sides):
-        pairs = _in_step(sides, before_view.key, gap) if by_key and before_view.key else []
+        pairs = _in_step(sides, before_view.key, gap) if before_view.key else []
+        pairs = [pair for pair in pairs if pair[0] not in apart]
         jobs = [partial(_compare_groups, sides, group, other, seed) for group, other in pairs]
         for (group, other), differ in zip(pairs, in_order(executor, jobs, _AHEAD), strict=True):
             unchanged += before.metadata[group].rows - len(differ)

@@ -2,15 +2,22 @@
 
 import io
 import random
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from datav.storage.scratch import Scratch
+from datav.tables.compare import compare
+from datav.tables.matching import match_rows
+from datav.tables.options import DiffOptions
 from datav.tables.parquetpair import pair_parquet
 from datav.tables.parquetversion import ParquetVersion
 from datav.tables.version import View
+from datav.tables.views import choose_views
 
 SCHEMA = pa.schema(
     [("id", pa.int64()), ("a", pa.float64()), ("b", pa.list_(pa.string())), ("c", pa.string())]
@@ -132,7 +139,7 @@ def test_row_groups_that_were_inserted_or_removed_do_not_hide_the_others(in_memo
 def test_without_a_key_only_equal_row_groups_are_left_out(in_memory, executor):
     after = [*GROUPS[:2], with_cell(GROUPS[2], 7, 3, "new"), *GROUPS[3:]]
 
-    for options in ({"key": ()}, {"by_key": False}):
+    for options in ({"key": ()}, {"apart": range(5)}):
         pairing, view = pair(in_memory, executor, write(GROUPS), write(after), **options)
 
         assert changed_of(pairing) == []
@@ -232,3 +239,49 @@ def test_pairing_agrees_with_a_comparison_of_all_rows(in_memory, executor, seed)
     assert len(gone[0]) == len(gone[1]) == pairing.unchanged
     for side in pairing.changed:
         assert side.tolist() == sorted(side.tolist())
+
+
+def with_repeated_keys(rng: random.Random, groups: list[list[tuple]]) -> list[list[tuple]]:
+    """The same row groups, some of whose rows have the key of another row."""
+    every = [row for rows in groups for row in rows]
+    return [
+        [(rng.choice(every)[0], *row[1:]) if rng.random() < 0.05 else row for row in rows] for rows in groups
+    ]
+
+
+def find_repeated(version, view, executor) -> list[int]:
+    """Fingerprints of the keys that more than one row has."""
+    count = Counter(key for part in version.scan(view, 1, executor) for key in part.keys.tolist())
+    return sorted(key for key, times in count.items() if times > 1)
+
+
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("key", [("id",), ()])
+def test_what_is_shared_does_not_change_the_answer(in_memory, executor, seed, key):
+    rng = random.Random(seed)
+    size = rng.choice([5, 20])
+    rows = rows_of(rng.randint(1, 200), seed=seed)
+    groups = [rows[i : i + size] for i in range(0, len(rows), size)]
+    if seed % 2:
+        groups = with_repeated_keys(rng, groups)
+    edited = edit(rng, groups)
+    if seed % 4 == 3:
+        edited = with_repeated_keys(rng, edited)
+    before, after = write(groups), write(edited)
+    old, new = (ParquetVersion(in_memory(data)) for data in (before, after))
+    compared = choose_views(old, new, DiffOptions(key=key))
+    views = compared.before_view, compared.after_view
+    suspects = sorted({*find_repeated(old, views[0], executor), *find_repeated(new, views[1], executor)})
+    apart = range(len(groups)) if suspects else ()
+
+    pairing = pair_parquet(old, new, *views, Compared(before, after), seed=1, executor=executor, apart=apart)
+
+    scans = pairing.before.scan(views[0], 1, executor), pairing.after.scan(views[1], 1, executor)
+    with Scratch() as scratch:
+        whole = compare(old, new, DiffOptions(key=key), scratch=scratch, executor=executor).rows
+        known = np.array(suspects, np.uint64) if key else None
+        found = match_rows(*scans, scratch, has_key=bool(key), suspects=known)
+    assert len(found.removed) + int(found.surplus_before.counts.sum()) == whole.removed
+    assert len(found.added) + int(found.surplus_after.counts.sum()) == whole.added
+    assert len(found.changed[0]) + len(pairing.changed[0]) == whole.changed
+    assert found.unchanged + pairing.unchanged == whole.unchanged
