@@ -105,7 +105,8 @@ def apply_feed(
         _write(name, version, source, plan, target)
     changed = sum(row is not None for row in plan.edits.values())
     removed, added = len(plan.edits) - changed, sum(plan.added_counts)
-    new = tuple(column for column in plan.columns if column not in plan.old_columns)
+    old = set(plan.old_columns)
+    new = tuple(column for column in plan.columns if column not in old)
     return Patched(plan.rows, plan.rows - removed + added, added, removed, changed, new)
 
 
@@ -163,31 +164,31 @@ def _decide(version: TableVersion, feed: Feed, executor: Executor) -> Plan:
 def _check_columns(feed: Feed, names: Sequence[str]) -> None:
     if not feed.before and not feed.after and not len(feed.rows):
         return
+    # Sets: a table may have a hundred thousand columns.
+    there, known = set(names), set(feed.before)
     for column in feed.before:
-        if column not in names:
+        if column not in there:
             raise TableError(f"the change feed does not fit: there is no column {one_line(column)}")
     for column in names:
-        if column not in feed.before:
+        if column not in known:
             raise TableError(f"the change feed does not fit: it knows no column {one_line(column)}")
 
 
 def _columns_after(feed: Feed, names: Sequence[str]) -> list[str]:
     """Return the columns of the result: those of the file unless the feed says that they changed."""
-    common = [column for column in feed.before if column in feed.after]
-    is_same = len(common) == len(feed.before) == len(feed.after)
-    if is_same and [column for column in feed.after if column in common] == common:
-        return list(names)
-    return list(feed.after)
+    # A file whose columns stand in another order than those of the first version keeps its own.
+    return list(names) if feed.before == feed.after else list(feed.after)
 
 
 def _side(feed: Feed, prefix: str, names: Sequence[str], kinds: dict[str, Any], keep_nulls: bool) -> Any:
     """One side of all rows of the feed, its cells of the types that the file has."""
     is_text = all(kind is None for kind in kinds.values())
+    columns = dict(zip(feed.rows.column_names, feed.rows.columns, strict=True))
     cells = []
     for name in names:
-        if prefix + name in feed.rows.column_names:
-            column = feed.rows.column(prefix + name)
-            own = _changed_type(feed, name) if prefix == AFTER and not is_text else None
+        if prefix + name in columns:
+            column = columns[prefix + name]
+            own = _changed_type(feed, columns, name) if prefix == AFTER and not is_text else None
             column = cells_as(column, own or kinds.get(name), is_text, name, is_typed=feed.is_typed)
         else:
             column = pyarrow.nulls(len(feed.rows), pyarrow.large_binary() if is_text else kinds[name])
@@ -195,14 +196,13 @@ def _side(feed: Feed, prefix: str, names: Sequence[str], kinds: dict[str, Any], 
     return pyarrow.table(cells, names=list(names)) if cells else pyarrow.table({"": []})
 
 
-def _changed_type(feed: Feed, name: str) -> Any:
+def _changed_type(feed: Feed, columns: dict[str, Any], name: str) -> Any:
     """The type that a column comes to have; None: the one that the file has."""
     if not feed.is_typed:
         return None
-    new = feed.rows.schema.field(AFTER + name).type
-    if name not in feed.before:
-        return new
-    return None if new.equals(feed.rows.schema.field(BEFORE + name).type) else new
+    new = columns[AFTER + name].type
+    old = columns.get(BEFORE + name)
+    return None if old is not None and new.equals(old.type) else new
 
 
 def _wanted(

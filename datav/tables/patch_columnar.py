@@ -75,8 +75,8 @@ def write_arrow(source: RandomAccess, plan: Plan, target: BinaryIO) -> None:
 def _layout(schema: Any, plan: Plan) -> Any:
     """The schema of the result: the file's, but for columns that changed."""
     fields = []
-    for name, source in zip(plan.columns, plan.sources, strict=True):
-        kind = plan.after.schema.field(name).type
+    kinds = [column.type for column in plan.after.columns]
+    for name, kind, source in zip(plan.columns, kinds, plan.sources, strict=True):
         if source is None:
             fields.append(pyarrow.field(name, kind))
         else:

@@ -67,7 +67,8 @@ def write_json_lines(version: JsonLinesVersion, source: RandomAccess, plan: Plan
         raise TableError("it is JSON Lines in another encoding than UTF-8", hint="convert it first")
     style = _find_style(decoded[1])
     after = [column.to_pylist() for column in plan.after.columns]
-    gone = [_steps(name) for name in plan.old_columns if name not in plan.columns]
+    stay = set(plan.columns)
+    gone = [_steps(name) for name in plan.old_columns if name not in stay]
     at, last = 0, b"\n"
     for place, row, stays in _touched(plan, everything=bool(gone)):
         for block in _copy(source, at, place):
