@@ -11,11 +11,13 @@ import numpy as np
 from datav.errors import TableError, UsageError
 from datav.storage.scratch import Scratch
 from datav.tables.cellvalues import cell_values
+from datav.tables.harvesting import Harvest, can_harvest
 from datav.tables.matching import EXAMPLES, Matched, match_rows
 from datav.tables.moving import find_moved
 from datav.tables.options import DiffOptions
 from datav.tables.pairing import Pairing, pair_whole
 from datav.tables.parquetfacts import pair_parquets
+from datav.tables.parquetversion import ParquetVersion
 from datav.tables.predicate import Predicate, parse_predicate
 from datav.tables.renames import guess_renames
 from datav.tables.result import ColumnChange, DuplicateKeys, RowDiff, TableDiff
@@ -110,11 +112,18 @@ def _compare_rows(
         pairing.before.scan(compared.before_view, seed, executor),
         pairing.after.scan(compared.after_view, seed, executor),
     )
+    harvest = _harvest(pairing, compared)
     matched = match_rows(
-        iter(prints[0]), iter(prints[1]), scratch, has_key=compared.has_key, suspects=pairing.suspects
+        iter(prints[0]),
+        iter(prints[1]),
+        scratch,
+        has_key=compared.has_key,
+        suspects=pairing.suspects,
+        on_step=harvest,
     )
     matched = _with_pairing(matched, pairing)
-    told = replace(compared, before=pairing.before, after=pairing.after)
+    versions = harvest.result() if harvest is not None else (pairing.before, pairing.after)
+    told = replace(compared, before=versions[0], after=versions[1])
     moved = find_moved(compared, executor, seed) if options.ordered else None
     telling = Telling(
         told, matched, scratch, executor, where=where, tolerances=options.tolerances, moved=moved
@@ -149,6 +158,18 @@ def _pair(
         or pair_parquets(compared, shared, seed, executor)
         or (pair_whole(compared), seed)
     )
+
+
+def _harvest(pairing: Pairing, compared: Compared) -> Harvest | None:
+    """Return what takes cells while both versions are scanned, where that saves decoding them twice."""
+    before, after = pairing.before, pairing.after
+    if not isinstance(before, ParquetVersion) or not isinstance(after, ParquetVersion):
+        return None
+    if not can_harvest(before, compared.before_view) or not can_harvest(after, compared.after_view):
+        return None
+    for version in (before, after):
+        version.keep_decoded(True)
+    return Harvest((before, after), (compared.before_view, compared.after_view))
 
 
 def _with_pairing(matched: Matched, pairing: Pairing) -> Matched:

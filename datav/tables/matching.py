@@ -5,7 +5,7 @@ kept. What is left over is matched by key, or counted as a multiset.  More than 
 fingerprint to scratch files, so that memory is bounded whatever the number of rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
@@ -62,6 +62,7 @@ def match_rows(
     *,
     has_key: bool,
     suspects: U64 | None = None,
+    on_step: "Callable[[Step], None] | None" = None,
     max_in_memory: int = MAX_IN_MEMORY,
 ) -> Matched:
     """Match the rows of two versions.
@@ -71,6 +72,7 @@ def match_rows(
         has_key: rows are matched by key; else all are compared as a multiset.
         suspects: fingerprints of the keys that are not unique in either version, sorted, where that is known
             of the whole versions; None: it is found out here, so the scans must be of whole versions.
+        on_step: is told what each stretch of the walk gave, while what was scanned last is still at hand.
         max_in_memory: rows of both versions together; what goes beyond is parted to scratch files.
 
     Cost: one pass; 24 bytes a row that the walk could not cancel, and 8 for each row if `suspects` is None.
@@ -82,6 +84,8 @@ def match_rows(
     rest, pairs = _Parts(scratch, max_in_memory, rows), _Parts(scratch, max_in_memory, rows)
     common = _Parts(scratch, max_in_memory, ("keys",))
     for step in walk:
+        if on_step is not None:
+            on_step(step)
         for side in (0, 1):
             rest.add(side, step.left[side])
             pairs.add(side, step.differing[side])
@@ -108,7 +112,7 @@ class _Rows(NamedTuple):
     after: tuple[U64, ...]
 
 
-class _Step(NamedTuple):
+class Step(NamedTuple):
     """What a stretch of the walk gave."""
 
     left: tuple[Prints, Prints]
@@ -131,7 +135,7 @@ class _Walk:
     def rows(self) -> tuple[int, int]:
         return self._sides[0].total, self._sides[1].total
 
-    def __iter__(self) -> Iterator[_Step]:
+    def __iter__(self) -> Iterator[Step]:
         before, after = self._sides
         while True:
             a, b = before.fill(_STEP), after.fill(_STEP)
@@ -149,9 +153,7 @@ class _Walk:
             after.drop(sizes[1])
         for number, side in enumerate(self._sides):
             while len((rest := side.fill(_STEP)).rows):
-                yield _Step(
-                    (rest, _NOTHING) if number == 0 else (_NOTHING, rest), (_NOTHING, _NOTHING), _NONE
-                )
+                yield Step((rest, _NOTHING) if number == 0 else (_NOTHING, rest), (_NOTHING, _NOTHING), _NONE)
                 side.drop(len(rest.rows))
 
     def _step(
@@ -161,11 +163,11 @@ class _Walk:
         left_a: NDArray[np.int64],
         left_b: NDArray[np.int64],
         sizes: tuple[int, int],
-    ) -> _Step:
+    ) -> Step:
         paired_a, paired_b = _all_but(left_a, sizes[0]), _all_but(left_b, sizes[1])
         differs = a.rows[paired_a] != b.rows[paired_b]
         self.cancelled += len(differs) - int(differs.sum())
-        return _Step(
+        return Step(
             (_pick(a, left_a), _pick(b, left_b)),
             (_pick(a, paired_a[differs]), _pick(b, paired_b[differs])),
             a.keys[paired_a],

@@ -42,9 +42,9 @@ def pair_parquets(
         else:
             other = _find_out(after, views[1], memories[1], facts.seed, executor)
     suspects = distinct(np.sort(np.concatenate([facts.repeated, other.repeated])))
-    pairing = pair_parquet(
-        before, after, *views, same, seed=facts.seed, executor=executor, by_key=not len(suspects)
-    )
+    # Row by row only where a key belongs to one row at most.
+    apart = range(len(before.metadata)) if len(suspects) else ()
+    pairing = pair_parquet(before, after, *views, same, seed=facts.seed, executor=executor, apart=apart)
     duplicates = len(facts.repeated), len(other.repeated)
     return replace(pairing, suspects=suspects, duplicates=duplicates), facts.seed
 

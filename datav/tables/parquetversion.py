@@ -5,7 +5,7 @@ int96 is read as timestamps of nanoseconds.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -26,7 +26,7 @@ from datav.tables.typenames import count_leaves
 from datav.tables.version import U64, Prints, View
 
 # Row groups, or batches of a large one, that are worked on beside the one that is waited for.
-_AHEAD = 2
+_AHEAD = 1
 # A row group that takes no more is one unit of work, and its columns are fetched at once; of a larger one the
 # batches are units, and its columns are read bit by bit.
 _UNIT_ROWS = 2**20
@@ -70,6 +70,8 @@ class ParquetVersion:
         self.source = source
         self._chosen: tuple[int, ...] | None = None
         self._held: tuple[object, Any] = (None, None)
+        self._decoded: dict[int, tuple[tuple[int, ...], list[tuple[int, Any]]]] = {}
+        self._keeps_decoded = False
         opened = _open_footer(source)
         with translated("its Parquet footer cannot be read"):
             self._metadata = opened.metadata
@@ -183,8 +185,19 @@ class ParquetVersion:
             for first, batch in self._batches(group, view.columns, is_worker=False):
                 yield partial(_print_batch, batch, names, view, seed, first)
 
+    def keep_decoded(self, keeps: bool) -> None:
+        """Keep the row groups that a scan decoded last, so that `take` finds their rows; or no longer."""
+        self._keeps_decoded = keeps
+        self._decoded.clear()
+
     def _print_group(self, group: int, names: Sequence[str], view: View, seed: int) -> list[Prints]:
-        batches = self._batches(group, view.columns, is_worker=True)
+        batches: Iterable[tuple[int, Any]] = self._batches(group, view.columns, is_worker=True)
+        if self._keeps_decoded:
+            # One more than may be ahead of whoever asks: it is still at the one before.
+            batches = list(batches)
+            self._decoded[group] = view.columns, batches
+            for old in sorted(self._decoded)[: -(_AHEAD + 2)]:
+                self._decoded.pop(old, None)
         return [print_rows(batch, names, view, seed, first) for first, batch in batches]
 
     def _is_unit(self, group: int, columns: Sequence[int]) -> bool:
@@ -197,6 +210,11 @@ class ParquetVersion:
 
     def _kept_batches(self, group: int, columns: Sequence[int]) -> Iterator[tuple[int, Any]]:
         """Yield the batches of a row group, from memory if it was the last one read, with these columns."""
+        known, decoded = self._decoded.get(group, ((), []))
+        if decoded and set(columns) <= set(known):
+            order = [known.index(column) for column in columns]
+            yield from ((first, batch.select(order)) for first, batch in decoded)
+            return
         wanted = (group, tuple(columns))
         held, batches = self._held
         if held == wanted:
