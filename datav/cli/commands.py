@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from datav.cli.add import add
+from datav.cli.blame import blame
 from datav.cli.cat import cat
 from datav.cli.checkout import checkout, restore
 from datav.cli.demo import demo
@@ -33,6 +34,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "diff": diff,
     "patch": patch,
     "log": log,
+    "blame": blame,
     "ls": ls,
     "cat": cat,
     "mv": mv,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from datav.cli.columns import parse_columns
 from datav.cli.context import opened, terminal
 from datav.errors import UsageError
 
@@ -61,5 +62,4 @@ def _query(path: str | None, where: str | None, key: str | None) -> "RowQuery | 
         from datav.tables.predicate import parse_predicate
 
         condition = parse_predicate(where)
-    columns = tuple(filter(None, key.split(","))) if key is not None else None
-    return RowQuery(condition, columns)
+    return RowQuery(condition, None if key is None else parse_columns(key))

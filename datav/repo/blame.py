@@ -294,13 +294,14 @@ class _Walk:
         options = self._tracked.options(names)
         try:
             with TableHistory(self._repository, self._source, options) as history:
-                found = history.compare_stored(before, after, None)
+                found = history.compare(before, after, None)
                 if isinstance(found, str):
                     return found
                 assert found.rows is not None, "rows were asked for"
                 if found.rows.from_rows is None:
                     return found.rows.refused or "its rows cannot be read"
-                return self._tracked.find_changed(rows, names, found.rows, *history.opened)
+                sides = history.open(before), history.open(after)
+                return self._tracked.find_changed(rows, names, found.rows, *sides)
         except DatavError as exc:
             return str(exc)
 

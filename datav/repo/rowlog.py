@@ -13,7 +13,7 @@ from hashlib import blake2b
 from types import TracebackType
 from typing import Any, Self
 
-from datav.errors import DatavError, MissingChunkError, UsageError
+from datav.errors import DatavError, MissingChunkError
 from datav.formats.manifest import Manifest
 from datav.relpath import RelPath
 from datav.repo.difffiles import is_named_like_table
@@ -116,14 +116,10 @@ class RowLog:
         options = DiffOptions(key=self._key, where=where.text)
         with TableHistory(self._repository, self._repository.store.reader, options) as history:
             try:
-                found = self._match(history, before, after, where)
+                here = self._see_columns(history, before, after)
+                return self._match(history, before, after, where) if here.issuperset(where.columns) else None
             except DatavError as exc:
-                here = self._see_columns(history)
-                if isinstance(exc, UsageError) and not here.issuperset(where.columns):
-                    return None
                 return MatchingRows(RowCounts(refused=_reason(exc)))
-            self._see_columns(history)
-        return found
 
     def check(self, where: Predicate) -> None:
         """Raise UsageError if the condition speaks of a column that no version had which was looked at."""
@@ -131,9 +127,10 @@ class RowLog:
             if self._columns and name not in self._columns:
                 raise no_such_column(name, list(self._columns))
 
-    def _see_columns(self, history: TableHistory) -> set[str]:
-        """Return, and note, which columns the versions have that were opened."""
-        here = dict.fromkeys(column.name for table in history.opened for column in table.columns)
+    def _see_columns(self, history: TableHistory, before: TableAt | None, after: TableAt | None) -> set[str]:
+        """Return, and note, which columns the versions have."""
+        there = [history.open(table) for table in (before, after) if table is not None]
+        here = dict.fromkeys(column.name for version in there for column in version.columns)
         self._columns |= here
         return set(here)
 
@@ -142,7 +139,7 @@ class RowLog:
     ) -> MatchingRows | None:
         if before is None or after is None:
             return self._match_alone(history, before, after, where)
-        found = history.compare_stored(before, after, _key_of(before, after))
+        found = history.compare(before, after, _key_of(before, after))
         if isinstance(found, str):
             return MatchingRows(RowCounts(refused=found))
         rows = found.rows
@@ -176,7 +173,7 @@ class RowLog:
         options = DiffOptions(key=self._key)
         with TableHistory(self._repository, self._repository.store.reader, options) as history:
             try:
-                found = history.compare_stored(before, after, _key_of(before, after))
+                found = history.compare(before, after, _key_of(before, after))
             except DatavError as exc:
                 return RowCounts(refused=_reason(exc)), False
         if isinstance(found, str):

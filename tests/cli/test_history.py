@@ -1,0 +1,165 @@
+"""`datav log` with rows, and `datav blame`: text, JSON, errors."""
+
+import pytest
+
+
+@pytest.fixture
+def prices(cli):
+    """Three versions of a table."""
+    versions = {
+        "May": b"id,city,price\n1,Oslo,5\n2,Rome,6\n42,Linz,10\n",
+        "June": b"id,city,price\n1,Oslo,7\n2,Rome,6\n42,Linz,12\n43,Bonn,1\n",
+        "July": b"id,city,price\n1,Oslo,7\n42,Linz,12\n43,Bonn,2\n",
+    }
+    for message, content in versions.items():
+        cli.repo.write("p.csv", content)
+        cli.ok("add", "p.csv")
+        cli.repo.commit(message)
+    return cli
+
+
+def without_dates(lines):
+    """Words of lines, but for the commit and when it was made."""
+    return [line.split()[3:] for line in lines]
+
+
+def test_log_of_a_table_counts_rows(prices):
+    lines = prices.ok("log", "p.csv", "--key", "id").lines
+
+    assert [line.strip() for line in lines[1::2]] == [
+        "modified  p.csv  3 rows, -1 ~1 rows, 44 B",
+        "modified  p.csv  4 rows, +1 ~2 rows, 53 B",
+        "added  p.csv  3 rows, 43 B",
+    ]
+
+
+def test_log_without_a_path_reads_no_rows(prices):
+    lines = prices.ok("log").lines
+
+    assert lines[1].strip() == "modified  p.csv  3 rows (-1), 44 B"
+    assert prices.ok("--json", "log", "-n", "1").json["commits"][0]["datasets"][0]["rows"] is None
+
+
+def test_log_with_a_condition_shows_the_rows(prices):
+    lines = prices.ok("log", "p.csv", "--key", "id", "--where", "id == 42").lines
+
+    assert [line.strip() for line in lines if line.startswith(" ")] == [
+        "modified  p.csv  4 rows, ~1 row, 53 B",
+        "~ id=42  price: 10 -> 12",
+        "added  p.csv  3 rows, +1 row, 43 B",
+        "+ id=42  city=Linz  price=10",
+    ]
+
+
+def test_log_with_a_condition_as_json(prices):
+    (june, may) = prices.ok("--json", "log", "p.csv", "--key", "id", "--where", "id = 42").json["commits"]
+
+    assert (june["subject"], may["subject"]) == ("June", "May")
+    assert june["datasets"][0]["rows"] == {"added": 0, "removed": 0, "changed": 1, "refused": None}
+    assert june["datasets"][0]["changes"] == [
+        {
+            "op": "changed",
+            "key": {"id": "42"},
+            "before": {"price": "10"},
+            "after": {"price": "12"},
+            "count": 1,
+        }
+    ]
+
+
+def test_log_says_that_no_commit_changed_such_a_row(prices):
+    assert prices.ok("log", "p.csv", "--where", "id = 7").lines == ["no commit has changed such a row"]
+    assert prices.ok("--json", "log", "p.csv", "--where", "id = 7").json["commits"] == []
+
+
+def test_log_with_a_condition_needs_a_path(prices):
+    assert "need a dataset" in prices.fails("log", "--where", "id = 1").err
+
+
+def test_a_condition_that_cannot_be_read_is_an_error_with_the_place(prices):
+    assert "at character 6" in prices.fails("log", "p.csv", "--where", "id = ").err
+    assert "at character 6" in prices.fails("blame", "p.csv", "--where", "id = ").err
+
+
+def test_a_condition_on_a_column_that_is_not_there_is_an_error(prices):
+    for command in ("log", "blame"):
+        assert "there is no column nope" in prices.fails(command, "p.csv", "--where", "nope = 1").err
+
+
+def test_blame_names_the_commit_of_each_row(prices):
+    lines = prices.ok("blame", "p.csv", "--key", "id").lines
+    june, july = prices.repo.rev("HEAD~1")[:10], prices.repo.rev("HEAD")[:10]
+
+    assert [line.split()[0] for line in lines] == [june, june, july]
+    assert lines[0].endswith("Ann Tester  id=1  city=Oslo  price=7")
+
+
+def test_blame_of_one_column(prices):
+    lines = prices.ok("blame", "p.csv", "--key", "id", "--column", "city").lines
+    may, june = prices.repo.rev("HEAD~2")[:10], prices.repo.rev("HEAD~1")[:10]
+
+    assert [line.split()[0] for line in lines] == [may, may, june]
+    assert lines[0].endswith("id=1  city=Oslo")
+
+
+def test_blame_of_a_revision_and_some_rows(prices):
+    (line,) = prices.ok("blame", "p.csv", "HEAD~1", "--key", "id", "--where", "city = 'Rome'").lines
+
+    assert line.startswith(prices.repo.rev("HEAD~2")[:10])
+    assert line.endswith("id=2  city=Rome  price=6")
+
+
+def test_blame_shows_so_many_rows_and_says_how_many_there_are(prices):
+    assert prices.ok("blame", "p.csv", "--limit", "1").lines[1:] == ["... 2 more rows"]
+    assert len(prices.ok("blame", "p.csv", "--limit", "1", "--all").lines) == 3
+    assert prices.ok("blame", "p.csv", "--where", "id = 7").lines == ["no rows"]
+
+
+def test_blame_as_json(prices):
+    document = prices.ok("--json", "blame", "p.csv", "--key", "id", "--limit", "2").json
+
+    assert (document["path"], document["key"], document["total"]) == ("p.csv", ["id"], 3)
+    assert document["rows"][1] == {
+        "row": 2,
+        "commit": prices.repo.rev("HEAD~1"),
+        "is_certain": True,
+        "key": {"id": "42"},
+        "cells": {"city": "Linz", "price": "12"},
+    }
+    assert [commit["subject"] for commit in document["commits"]] == ["June"]
+    assert document["unread"] == []
+
+
+def test_blame_warns_of_a_version_that_it_passed_over(prices):
+    good = prices.repo.read("p.csv.datav")
+    prices.repo.write("p.csv.datav", b"what?")
+    broken = prices.repo.commit("broken")
+    prices.repo.write("p.csv.datav", good)
+    prices.repo.write("p.csv", b"id,city,price\n1,Oslo,8\n42,Linz,12\n")
+    prices.ok("add", "p.csv")
+    prices.repo.commit("August")
+
+    done = prices("blame", "p.csv", "--key", "id")
+
+    assert done.status == 0
+    assert done.err.startswith(f"warning: the version of commit {broken[:10]} cannot be read: ")
+    assert [line.split()[0][10:] for line in done.lines] == ["?", ""]
+
+
+def test_blame_of_what_has_no_rows_is_an_error(data):
+    assert "is a directory" in data.fails("blame", "d").err
+    assert "needs a key" in data.fails("blame", "a.csv", "--column", "v").err
+    assert "knows no commit" in data.fails("blame", "a.csv", "nowhere").err
+
+
+def test_long_rows_are_cut_to_the_terminal(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    names = [f"column{number}" for number in range(30)]
+    cli.repo.write("w.csv", (",".join(names) + "\n" + ",".join("x" * 30) + "\n").encode())
+    cli.ok("add", "w.csv")
+    cli.repo.commit("wide")
+
+    (line,) = cli.ok("blame", "w.csv").lines
+
+    assert line.endswith("  ...")
+    assert len(line) <= 100
