@@ -6,7 +6,8 @@ from concurrent.futures import Executor
 import numpy as np
 from numpy.typing import NDArray
 
-from datav.tables.version import U64
+from datav.tables.matching import find_repeated
+from datav.tables.version import U64, Prints, TableVersion, View
 from datav.tables.views import Compared
 
 
@@ -21,15 +22,25 @@ def find_moved(compared: Compared, executor: Executor, seed: int) -> tuple[U64, 
 
     Cost: 32 bytes a row, and a step in Python for each stretch of rows that stayed together.
     """
-    sides = []
-    for version, view in ((compared.before, compared.before_view), (compared.after, compared.after_view)):
-        prints = list(version.scan(view, seed, executor))
-        none = np.zeros(0, np.uint64)
-        sides.append(tuple(np.concatenate([none, *(some[part] for some in prints)]) for part in (0, 1)))
-    (places_a, keys_a), (places_b, keys_b) = sides
-    rows_a, rows_b = _common_rows(keys_a, keys_b)
+    before = _scan_all(compared.before, compared.before_view, seed, executor)
+    after = _scan_all(compared.after, compared.after_view, seed, executor)
+    if compared.has_key:
+        repeated = np.concatenate([find_repeated(before.keys), find_repeated(after.keys)])
+        before, after = (_named(prints, repeated) for prints in (before, after))
+    rows_a, rows_b = _common_rows(before.keys, after.keys)
     stays = _longest_increasing(rows_b)
-    return places_a[rows_a[~stays]], places_b[rows_b[~stays]]
+    return before.places[rows_a[~stays]], after.places[rows_b[~stays]]
+
+
+def _scan_all(version: TableVersion, view: View, seed: int, executor: Executor) -> Prints:
+    none = np.zeros(0, np.uint64)
+    scanned = [Prints(none, none, none), *version.scan(view, seed, executor)]
+    return Prints(*(np.concatenate(column) for column in zip(*scanned, strict=True)))
+
+
+def _named(prints: Prints, repeated: U64) -> Prints:
+    """Let rows whose key is not unique go by their cells."""
+    return prints._replace(keys=np.where(np.isin(prints.keys, repeated), prints.rows, prints.keys))
 
 
 def _common_rows(before: U64, after: U64) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -254,7 +254,9 @@ class TextVersion:
         begins = np.array([block.start for block in blocks], np.int64)
         shifts = (begins - ends + [len(text) for text in texts]).astype(np.uint64)
         number = np.searchsorted(ends, found.starts.astype(np.int64), side="right")
-        lengths = np.diff(found.starts, append=np.uint64(found.end))
+        # A span may end in blank lines; no record reaches beyond it.
+        stops = np.minimum(np.append(found.starts[1:], np.uint64(found.end)), ends.astype(np.uint64)[number])
+        lengths = stops - found.starts
         starts = found.starts + shifts[number]
         ragged = None
         if found.ragged is not None:
