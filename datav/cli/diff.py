@@ -14,7 +14,8 @@ from datav.cli.columns import parse_columns
 from datav.cli.context import opened, terminal
 from datav.cli.main import NO_REVISION
 from datav.cli.terminal import Terminal, writing_output
-from datav.errors import NotARepositoryError, UsageError
+from datav.errors import DatavError, NotARepositoryError, UsageError
+from datav.relpath import one_line
 from datav.report.diff_sections import ALL, Sections
 from datav.report.style import PLAIN, Style
 from datav.storage.durable import create_temporary, publish, remove_file, translating
@@ -95,11 +96,18 @@ def diff(
         is_different = not comparison.diff.is_empty
         errors = comparison.errors
     for error in errors:
-        output.warn([str(error)])
+        _complain(error)
     if errors:
         raise typer.Exit(2)
     if exit_code and is_different:
         raise typer.Exit(1)
+
+
+def _complain(error: DatavError) -> None:
+    sys.stdout.flush()
+    print(f"error: {one_line(str(error))}", file=sys.stderr)
+    if error.hint:
+        print(f"hint: {one_line(error.hint)}", file=sys.stderr)
 
 
 @dataclass(frozen=True, slots=True)

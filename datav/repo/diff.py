@@ -4,14 +4,14 @@ Datasets are matched by path; what is gone and what is new with the same content
 share is skipped by its id, so the cost is that of the change.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from datav.errors import DatavError, IntegrityError, UsageError
+from datav.errors import DatavError, IntegrityError, MissingChunkError, UsageError
 from datav.formats.entry import Content
 from datav.repo.datasets import Dataset
 from datav.repo.diffdatasets import (
@@ -25,6 +25,7 @@ from datav.repo.diffdatasets import (
     users_part,
     with_rows,
 )
+from datav.repo.diffdisk import find_unsure, is_as_recorded, name_files, pair_with_disk
 from datav.repo.diffends import (
     Chosen,
     DatasetVersion,
@@ -197,15 +198,7 @@ class _Comparing:
         disk, manifest = version.disk, version.manifest
         if disk is None or manifest.content not in gone or version.kind != manifest.kind:
             return version
-        contents = self._name(disk)
-        if not disk.is_directory:
-            is_same = contents == [manifest.content]
-        else:
-            from datav.store.trees import write_directory_tree
-
-            paths, kinds = [found.path for found in disk.entries], bytes(found.kind for found in disk.entries)
-            named = [content for content in contents if content is not None]
-            is_same = write_directory_tree(self.keeper, paths, kinds, named) == manifest.content
+        is_same = is_as_recorded(self.repository, self.keeper, disk, manifest)
         return replace(version, disk=None) if is_same else version
 
     def compare_one(
@@ -228,8 +221,18 @@ class _Comparing:
         except UsageError:
             # What was asked for cannot be, whatever the dataset.
             raise
+        except MissingChunkError:
+            return self._failed(dataset, before, after, self._not_here(dataset))
         except DatavError as exc:
             return self._failed(dataset, before, after, exc)
+
+    def _not_here(self, dataset: Dataset) -> DatavError:
+        from datav.repo.farreading import Source
+
+        what = f"the data of {dataset}"
+        if self.limits.far:
+            return Source(self.repository).not_here(what)
+        return MissingChunkError(f"{what} is not here", hint="`datav diff` reads it from a remote")
 
     def _failed(
         self,
@@ -274,7 +277,7 @@ class _Comparing:
         if after.disk is None:
             content = after.manifest.content
         else:
-            (named,) = self._name(after.disk)
+            (named,) = name_files(self.repository, self.keeper, after.disk)
             assert named is not None, "all of it was to be named"
             content = named
             if content == before.content and is_executable(before) == is_executable(after):
@@ -305,19 +308,6 @@ class _Comparing:
         if version.on_disk:
             return self.tables.on_disk(Path(path.on(self.repository.root)), content.size, content)
         return stored_version(self.reader, path, b"", content)
-
-    def _name(self, disk: Disk, wanted: Sequence[int] | None = None) -> list[Content | None]:
-        """Return the contents of what lies on disk, reading what is not known, or only those `wanted`."""
-        numbers = range(len(disk.entries)) if wanted is None else wanted
-        unknown = [number for number in numbers if disk.known[number] is None]
-        contents = list(disk.known)
-        if unknown:
-            from datav.repo.intake import take_in
-
-            rows = take_in(self.repository, disk.root, [disk.entries[n] for n in unknown], self.keeper).rows
-            for number, row in zip(unknown, rows, strict=True):
-                contents[number] = row.content
-        return contents
 
     def _compare_directories(
         self, before: DatasetVersion, after: DatasetVersion, only: tuple[bytes, ...], meta_changed: bool
@@ -388,8 +378,6 @@ class _Comparing:
         return file._replace(version=lambda: self.tables.on_disk(place / name, file.size, file.content))
 
     def _disk_pairs(self, before: DatasetVersion, after: DatasetVersion, disk: Disk) -> list["Pair"]:
-        from datav.repo.difffiles import pair_entries
-
         if disk.is_unchanged and disk.cache.dataset is not None:
             # It is as it was when it was hashed, only by another manifest.
             try:
@@ -401,51 +389,28 @@ class _Comparing:
                 pass  # that tree is not here (any more): every file is looked at
         from datav.store.trees import read_directory
 
-        old = read_directory(self.reader, before.manifest.content)[0]
-        contents = self._name(disk, _unsure(disk, {entry.path: entry for entry in old}))
-        new = [self._found_file(after, disk, number, contents) for number in range(len(disk.entries))]
-        return pair_entries(
-            (self._stored_file(before, entry) for entry in old),
-            new,
-            lambda left, right: left.content == right.content,
-        )
+        old = {entry.path: entry for entry in read_directory(self.reader, before.manifest.content)[0]}
+        unsure = find_unsure(disk, old)
+        contents = name_files(self.repository, self.keeper, disk, unsure)
+        return [
+            (
+                self._stored_file(before, entry) if entry is not None else None,
+                self._found_file(disk, number, contents[number]) if number is not None else None,
+            )
+            for entry, number in pair_with_disk(old, disk, contents)
+        ]
 
-    def _found_file(
-        self, version: DatasetVersion, disk: Disk, number: int, contents: Sequence[Content | None]
-    ) -> "FileAt":
+    def _found_file(self, disk: Disk, number: int, content: Content | None) -> "FileAt":
         from datav.repo.difffiles import FileAt
 
         found = disk.entries[number]
         place = disk.root / found.path.decode("utf-8", "surrogateescape")
-        content = contents[number]
-        return FileAt(
-            found.path,
-            found.kind,
-            found.size,
-            content,
-            lambda: self.tables.on_disk(place, found.size, content),
-        )
+        version = partial(self._on_disk, place, found.size, content)
+        return FileAt(found.path, found.kind, found.size, content, version)
 
-
-def _unsure(disk: Disk, old: Mapping[bytes, "Entry"]) -> list[int]:
-    """Which files on disk must be read to know whether, and how, they differ.
-
-    Those that may be what they were, those that may have had another name, and tables, whose gaps are wanted.
-    """
-    from datav.repo.difffiles import is_named_like_table
-
-    here = {found.path for found in disk.entries}
-    gone = {entry.size for path, entry in old.items() if path not in here}
-    unsure = []
-    for number, found in enumerate(disk.entries):
-        entry = old.get(found.path)
-        if entry is None:
-            is_wanted = found.size in gone and found.size > 0
-        else:
-            is_wanted = found.size == entry.size or is_named_like_table(found.path)
-        if is_wanted:
-            unsure.append(number)
-    return unsure
+    def _on_disk(self, place: Path, size: int, content: Content | None) -> "FileVersion":
+        # Only now are tables looked for, and all loaded that this takes.
+        return self.tables.on_disk(place, size, content)
 
 
 def _path(dataset: Dataset) -> bytes:

@@ -211,3 +211,15 @@ def test_a_diff_that_finds_nothing_loads_neither_numpy_nor_pyarrow(data):
     )
 
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_data_that_is_not_here_is_read_from_the_remote_and_not_kept(data, tmp_path):
+    data.ok("remote", "add", "origin", str(tmp_path / "place"))
+    data.repo.commit("remote")
+    data.ok("push")
+    data.repo.git("clone", "-q", str(data.repo.root), str(tmp_path / "clone"))
+
+    done = data.ok("-C", str(tmp_path / "clone"), "diff", "HEAD~2", "HEAD~1", "--json")
+
+    assert done.json["datasets"][0]["rows"]["added"] == 1
+    assert data.ok("-C", str(tmp_path / "clone"), "du", "--json").json["store"]["packs"] == 0
