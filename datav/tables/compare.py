@@ -121,9 +121,13 @@ def _compare_rows(
         suspects=pairing.suspects,
         on_step=harvest,
     )
+    # Where all that changed was found by pairing, it is known in which columns.
+    is_paired = pairing.differing is not None and not len(matched.changed[0])
     matched = _with_pairing(matched, pairing)
     versions = harvest.result() if harvest is not None else (pairing.before, pairing.after)
     told = replace(compared, before=versions[0], after=versions[1])
+    if is_paired and pairing.differing is not None:
+        told = told.only(pairing.differing)
     moved = find_moved(compared, executor, seed) if options.ordered else None
     telling = Telling(
         told, matched, scratch, executor, where=where, tolerances=options.tolerances, moved=moved

@@ -24,6 +24,8 @@ class Pairing:
     after: TableVersion
     changed: tuple[U64, U64] = field(default_factory=_none)
     """Places of rows that are known to be each other's, by the key, and to differ."""
+    differing: tuple[int, ...] | None = None
+    """Positions in the view of all columns in which those differ; None: any may."""
     unchanged: int = 0
     """Rows that are known to be equal and are not scanned."""
     suspects: U64 | None = None

@@ -8,7 +8,7 @@ import numpy as np
 
 from datav.tables.matching import find_repeated
 from datav.tables.pairing import Pairing
-from datav.tables.parquetpair import has_same_columns, pair_parquet
+from datav.tables.parquetpair import has_same_columns, pair_parquet, shares_rows
 from datav.tables.parquetversion import ParquetVersion
 from datav.tables.recordmap import KeyFacts, distinct
 from datav.tables.remembering import Memory
@@ -23,13 +23,16 @@ def pair_parquets(
     """Return what is left to be compared of two Parquet files, and the seed of its fingerprints.
 
     Returns:
-        None if one of them is none, or cells are compared by something else than their values.
+        None if one of them is none, they share nothing, or cells are compared by something else than their
+        values.
     """
     before, after = compared.before, compared.after
     if not isinstance(before, ParquetVersion) or not isinstance(after, ParquetVersion):
         return None
     same = SameRanges(shared, before.source, after.source)
     views = compared.before_view, compared.after_view
+    if not shares_rows(before, after, *views, same):
+        return None
     if not compared.has_key:
         return pair_parquet(before, after, *views, same, seed=seed, executor=executor), seed
     memories = _memory(shared, shared.before_id), _memory(shared, shared.after_id)

@@ -70,12 +70,15 @@ def pair_parquet(
     equal = _in_step(sides, everything, _whole(sides))
     kept: tuple[list[int], list[int]] = ([], [])
     changed: list[tuple[U64, U64]] = []
+    differing: set[int] = set()
     unchanged = sum(before.metadata[group].rows for group, _ in equal)
     for gap in _gaps(equal, sides):
         pairs = _in_step(sides, before_view.key, gap) if before_view.key else []
         pairs = [pair for pair in pairs if pair[0] not in apart]
         jobs = [partial(_compare_groups, sides, group, other, seed) for group, other in pairs]
-        for (group, other), differ in zip(pairs, in_order(executor, jobs, _AHEAD), strict=True):
+        for (group, other), found in zip(pairs, in_order(executor, jobs, _AHEAD), strict=True):
+            differ, columns = found
+            differing.update(columns if len(differ) else ())
             unchanged += before.metadata[group].rows - len(differ)
             changed.append(
                 (
@@ -89,7 +92,19 @@ def pair_parquet(
     if not changed:
         return pairing
     places = np.concatenate([old for old, _ in changed]), np.concatenate([new for _, new in changed])
-    return replace(pairing, changed=places)
+    return replace(pairing, changed=places, differing=tuple(sorted(differing)))
+
+
+def shares_rows(
+    before: ParquetVersion,
+    after: ParquetVersion,
+    before_view: View,
+    after_view: View,
+    same: SameBytes,
+) -> bool:
+    """Whether any row groups have the same key, or without one the same rows, as far as is known."""
+    sides = _Sides(before, after, before_view, after_view, same)
+    return bool(_in_step(sides, before_view.key or range(len(before_view.columns)), _whole(sides)))
 
 
 def has_same_columns(
@@ -219,8 +234,8 @@ def _gaps(pairs: Sequence[tuple[int, int]], sides: _Sides) -> Iterator[Groups]:
             yield range(old + 1, next_old), range(new + 1, next_new)
 
 
-def _compare_groups(sides: _Sides, group: int, other: int, seed: int) -> U64:
-    """Return the numbers, within their row group, of the rows that differ.
+def _compare_groups(sides: _Sides, group: int, other: int, seed: int) -> tuple[U64, list[int]]:
+    """Return the numbers, within their row group, of the rows that differ, and in which columns of the view.
 
     The row groups have the same keys, row by row.
     """
@@ -230,10 +245,10 @@ def _compare_groups(sides: _Sides, group: int, other: int, seed: int) -> U64:
         if position not in sides.before_view.key and not sides.is_equal(group, other, (position,))
     ]
     if not differing:
-        return np.zeros(0, np.uint64)
+        return np.zeros(0, np.uint64), []
     old = _fingerprints(sides.before, sides.before_view, group, differing, seed)
     new = _fingerprints(sides.after, sides.after_view, other, differing, seed)
-    return np.flatnonzero(old != new).astype(np.uint64)
+    return np.flatnonzero(old != new).astype(np.uint64), differing
 
 
 def _fingerprints(

@@ -1,7 +1,7 @@
 """Which columns of two versions are compared with which, and as what."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow
@@ -35,6 +35,19 @@ class Compared:
     @property
     def has_key(self) -> bool:
         return bool(self.key)
+
+    def only(self, positions: Sequence[int]) -> "Compared":
+        """Return the same, of only some columns of the views and the key."""
+        kept = sorted({*positions, *self.before_view.key})
+        key = tuple(kept.index(position) for position in self.before_view.key)
+        views = (
+            View(tuple(view.columns[n] for n in kept), key, tuple(view.types[n] for n in kept))
+            for view in (self.before_view, self.after_view)
+        )
+        before_view, after_view = views
+        return replace(
+            self, names=tuple(self.names[n] for n in kept), before_view=before_view, after_view=after_view
+        )
 
     @property
     def by_bytes(self) -> bool:
