@@ -7,6 +7,7 @@ import difflib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,11 +41,16 @@ def git_diff(arguments: Sequence[str]) -> int:
 
 def git_textconv(arguments: Sequence[str]) -> int:
     """git's textconv: FILE."""
-    text = _read(arguments[0]) if arguments else None
+    name = arguments[0] if arguments else _NO_FILE
+    text = _read(name) or b""
     try:
-        lines = list(_text_lines(Path(arguments[0]), text or b""))
+        lines = _manifest_lines(name, text)
     except Exception:  # whatever it is: there is still the text
-        lines = (text or b"").decode("utf-8", "replace").splitlines()
+        lines = text.decode("utf-8", "replace").splitlines()
+    else:
+        # Whatever it is: the manifest has been told of.
+        with suppress(Exception):
+            lines += _compared_lines(Path(name), text)
     _print(lines)
     return 0
 
@@ -90,25 +96,30 @@ def _plain_lines(path: str, new_path: str, before: bytes | None, after: bytes | 
     return list(difflib.unified_diff(old, new, *names, lineterm=""))
 
 
-def _text_lines(file: Path, text: bytes) -> Iterator[str]:
+def _manifest_lines(name: str, text: bytes) -> list[str]:
     from datav.formats.manifest import parse_manifest
+    from datav.report.manifest import manifest_text
+
+    return manifest_text(parse_manifest(text, name)).splitlines()
+
+
+def _compared_lines(file: Path, text: bytes) -> list[str]:
+    """What changed since the version that git was shown before; nothing where that is another's."""
     from datav.git.caller import find_caller
     from datav.repo.gitdiff import comparing_with_last
     from datav.repo.repository import Repository
     from datav.report.diff_text import diff_lines
-    from datav.report.manifest import manifest_text
     from datav.report.style import PLAIN
 
-    yield from manifest_text(parse_manifest(text, file.name)).splitlines()
     with (
         Repository.open(Path.cwd()) as repository,
         comparing_with_last(repository, find_caller(), os.fsencode(file.name), text) as comparison,
     ):
-        if comparison is not None:
-            lines = diff_lines(comparison.diff, PLAIN, width=_WIDTH, limit=_ROWS)
-            yield ""
-            # The first is about the dataset, of which git has said enough.
-            yield from islice(lines, 1, MOST_LINES)
+        if comparison is None:
+            return []
+        lines = diff_lines(comparison.diff, PLAIN, width=_WIDTH, limit=_ROWS)
+        # The first is about the dataset, of which git has said enough.
+        return ["", *islice(lines, 1, MOST_LINES)]
 
 
 def _style() -> "Style":

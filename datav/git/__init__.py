@@ -4,9 +4,12 @@
     repository    a work tree and what can be asked of it
     history       what lies in commits: logs, and every manifest that history can still reach
     ignorefile    the block of ignored names in a .gitignore; pure text
+    attributes    what git is told so that it shows manifests in words
+    caller        which git process has started this one
+    succession    whether one version of a manifest came right after another
 
-Nothing here knows what a manifest says, only which files are manifests.  The last two are imported from where
-they are, so that a `status` does not load them.
+Nothing here knows what a manifest says, only which files are manifests.  All but the first two are imported
+from where they are, so that a `status` does not load them.
 """
 
 from datav.git.process import Git

@@ -14,7 +14,6 @@ from typing import Self
 from datav.core import ChunkerParams
 from datav.errors import NotARepositoryError, StorageError, UnsafePathError, UsageError
 from datav.git import GitRepository
-from datav.git.attributes import ATTRIBUTES_FILE, add_driver, configure_driver
 from datav.progress import SILENT, Progress
 from datav.relpath import RelPath
 from datav.repo.settingstext import set_store
@@ -240,6 +239,8 @@ def _write_attributes(path: Path) -> bool:
         before = path.read_bytes() if path.exists() else b""
     except OSError as exc:
         raise UsageError(f"cannot read {path}: {exc.strerror}") from exc
+    from datav.git.attributes import add_driver
+
     after = add_driver(before)
     if after == before:
         return False
@@ -268,6 +269,8 @@ def init(here: Path, *, store: Path | None = None) -> Initialized:
         NotARepositoryError: there is no git repository.
         UsageError: it is set up with another store.
     """
+    from datav.git.attributes import ATTRIBUTES_FILE, configure_driver
+
     git = GitRepository.discover(here)
     private = git.common_dir / "datav"
     make_directories(private)

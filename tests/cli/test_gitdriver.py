@@ -242,4 +242,4 @@ def test_outside_of_a_repository_the_manifest_is_shown_all_the_same(data, tmp_pa
     done = data("git-textconv", str(outside), here=str(place))
 
     assert done.status == 0
-    assert "rows" in done.out
+    assert "rows: 2" in done.out
