@@ -15,7 +15,7 @@ _TYPES = (
     ("boolean", re.compile(r"true|false|True|False|TRUE|FALSE")),
     ("date", re.compile(_DATE, re.ASCII)),
     ("timestamp", re.compile(f"{_DATE}[T ]{_TIME}", re.ASCII)),
-    ("float", re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)),
+    ("float", re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE | re.ASCII)),
 )
 
 # What a column is that holds both.

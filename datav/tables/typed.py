@@ -9,8 +9,9 @@ and where tables of different formats are compared.
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import pyarrow
@@ -23,6 +24,8 @@ from datav.tables.hashing import fingerprint
 from datav.tables.version import U64, Prints, TableVersion, View
 
 _OFFSET = re.compile(r"([+-]\d\d):?(\d\d)?\Z")
+_FRACTION = re.compile(r"\.\d+")
+_TO_SECONDS = len("2024-01-02T03:04:05")
 # More digits than that nobody means; `1e999999999` would take gigabytes to write out.
 _LARGEST_EXPONENT = 400
 
@@ -40,7 +43,11 @@ def canonical_text(cell: str) -> str:
 
 
 def _canonical_number(cell: str) -> str:
-    number = Decimal(cell)
+    try:
+        number = Decimal(cell)
+    except InvalidOperation:
+        # An exponent of twenty digits: the text is all there is.
+        return cell
     if not number.is_finite():
         return str(number.copy_abs() if number.is_nan() else number).lower()
     if not number:
@@ -63,14 +70,19 @@ def _without_zeros(number: Decimal) -> Decimal:
 def _canonical_time(cell: str) -> str:
     text = cell.replace(",", ".").replace(" ", "T", 1)
     text = _OFFSET.sub(lambda found: f"{found[1]}:{found[2] or '00'}", text)
+    # Python keeps six digits of a fraction and forgets the others.
+    fraction = _FRACTION.search(text)
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(_FRACTION.sub("", text))
     except ValueError:
-        # A leap second, more digits than microseconds: the text is all there is.
+        # A leap second, the 30th of February: the text is all there is.
         return cell
     if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC)
-    return moment.isoformat()
+        with suppress(OverflowError):  # The first and the last day of the calendar keep their offset.
+            moment = moment.astimezone(UTC)
+    whole = moment.isoformat()
+    digits = fraction[0].rstrip("0").rstrip(".") if fraction else ""
+    return whole[:_TO_SECONDS] + digits + whole[_TO_SECONDS:]
 
 
 def canonical_cells(cells: Any) -> Any:
@@ -121,42 +133,42 @@ class CanonicalVersion:
     """
 
     def __init__(self, version: TableVersion, by_value: Sequence[int]) -> None:
-        self._version = version
-        self._by_value = frozenset(by_value)
+        self.plain = version
+        self.by_value = frozenset(by_value)
 
     @property
     def columns(self) -> tuple[ColumnInfo, ...]:
-        return self._version.columns
+        return self.plain.columns
 
     @property
     def format(self) -> str:
-        return self._version.format
+        return self.plain.format
 
     @property
     def types(self) -> tuple[Any, ...]:
         return tuple(
-            pyarrow.large_binary() if number in self._by_value else kind
-            for number, kind in enumerate(self._version.types)
+            pyarrow.large_binary() if number in self.by_value else kind
+            for number, kind in enumerate(self.plain.types)
         )
 
     @property
     def row_count(self) -> int | None:
-        return self._version.row_count
+        return self.plain.row_count
 
     def scan(self, view: View, seed: int, executor: Executor) -> Iterator[Prints]:
-        own = self._version.types
+        own = self.plain.types
         plain = View(view.columns[:1], (), tuple(own[column] for column in view.columns[:1]))
-        for prints in self._version.scan(plain, seed, executor):
+        for prints in self.plain.scan(plain, seed, executor):
             table = self.take(prints.places, view.columns, view.types)
             keys, rows = fingerprint(table.columns, view.key, len(table), seed)
             yield Prints(prints.places, keys, rows)
 
     def take(self, places: U64, columns: Sequence[int], types: Sequence[Any]) -> pyarrow.Table:
-        own = self._version.types
-        asked = [own[n] if n in self._by_value else kind for n, kind in zip(columns, types, strict=True)]
-        table = self._version.take(places, columns, asked)
+        own = self.plain.types
+        asked = [own[n] if n in self.by_value else kind for n, kind in zip(columns, types, strict=True)]
+        table = self.plain.take(places, columns, asked)
         cells = [
-            canonical_cells(table.column(at)) if number in self._by_value else table.column(at)
+            canonical_cells(table.column(at)) if number in self.by_value else table.column(at)
             for at, number in enumerate(columns)
         ]
         return pyarrow.Table.from_arrays(cells, names=table.column_names)
