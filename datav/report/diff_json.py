@@ -151,7 +151,7 @@ def _column_change(change: ColumnChange) -> dict[str, Any]:
 
 def _rows(rows: RowDiff, limit: int | None) -> dict[str, Any]:
     # Of rows that nobody compared there is no number, and 0 would be one.
-    is_counted = rows.refused is None or rows.duplicates is not None
+    is_counted = rows.is_counted
     total = rows.added + rows.removed + rows.changed
     document: dict[str, Any] = {
         "key": list(rows.key),

@@ -125,7 +125,7 @@ def _column_change(change: ColumnChange) -> tuple[str, str, str]:
 
 def _rows_blocks(rows: RowDiff, limit: int | None) -> Iterator[str]:
     if rows.refused is not None:
-        what = "Rows not compared" if rows.duplicates is None else "Not all compared by key"
+        what = "Not compared by key" if rows.is_counted else "Rows not compared"
         yield f"**{what}:** {code(rows.refused)}"
     if rows.duplicates is not None:
         numbers = sides_text(f"{rows.duplicates.before:,}", f"{rows.duplicates.after:,}").replace("->", "→")

@@ -161,11 +161,11 @@ def _percent(share: float) -> str:
 
 
 def _rows_lines(rows: RowDiff, indent: str, style: Style, width: int, limit: int | None) -> Iterator[str]:
-    if rows.refused is not None:
-        what = "rows not compared" if rows.duplicates is None else "not all compared by key"
-        yield f"{indent}{style.warn(what + ':')} {one_line(rows.refused)}"
     if rows.duplicates is not None:
         yield f"{indent}{style.warn('keys that are not unique:')} {_duplicates(rows.duplicates)}"
+    elif rows.refused is not None:
+        what = "not compared by key" if rows.is_counted else "rows not compared"
+        yield f"{indent}{style.warn(what + ':')} {one_line(rows.refused)}"
     if rows.is_empty:
         return
     yield f"{indent}rows   {_row_summary(rows, style)}"

@@ -207,11 +207,10 @@ def _describe_duplicates(
     )
     names = ", ".join(compared.key)
     shown = "; ".join(", ".join(f"{name}={cell}" for name, cell in key.items()) for key in examples[:3])
-    several = "keys have" if before + after != 1 else "key has"
+    several = f"{before + after:,} keys have" if before + after != 1 else "1 key has"
     return (
         DuplicateKeys(before, after, tuple(examples)),
-        f"the key {names} is not unique: {several} more than one row ({which}; {shown});"
-        " their rows were compared without a key",
+        f"the key {names} is not unique: {several} more than one row ({which}), such as {shown}",
     )
 
 

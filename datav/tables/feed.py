@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal, Protocol, cast
+from typing import Any, BinaryIO, Literal
 
 import pyarrow
 from pyarrow import compute, csv, parquet, types
@@ -53,10 +53,6 @@ class Feed:
     # Any: pyarrow has no types of its own that mypy could see.
     rows: Any
     """A pyarrow.Table: `_op`, `_count`, `before.NAME`, `after.NAME`."""
-
-
-class _WholeBatches(Protocol):
-    def __call__(self, whole: bool) -> Iterator[ChangeBatch]: ...
 
 
 def write_feed(
@@ -107,7 +103,7 @@ def _batches(rows: RowDiff) -> Iterator[ChangeBatch]:
     if rows.is_empty:
         return
     # Whole rows cost more to read than the columns that were compared, which is what is shown mostly.
-    for batch in cast(_WholeBatches, rows.batches)(whole=True):
+    for batch in rows.batches(whole=True):
         if batch.op != "moved":
             yield batch
 

@@ -1,8 +1,8 @@
 """What the comparison of two versions of a table has found.  Values; `datav.report` draws them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from datav.formats.manifest import ColumnInfo
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 Op = Literal["added", "removed", "changed", "moved"]
+OPS: tuple[Op, ...] = ("removed", "added", "changed", "moved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,10 @@ class ChangeBatch:
 
     op: Op
     before: "pyarrow.Table | None"
-    """Whole rows, all columns of the first version; None of added rows."""
+    """Columns of the first version: of removed rows all, of changed ones at least those that were compared;
+    None of added rows."""
     after: "pyarrow.Table | None"
-    """Whole rows, all columns of the second version, in step with `before`; None of removed rows."""
+    """Columns of the second version, in step with `before`; None of removed rows."""
     differs: "Mapping[str, pyarrow.BooleanArray]"
     """Of changed rows: for each column that both versions have, and that differs anywhere in this batch, in
     which rows it does."""
@@ -98,6 +100,22 @@ class ChangeBatch:
     """How many rows like each of these; None: one."""
     has_key: bool = True
     """Whether the rows of this batch were matched by key."""
+
+
+class Batches(Protocol):
+    """Gives changes as columns, from front to back; may be called again while the versions are open."""
+
+    def __call__(self, whole: bool = False, ops: Collection[Op] = OPS) -> Iterator[ChangeBatch]:
+        """Yield removed rows, then added, changed and moved ones.
+
+        Args:
+            whole: changed rows come with all columns of their versions; else with those that were compared.
+            ops: only these changes; others are not read.
+        """
+
+
+def _no_batches(whole: bool = False, ops: Collection[Op] = OPS) -> Iterator[ChangeBatch]:
+    return iter(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +137,13 @@ class RowDiff:
     duplicates: DuplicateKeys | None = None
     refused: str | None = None
     """Why the rows were not compared, or, with `duplicates`, not all of them by key."""
-    batches: Callable[[], Iterator[ChangeBatch]] = field(default=lambda: iter(()), repr=False, compare=False)
-    """Gives all changes, removed rows first, then added, then changed; may be called again while the versions
-    are open."""
+    batches: Batches = field(default=_no_batches, repr=False, compare=False)
+    """Gives the changes as columns."""
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether rows were compared at all."""
+        return self.refused is None or self.from_rows is not None
 
     @property
     def is_empty(self) -> bool:

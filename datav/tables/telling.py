@@ -5,10 +5,11 @@ none of the compared cells different, by a tolerance, are the same after all; ro
 their fingerprints did not are a removed one and an added one.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,13 @@ from datav.tables.matching import Matched
 from datav.tables.options import Tolerance
 from datav.tables.pairs import WINDOW_ROWS, Pairs
 from datav.tables.predicate import Predicate
-from datav.tables.result import ChangeBatch, Op
+from datav.tables.result import OPS, ChangeBatch, Op
+from datav.tables.typed import CanonicalVersion
 from datav.tables.version import U64, TableVersion, View
 from datav.tables.views import Compared
 
+# Removed and added rows that are read at first.
+_FIRST_ROWS = 2**8
 # Windows of rows that are told while others wait to be asked for.
 _AHEAD = 2
 # Changed rows that are not read again when they are asked for after they were counted.
@@ -61,12 +65,20 @@ class Telling:
         self._compared = compared
         self._matched = matched
         self._executor = executor
-        self._pairs = Pairs(compared.before, compared.after, matched.changed, scratch)
+        # What is shown is what stands in the files, whatever it was compared as.
+        self._versions = _plain(compared.before), _plain(compared.after)
+        self._views = (
+            _plain_view(compared.before, compared.before_view),
+            _plain_view(compared.after, compared.after_view),
+        )
+        self._pairs = Pairs(*self._versions, matched.changed, scratch)
         self._where = where
         self._tolerances = tolerances
         self._kept: list[ChangeBatch] | None = None
         """The changed rows, where they are few."""
-        self._moved = Pairs(compared.before, compared.after, moved, scratch) if moved is not None else None
+        self._moved = Pairs(*self._versions, moved, scratch) if moved is not None else None
+        self._collided = False
+        """Whether any keys only seemed to be the same."""
 
     def count(self) -> Counts:
         """Count the changes.  Removed and added rows are read only for a condition, changed ones always."""
@@ -91,7 +103,7 @@ class Telling:
             counts.removed += len(matched.removed) + int(matched.surplus_before.counts.sum())
             counts.added += len(matched.added) + int(matched.surplus_after.counts.sum())
             return counts
-        for batch in self._one_sided(whole=False):
+        for batch in chain(self._one_sided("removed", whole=False), self._one_sided("added", whole=False)):
             rows = _rows(batch) if batch.counts is None else int(np.asarray(batch.counts).sum())
             if batch.op == "added":
                 counts.added += rows
@@ -99,18 +111,16 @@ class Telling:
                 counts.removed += rows
         return counts
 
-    def batches(self, whole: bool = False) -> Iterator[ChangeBatch]:
-        """Yield all changes: removed rows, added ones, changed ones.
-
-        Args:
-            whole: changed rows have all columns of their versions; else those that were compared.
-        """
-        yield from self._one_sided(whole=True)
-        if self._kept is not None and not whole:
-            yield from self._kept
-        else:
-            yield from self._changed(whole=whole, counts=None)
-        yield from self._stray()
+    def batches(self, whole: bool = False, ops: Collection[Op] = OPS) -> Iterator[ChangeBatch]:
+        """Yield changes: removed rows, added ones, changed ones, moved ones; see result.Batches."""
+        for op in ("removed", "added"):
+            if op in ops:
+                yield from self._one_sided(op, whole=True)
+        if "changed" in ops or self._collided:
+            found = self._changed(whole=whole, counts=None) if self._kept is None or whole else self._kept
+            yield from (batch for batch in found if batch.op in ops)
+        if "moved" in ops:
+            yield from self._stray()
 
     def _count_moved(self) -> int | None:
         if self._moved is None:
@@ -121,7 +131,7 @@ class Telling:
         """Yield the rows that moved."""
         if self._moved is None:
             return
-        views = _all_columns(self._compared.before), _all_columns(self._compared.after)
+        views = _all_columns(self._versions[0]), _all_columns(self._versions[1])
         for old, new in in_order(self._executor, self._moved.windows(*views), _AHEAD):
             kept = flags(self._meets(old) | self._meets(new))
             yield ChangeBatch("moved", old.filter(kept), new.filter(kept), {}, None, self._compared.has_key)
@@ -132,19 +142,20 @@ class Telling:
             return np.ones(len(table), bool)
         return np.asarray(self._where.evaluate(table)).astype(bool)
 
-    def _one_sided(self, *, whole: bool) -> Iterator[ChangeBatch]:
-        c, m = self._compared, self._matched
-        yield from self._lonely("removed", c.before, m.removed, None, whole=whole)
-        yield from self._lonely("removed", c.before, *m.surplus_before, whole=whole)
-        yield from self._lonely("added", c.after, m.added, None, whole=whole)
-        yield from self._lonely("added", c.after, *m.surplus_after, whole=whole)
+    def _one_sided(self, op: Op, *, whole: bool) -> Iterator[ChangeBatch]:
+        version, places, surplus = (
+            (self._versions[0], self._matched.removed, self._matched.surplus_before)
+            if op == "removed"
+            else (self._versions[1], self._matched.added, self._matched.surplus_after)
+        )
+        yield from self._lonely(op, version, places, None, whole=whole)
+        yield from self._lonely(op, version, *surplus, whole=whole)
 
     def _lonely(
         self, op: Op, version: TableVersion, places: U64, counts: U64 | None, *, whole: bool
     ) -> Iterator[ChangeBatch]:
         view = _all_columns(version) if whole else self._narrow(version)
-        for start in range(0, len(places), WINDOW_ROWS):
-            part = slice(start, start + WINDOW_ROWS)
+        for part in _growing(len(places)):
             table = version.take(places[part], view.columns, view.types)
             several = integers(counts[part]) if counts is not None else None
             if self._where is not None:
@@ -164,16 +175,15 @@ class Telling:
 
     def _changed(self, *, whole: bool, counts: Counts | None) -> Iterator[ChangeBatch]:
         """Yield changed rows, and those whose keys only seemed to be the same."""
-        c = self._compared
         before, after = (
-            (_all_columns(c.before), _all_columns(c.after))
-            if whole
-            else (self._with_condition(c.before, c.before_view), self._with_condition(c.after, c.after_view))
+            _all_columns(version) if whole else self._with_condition(version, view)
+            for version, view in zip(self._versions, self._views, strict=True)
         )
         jobs = (partial(self._tell, window) for window in self._pairs.windows(before, after))
         for batches, same in in_order(self._executor, jobs, _AHEAD):
             if counts is not None:
                 counts.same += same
+            self._collided = self._collided or any(batch.op != "changed" for batch in batches)
             yield from batches
 
     def _with_condition(self, version: TableVersion, view: View) -> View:
@@ -220,9 +230,34 @@ class Telling:
         return masks
 
 
+def _growing(size: int) -> Iterator[slice]:
+    """Yield windows of rows, small ones first: perhaps the first few are all that is wanted."""
+    start, length = 0, _FIRST_ROWS
+    while start < size:
+        yield slice(start, min(start + length, size))
+        start += length
+        length = min(2 * length, WINDOW_ROWS)
+
+
 def _rows(batch: ChangeBatch) -> int:
     table = batch.before if batch.before is not None else batch.after
     return 0 if table is None else len(table)
+
+
+def _plain(version: TableVersion) -> TableVersion:
+    return version.plain if isinstance(version, CanonicalVersion) else version
+
+
+def _plain_view(version: TableVersion, view: View) -> View:
+    """The view with the cells as they stand in the file, where they are compared by value."""
+    if not isinstance(version, CanonicalVersion):
+        return view
+    own = version.plain.types
+    types = (
+        own[column] if column in version.by_value else kind
+        for column, kind in zip(view.columns, view.types, strict=True)
+    )
+    return View(view.columns, view.key, tuple(types))
 
 
 def _all_columns(version: TableVersion) -> View:

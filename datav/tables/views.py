@@ -29,6 +29,8 @@ class Compared:
     key: tuple[str, ...]
     before_view: View
     after_view: View
+    by_value: frozenset[str]
+    """Those of the columns whose cells are compared by what they mean."""
     key_problem: str | None
     """Why there is no key although one was named."""
 
@@ -94,6 +96,7 @@ def choose_views(before: TableVersion, after: TableVersion, options: DiffOptions
         tuple(key),
         View(tuple(old[name] for name in names), positions, shown),
         View(tuple(new[name] for name in names), positions, shown),
+        frozenset(by_value),
         problem,
     )
 

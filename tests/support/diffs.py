@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from datav.relpath import RelPath
 from datav.repo.diffresult import DatasetDiff, Diff, Endpoint, FilesDiff, Side
-from datav.tables.result import ChangeBatch, RowDiff, SchemaDiff, TableDiff
+from datav.tables.result import OPS, ChangeBatch, RowDiff, SchemaDiff, TableDiff
 
 
 def text_table(**columns: list[str]) -> pa.Table:
@@ -43,7 +43,7 @@ def row_diff(*batches: ChangeBatch, key: tuple[str, ...] = ("id",), **fields) ->
         "changed": counts["changed"],
         "moved": counts["moved"] or None,
         "changed_cells": cells,
-        "batches": lambda whole=False: iter(batches),
+        "batches": lambda whole=False, ops=OPS: (batch for batch in batches if batch.op in ops),
     }
     return RowDiff(**{**made, **fields})
 

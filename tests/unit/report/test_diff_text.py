@@ -121,7 +121,6 @@ def test_keys_that_are_not_unique_and_reasons_are_said():
     )
 
     assert drawn(table_dataset(rows)).splitlines()[1:] == [
-        "  not all compared by key: the key is not unique",
         '  keys that are not unique: 2 -> 5, such as id=1; id="x\\ny"; their rows count as added or removed',
         "  rows   +3, key id",
         "  + id=1  (3 times)",

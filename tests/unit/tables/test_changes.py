@@ -9,7 +9,7 @@ import pytest
 
 from datav.tables.cellvalues import cell_values
 from datav.tables.changes import iter_changes, share_limit, some_changes
-from datav.tables.result import ChangeBatch, RowChange
+from datav.tables.result import OPS, ChangeBatch, RowChange
 from tests.support.diffs import changed_batch, row_diff, text_table
 
 REMOVED = ChangeBatch("removed", text_table(id=["1"], name=["Ann"]), None, {})
@@ -70,7 +70,7 @@ def test_batches_longer_than_a_slice_lose_nothing():
 
 
 def test_nothing_is_read_before_it_is_asked_for():
-    def batches():
+    def batches(whole=False, ops=OPS):
         yield ADDED
         raise AssertionError("read too far")
 
