@@ -22,12 +22,11 @@ from datav.formats.manifest import parse_manifest
 from datav.git import MANIFEST_SUFFIX
 from datav.git.ancestry import FileCommit, find_former_paths, iter_ancestry
 from datav.relpath import RelPath
-from datav.repo.difftables import find_rules
 from datav.repo.farreading import Source
 from datav.repo.repository import Repository
 from datav.repo.rowlog import read_cells, table_at
 from datav.repo.specs import Located, find_at, unknown_dataset
-from datav.repo.tablehistory import TableAt, TableHistory
+from datav.repo.tablehistory import TableAt, TableHistory, find_key
 from datav.tables.options import DiffOptions
 from datav.tables.predicate import Predicate
 from datav.tables.selecting import iter_places, select_places
@@ -115,7 +114,7 @@ def blame(
     source = Source(repository)
     with TableHistory(repository, source, DiffOptions()) as opened:
         version = opened.open(asked)
-        columns = _key(repository, asked, key)
+        columns = key if key is not None else find_key(repository, asked)
         _check_columns(version, columns, column)
         places = _concatenate(iter_places(version, repository.executor))
         found = places if where is None else _concatenate(select_places(version, where, repository.executor))
@@ -150,15 +149,6 @@ def _locate(repository: Repository, name: str, rev: str) -> Located:
     if found.inside:
         raise UnknownDatasetError(f"{path} is no dataset: {found.dataset} is a file, nothing lies in it")
     return found
-
-
-def _key(repository: Repository, table: TableAt, key: tuple[str, ...] | None) -> tuple[str, ...]:
-    if key is not None:
-        return key
-    if table.manifest.table is not None and table.manifest.table.key:
-        return table.manifest.table.key
-    rules = find_rules(repository.settings.tables, table.path)
-    return rules.key if rules is not None and rules.key else ()
 
 
 def _check_columns(version: TableVersion, key: tuple[str, ...], column: str | None) -> None:

@@ -19,7 +19,7 @@ from datav.relpath import RelPath
 from datav.repo.difffiles import is_named_like_table
 from datav.repo.difftables import find_rules
 from datav.repo.repository import Repository
-from datav.repo.tablehistory import TableAt, TableHistory
+from datav.repo.tablehistory import TableAt, TableHistory, find_key
 from datav.storage.caching import Cache
 from datav.tables.cellvalues import cell_values
 from datav.tables.changes import some_changes
@@ -156,7 +156,7 @@ class RowLog:
         assert there is not None
         version = history.open(there)
         total, changes = 0, list[RowChange]()
-        key = self._key or _key_of(there, there) or ()
+        key = self._key if self._key is not None else find_key(self._repository, there)
         for places in select_places(version, where, self._repository.executor):
             total += len(places)
             for cells in read_cells(version, places[: MOST_ROWS - len(changes)]):

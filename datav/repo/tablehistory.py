@@ -8,7 +8,7 @@ from datav.errors import TableError
 from datav.formats.manifest import Manifest
 from datav.relpath import RelPath
 from datav.repo.diffsources import FileVersion, stored_version
-from datav.repo.difftables import Tables
+from datav.repo.difftables import Tables, find_rules
 from datav.repo.repository import Repository
 from datav.store.reading import Reading
 from datav.tables.options import DiffOptions
@@ -74,3 +74,11 @@ class TableHistory:
 
     def _file(self, table: TableAt) -> FileVersion:
         return stored_version(self._reader, table.path, b"", table.manifest.content)
+
+
+def find_key(repository: Repository, table: TableAt) -> tuple[str, ...]:
+    """Return the columns that identify a row, as the manifest says, else the settings; empty: none do."""
+    if table.manifest.table is not None and table.manifest.table.key:
+        return table.manifest.table.key
+    rules = find_rules(repository.settings.tables, table.path)
+    return rules.key if rules is not None and rules.key else ()

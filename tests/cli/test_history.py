@@ -1,5 +1,7 @@
 """`datav log` with rows, and `datav blame`: text, JSON, errors."""
 
+import shutil
+
 import pytest
 
 
@@ -144,6 +146,17 @@ def test_blame_warns_of_a_version_that_it_passed_over(prices):
     assert done.status == 0
     assert done.err.startswith(f"warning: the version of commit {broken[:10]} cannot be read: ")
     assert [line.split()[0][10:] for line in done.lines] == ["?", ""]
+
+
+def test_blame_reads_from_the_remote_what_is_not_here_and_log_does_not(prices, tmp_path):
+    prices.ok("remote", "add", "origin", str(tmp_path / "place"))
+    prices.repo.commit("remote")
+    prices.ok("push")
+    shutil.rmtree(prices.repo.path(".git/datav/store"))
+    prices.ok("init")
+
+    assert len(prices.ok("blame", "p.csv", "--key", "id").lines) == 3
+    assert "rows not compared: its data is not here" in prices.ok("log", "p.csv").out
 
 
 def test_blame_of_what_has_no_rows_is_an_error(data):

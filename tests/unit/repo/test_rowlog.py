@@ -141,6 +141,17 @@ def test_a_condition_leaves_the_commits_that_changed_such_a_row(history):
     assert (first.op, first.key, first.after) == ("added", {"id": "42"}, {"id": "42", "price": "10"})
 
 
+def test_without_a_key_added_rows_have_none(history):
+    history.write("datav.toml", history.read("datav.toml") + b'\n[table."*.csv"]\nkey = ["id"]\n')
+
+    keys = {
+        key: read_log(history, "b.csv", "id = 2", key=key).entries[-1].changes[0].row_changes[0].key
+        for key in ((), None)
+    }
+
+    assert keys == {(): {}, None: {"id": "2"}}
+
+
 def test_a_row_counts_that_met_the_condition_before_or_after(history):
     found = read_log(history, "b.csv", "price = 10 or id = 2")
 
