@@ -298,9 +298,11 @@ def init(here: Path, *, store: Path | None = None) -> Initialized:
     for directory in (place, git.root):
         fsync_directory(directory)
     attributes = RelPath(ATTRIBUTES_FILE)
-    wanted = [name, attributes] if _write_attributes(git.root / attributes.text) else [name]
-    tracked = git.find_tracked([name])
-    staged = tuple(path for path in wanted if path not in tracked)
+    has_changed = _write_attributes(git.root / attributes.text)
+    tracked = git.find_tracked([name, attributes])
+    staged = tuple(path for path in (name, attributes) if path not in tracked)
+    if has_changed and attributes in tracked:
+        staged = (*staged, attributes)
     git.stage(staged)
     configure_driver(git)
     return Initialized(git.root, place, written, staged)

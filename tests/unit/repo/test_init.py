@@ -47,3 +47,25 @@ def test_init_again_changes_nothing(tmp_path):
 
     assert again.store == first.store
     assert (first.settings_written, again.settings_written) == (True, False)
+
+
+def test_init_stages_what_one_that_was_killed_has_written(tmp_path):
+    repo = ScratchRepo.init(tmp_path / "work")
+    init(repo.root)
+    repo.git("rm", "-q", "--cached", "-r", ".")
+
+    done = init(repo.root)
+
+    assert [str(path) for path in done.staged] == ["datav.toml", ".gitattributes"]
+    assert init(repo.root).staged == ()
+
+
+def test_init_adds_to_the_attributes_that_there_are(tmp_path):
+    repo = ScratchRepo.init(tmp_path / "work")
+    repo.write(".gitattributes", b"*.png binary\n")
+    repo.commit("attributes")
+
+    done = init(repo.root)
+
+    assert repo.read(".gitattributes") == b"*.png binary\n*.datav diff=datav\n"
+    assert b".gitattributes" in done.staged
