@@ -188,6 +188,8 @@ def _kind(path: Path, shown: str) -> str:
         return "directory"
     if not path.exists():
         raise UsageError(f"there is no {shown}")
+    if not path.is_file():
+        raise UsageError(f"{shown} is a pipe, a socket or a device", hint="write it to a file first")
     return "file"
 
 
