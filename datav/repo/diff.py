@@ -35,7 +35,7 @@ from datav.repo.diffends import (
     find_ends,
     read_versions,
 )
-from datav.repo.diffresult import DatasetDiff, Diff, Endpoint, FilesDiff
+from datav.repo.diffresult import DatasetDiff, Diff, Endpoint, FilesDiff, iter_tables
 from datav.repo.disk import Disk, inside
 from datav.repo.repository import Repository
 from datav.tables.options import DiffOptions
@@ -191,6 +191,10 @@ class _Comparing:
             if one is not None:
                 found.append(one)
         diff = Diff(ends.before, ends.after, tuple(join_renamed(found)))
+        misused = next((error for error in self.errors if isinstance(error, UsageError)), None)
+        if misused is not None and next(iter_tables(diff), None) is None:
+            # What was asked for fits no table at all.
+            raise misused
         return Comparison(diff, tuple(self.errors))
 
     def _recognized(self, version: DatasetVersion, gone: Set[Content | None]) -> DatasetVersion:
@@ -218,9 +222,6 @@ class _Comparing:
             return appeared(before, after)
         try:
             return self._compare_both(before, after, only)
-        except UsageError:
-            # What was asked for cannot be, whatever the dataset.
-            raise
         except MissingChunkError:
             return self._failed(dataset, before, after, self._not_here(dataset))
         except DatavError as exc:
@@ -340,7 +341,12 @@ class _Comparing:
         after: "FileVersion",
     ) -> "TableResult":
         """Compare two versions of a file in a directory."""
-        return self.tables.compare(prefix + path, before, after, key)
+        try:
+            return self.tables.compare(prefix + path, before, after, key)
+        except DatavError as exc:
+            # The others can be compared.
+            self.errors.append(exc)
+            return None, str(exc)
 
     def _stored_pairs(self, before: DatasetVersion, after: DatasetVersion) -> list["Pair"]:
         from datav.store.treediff import differing_entries

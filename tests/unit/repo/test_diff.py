@@ -345,3 +345,18 @@ def test_more_gaps_than_are_allowed_are_not_read(filled):
 
     assert dataset.table is None
     assert "more has changed" in dataset.reason
+
+
+def test_a_column_that_one_table_has_not_got_is_that_tables_error(filled):
+    filled.write("a.csv", TABLE + b"9999,0\n")
+    filled.write("d/t.csv", b"other\n1\n")
+    filled.add("d")
+    filled.commit("another table")
+    filled.write("d/t.csv", b"other\n2\n")
+
+    with compared(filled, options=DiffOptions(columns=("v",))) as found:
+        assert by_path(found.diff)["a.csv"].table.rows.added == 1
+        assert "v" in by_path(found.diff)["d"].files.items[0].reason
+        assert len(found.errors) == 1
+    with pytest.raises(UsageError), compared(filled, options=DiffOptions(columns=("nope",))):
+        pass
