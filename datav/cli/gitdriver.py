@@ -12,6 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from datav.relpath import one_line
+
 if TYPE_CHECKING:
     from datav.report.style import Style
 
@@ -21,16 +23,23 @@ _WIDTH = 120
 _NO_FILE = "/dev/null"
 
 
+def run_for_git(name: str, arguments: Sequence[str]) -> int:
+    """Run one of the two, and return its exit status."""
+    status = git_diff(arguments) if name == "git-diff" else git_textconv(arguments)
+    sys.stdout.flush()
+    return status
+
+
 def git_diff(arguments: Sequence[str]) -> int:
     """git's external diff: PATH OLD-FILE OLD-ID OLD-MODE NEW-FILE NEW-ID NEW-MODE [NEW-PATH WHAT]."""
     if len(arguments) < 7:
         # All that git says of a conflict is the path.
-        print(f"* Unmerged path {arguments[0] if arguments else ''}")
+        print(one_line(f"* Unmerged path {arguments[0] if arguments else ''}"))
         return 0
     path, old_file, _, _, new_file = arguments[:5]
     new_path = arguments[7] if len(arguments) > 7 else path
     before, after = _read(old_file), _read(new_file)
-    print(f"diff --datav a/{path} b/{new_path}")
+    print(one_line(f"diff --datav a/{path} b/{new_path}"))
     try:
         lines = list(islice(_diff_lines(path, new_path, before, after), MOST_LINES))
     except Exception:  # whatever it is: there are still the two texts

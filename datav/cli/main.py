@@ -53,15 +53,15 @@ def main(arguments: list[str]) -> int:
         # Asked by scripts and prompts: not worth building all commands for.
         print(version_line())
         return 0
-    if arguments[:1] in (["git-diff"], ["git-textconv"]):
-        # git runs these, some of them for each version of a file.
-        from datav.cli.gitdriver import git_diff, git_textconv
-
-        return (git_diff if arguments[0] == "git-diff" else git_textconv)(arguments[1:])
     if not arguments:
         _invoke(["--help"])
         return 2
     try:
+        if arguments[0] in ("git-diff", "git-textconv"):
+            # git runs these, some of them for each version of a file.
+            from datav.cli.gitdriver import run_for_git
+
+            return run_for_git(arguments[0], arguments[1:])
         return _invoke(mark_no_revision(lift_global_options(arguments)))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
