@@ -51,10 +51,6 @@ class Cache:
             return None
         return data[_HEAD:]
 
-    def has(self, name: str) -> bool:
-        """Whether something was written under a name; it may be damaged."""
-        return (self._directory / name).exists()
-
     def write(self, name: str, parts: Sequence[Buffer]) -> None:
         """Remember something under a name, in place of what was there."""
         body = b"".join(parts)

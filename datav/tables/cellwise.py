@@ -76,4 +76,5 @@ def _is_close(before: NDArray[np.float64], after: NDArray[np.float64], tolerance
     with np.errstate(invalid="ignore"):
         apart = np.abs(before - after)
         close: Mask = (apart <= tolerance.absolute) | (apart <= tolerance.relative * np.abs(before))
-    return close
+    # A share of infinity is infinity.
+    return close & np.isfinite(before) & np.isfinite(after)

@@ -243,6 +243,7 @@ class _Parts:
     def __init__(self, scratch: Scratch, max_in_memory: int, names: tuple[str, ...]) -> None:
         self._scratch = scratch
         self._max_in_memory = max_in_memory
+        self._part_rows = max(1, min(_PART_ROWS, max_in_memory))
         self._names = names
         self._by = names.index("keys")
         self._held: tuple[list[tuple[U64, ...]], list[tuple[U64, ...]]] = ([], [])
@@ -264,7 +265,7 @@ class _Parts:
         if self._files is None:
             return 1
         self._spill()
-        needed = -(-self._total // max(1, min(_PART_ROWS, self._max_in_memory)))
+        needed = -(-self._total // self._part_rows)
         return min(1 << self._BITS, 1 << max(0, needed - 1).bit_length())
 
     def read(self, side: int, number: int, parts: int) -> tuple[U64, ...]:
@@ -287,21 +288,27 @@ class _Parts:
         return tuple(np.ascontiguousarray(table[:, i]) for i in range(len(self._names)))
 
     def _spill(self) -> None:
+        """Write to files what is in memory, stretch by stretch; from now on little is kept before it is
+        written."""
         if self._files is None:
             files = [[self._scratch.file() for _ in range(2**self._BITS)] for _ in range(2)]
             self._files = files[0], files[1]
+            self._max_in_memory = min(self._max_in_memory, _STEP)
         for side in (0, 1):
-            columns = _concatenate(self._held[side], len(self._names))
+            for columns in self._held[side]:
+                self._write(self._files[side], columns)
             self._held[side].clear()
-            part = _first_bits(columns[self._by], self._BITS)
-            order = np.argsort(part, kind="stable")
-            table = np.stack([column[order] for column in columns], axis=1)
-            ends = np.searchsorted(part[order], np.arange(2**self._BITS), side="right")
-            start = 0
-            for file, end in zip(self._files[side], ends.tolist(), strict=True):
-                file.write(table[start:end].tobytes())
-                start = end
         self._size = 0
+
+    def _write(self, files: list[BinaryIO], columns: tuple[U64, ...]) -> None:
+        part = _first_bits(columns[self._by], self._BITS)
+        order = np.argsort(part, kind="stable")
+        table = np.stack([column[order] for column in columns], axis=1)
+        ends = np.searchsorted(part[order], np.arange(2**self._BITS), side="right")
+        start = 0
+        for file, end in zip(files, ends.tolist(), strict=True):
+            file.write(table[start:end].data)
+            start = end
 
 
 def _read_rows(file: BinaryIO, width: int) -> U64:

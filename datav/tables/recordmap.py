@@ -166,7 +166,9 @@ def scan_facts(version: TextVersion, view: View, seed: int, executor: Executor) 
         if view.key:
             keys.append(records.keys)
     none = np.zeros(0, np.uint64)
-    root = np.sort(np.concatenate(keys)) if keys else none
+    root = np.concatenate(keys) if keys else none
+    keys.clear()
+    root.sort()
     return (
         RecordMap(
             np.concatenate(marks) if marks else none,
@@ -185,11 +187,12 @@ def _marks_of(records: Records) -> U64:
 
 
 def derive_map(
-    before: RecordMap, spans: Iterable[tuple[tuple[int, int], tuple[int, int]]], rows: int
+    before: RecordMap, size: int, spans: Iterable[tuple[tuple[int, int], tuple[int, int]]], rows: int
 ) -> RecordMap:
     """Return the map of a version that differs from another only in some spans.
 
     Args:
+        size: of the text that is known, in bytes.
         spans: (start, end) in both versions, in order; each begins and ends where records do.
         rows: of the new version.
     """
@@ -205,6 +208,9 @@ def derive_map(
             # What is in it nobody has looked at.
             quoted.append(np.ones(1, bool))
         done, shift = end, new_end - end
+        if end == size:
+            # Nothing begins here: what is appended later goes on with a last record that has no line end.
+            continue
         # What follows begins with a record too, and may be far from the next mark.
         at = int(np.searchsorted(before.marks, np.uint64(end), side="right"))
         if at and int(before.marks[at - 1]) < end and (at == len(before.marks) or before.marks[at] > end):

@@ -61,7 +61,8 @@ class Memory:
     def write_index(self, key: Sequence[object], index: KeyIndex) -> None:
         if len(index.less) + len(index.more) > _MAX_DERIVED * len(index.root):
             index = index.rooted()
-        if not self._cache.has(_root_name(index.root_id)):
+        # Read, not only looked for: a damaged one would be in the way for ever.
+        if self._read(_root_name(index.root_id), 1) is None:
             self._write(_root_name(index.root_id), [index.root])
         arrays = [np.array([index.seed], np.uint64), np.frombuffer(index.root_id, np.uint64)]
         self._write(_index_name(self._name, key), [*arrays, index.less, index.more, index.repeated])

@@ -102,6 +102,8 @@ class TextVersion:
         self.body = self._end_of_header(head)
         """Where the first record behind the header may begin."""
         self.columns = _columns(dialect, head, has_header=has_header)
+        self.row_size = len(head) / max(1, head.count(self._line_end))
+        """Bytes of a row, about: what the first ones take on average."""
         self._spans: Sequence[Span] | None = None
         """What is scanned; None: all records."""
 

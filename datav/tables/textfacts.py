@@ -21,6 +21,9 @@ _WORTH_IT = 2**20
 # With more than this share of a file in gaps nothing is won, and what is scanned of gaps is kept in memory.
 _MOST_SHARE = 0.5
 _MOST_BYTES = 2**30
+# Beyond so many rows what is remembered of the keys would be as large as the table: both are scanned each
+# time, in bounded memory.
+_MOST_KEYS = 2**25
 
 
 class _Facts(NamedTuple):
@@ -90,6 +93,8 @@ def pair_texts(
         return None
     if not compared.by_bytes or not _is_read_alike(before, after) or not _is_worth_it(before, after, shared):
         return None
+    if compared.has_key and not (_is_small_enough(before) and _is_small_enough(after)):
+        return None
     sides = (
         _Side(before, compared.before_view, _memory(before, shared, shared.before_id)),
         _Side(after, compared.after_view, _memory(after, shared, shared.after_id)),
@@ -120,6 +125,11 @@ def _is_worth_it(before: TextVersion, after: TextVersion, shared: Shared) -> boo
     in_gaps = sum(g.before_end - g.before_start + g.after_end - g.after_start for g in shared.gaps)
     size = before.source.size + after.source.size
     return size >= _WORTH_IT and in_gaps <= min(_MOST_SHARE * size, _MOST_BYTES)
+
+
+def _is_small_enough(version: TextVersion) -> bool:
+    """Whether the fingerprints of all keys fit into memory, as far as the first rows show."""
+    return version.source.size <= _MOST_KEYS * version.row_size
 
 
 def _memory(version: TextVersion, shared: Shared, content: bytes | None) -> Memory | None:
@@ -156,7 +166,7 @@ def _pair(
             index = index.derive(*(_sorted_keys(side) for side in prints))
         spans = [((a.start, a.end), (b.start, b.end)) for a, b in zip(pair.before, pair.after, strict=True)]
         rows = facts.map.rows - scanned[0] + scanned[1]
-        derived, _ = other.remember(derive_map(facts.map, spans, rows), index)
+        derived, _ = other.remember(derive_map(facts.map, known.version.source.size, spans, rows), index)
     pairing = Pairing(*versions, unchanged=facts.map.rows - scanned[0], prints=(prints[0], prints[1]))
     if facts.keys is None or derived.keys is None:
         return pairing

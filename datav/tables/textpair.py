@@ -138,6 +138,8 @@ class _Walk:
         """Where a record begins in both; from there on bytes are the same up to the next gap."""
         self._open: tuple[int, int] | None = None
         """Where a span began that has not come to an end yet."""
+        self._tried = 0
+        """Up to where it was looked for its end, in bytes from its start."""
         self._spans: tuple[list[Span], list[Span]] = ([], [])
         self._kept = _Kept(before.source), _Kept(after.source)
 
@@ -148,7 +150,7 @@ class _Walk:
             self._add(narrowed.before, narrowed.after, narrowed.texts)
             return
         if self._open is None:
-            self._open = self._start_of(gap)
+            self._open, self._tried = self._start_of(gap), 0
         end = self._end_of(number)
         if end is not None:
             self._add(Span(self._open[0], end[0]), Span(self._open[1], end[1]), None)
@@ -188,8 +190,13 @@ class _Walk:
         shift = gap.after_end - gap.before_end
         low = max(gap.before_end, self._open[0])
         for mark in self._marks.between(low, stop):
-            if mark + shift >= self._open[1] and self._is_end(self._open[1], mark + shift):
+            size = mark + shift - self._open[1]
+            # Each look begins at the start of the span: a quote that stays open must not be paid for squared.
+            if size < 2 * self._tried:
+                continue
+            if self._is_end(self._open[1], mark + shift):
                 return mark, mark + shift
+            self._tried = size
         return (stop, after.source.size) if is_last else None
 
     def _is_end(self, start: int, end: int) -> bool:
