@@ -17,21 +17,23 @@ def find_succession(repository: GitRepository, name: bytes, before: bytes, after
     """
     git = repository.git
     old, new = (git.run("hash-object", "--stdin", stdin=text).decode().strip() for text in (before, after))
-    pattern = b":(top,glob)**/" + _literal(name)
+    # Older versions of git put six letters and a `_` in front of the name of what they hand to a command.
+    names = [name, name[7:]] if name[6:7] == b"_" and name[7:] else [name]
+    patterns = [b":(top,glob)**/" + _literal(each) for each in names]
     head = ["HEAD"] if repository.head() is not None else []
     if head:
         changes = [
-            git.run("diff", "--cached", *_OPTIONS, "--", pattern),
-            git.run("diff", *_OPTIONS, "HEAD", "--", pattern),
+            git.run("diff", "--cached", *_OPTIONS, "--", *patterns),
+            git.run("diff", *_OPTIONS, "HEAD", "--", *patterns),
         ]
     else:
         changes = []
-    changes.append(git.run("diff", *_OPTIONS, "--", pattern))
+    changes.append(git.run("diff", *_OPTIONS, "--", *patterns))
     found = _find(b"".join(changes), old, new, repository, after)
     if found is not None:
         return found
     options = ("--format=", "-m", f"--find-object={new}", *_OPTIONS)
-    return _find(git.run("log", *options, "--all", *head, "--", pattern), old, new, repository, after)
+    return _find(git.run("log", *options, "--all", *head, "--", *patterns), old, new, repository, after)
 
 
 _OPTIONS = ("--raw", "-z", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv")

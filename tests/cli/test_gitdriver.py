@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+from datav.git import GitRepository
 from datav.git.attributes import add_driver
+from datav.git.succession import find_succession
 from tests.cli.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the scripts of these tests are for a shell")
@@ -243,3 +245,18 @@ def test_outside_of_a_repository_the_manifest_is_shown_all_the_same(data, tmp_pa
 
     assert done.status == 0
     assert "rows: 2" in done.out
+
+
+def test_a_version_that_history_has_right_behind_another_is_found_by_either_name(shown):
+    repository = GitRepository.discover(shown.repo.root)
+    grow(shown, 2)
+    old, new, newer = (shown.repo.git("show", "--no-textconv", f"HEAD~{n}:a.csv.datav") for n in (2, 1, 0))
+
+    def find(name, before, after):
+        return find_succession(repository, name, before, after)
+
+    assert find(b"a.csv.datav", old, new) == b"a.csv.datav"
+    assert find(b"AbC123_a.csv.datav", new, newer) == b"a.csv.datav"
+    assert find(b"a.csv.datav", old, newer) is None
+    assert find(b"a.csv.datav", new, old) is None
+    assert find(b"b.csv.datav", old, new) is None
