@@ -224,7 +224,10 @@ class Telling:
             tolerance = self._tolerances.get(name, self._tolerances.get(""))
             if name in self._compared.key:
                 tolerance = None
-            mask = differing_cells(old.column(sides[0][name]), new.column(sides[1][name]), tolerance)
+            before, after = old.column(sides[0][name]), new.column(sides[1][name])
+            if name in self._compared.by_value:
+                before, after = canonical_cells(before), canonical_cells(after)
+            mask = differing_cells(before, after, tolerance)
             if mask.any():
                 masks[name] = mask
         return masks
