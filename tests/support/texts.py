@@ -3,13 +3,18 @@
 import csv
 import io
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Literal
 
+from datav.storage.scratch import Scratch
+from datav.tables.compare import compare
 from datav.tables.dialect import HEAD_SIZE, TextDialect, text_dialect
-from datav.tables.shared import Gap
+from datav.tables.options import DiffOptions
+from datav.tables.result import RowChange, TableDiff
+from datav.tables.shared import Gap, Shared
 from datav.tables.text import TextVersion
-from datav.tables.version import View
+from datav.tables.version import TableVersion, View
 from tests.support.comparing import BytesSource
 
 
@@ -79,3 +84,12 @@ def edit_bytes(
         length += len(new)
         done = stop
     return b"".join([*parts, data[done:]]), gaps
+
+
+def compare_all(
+    before: TableVersion, after: TableVersion, options: DiffOptions, shared: Shared | None = None
+) -> tuple[TableDiff, list[RowChange]]:
+    """Compare two versions and read all changes."""
+    with Scratch() as scratch, ThreadPoolExecutor(2) as executor:
+        found = compare(before, after, options, scratch=scratch, executor=executor, shared=shared)
+        return found, list(found.rows.changes()) if found.rows is not None else []
