@@ -23,7 +23,7 @@ from datav.tables.options import Tolerance
 from datav.tables.pairs import WINDOW_ROWS, Pairs
 from datav.tables.predicate import Predicate
 from datav.tables.result import OPS, ChangeBatch, Op
-from datav.tables.typed import CanonicalVersion
+from datav.tables.typed import CanonicalVersion, canonical_cells
 from datav.tables.version import U64, TableVersion, View
 from datav.tables.views import Compared
 
