@@ -60,7 +60,7 @@ class Limits:
     gaps: int | None = None
     """Bytes of a table that are not shared, both sides together."""
     size: int | None = None
-    """Bytes of a table: some comparisons read all of it once."""
+    """Bytes of a table that is read as a whole; of larger ones only the gaps, if that is enough."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,10 +89,12 @@ class Tables:
             UsageError: the options name columns that neither version has.
             What reading the files raises.
         """
-        if self._largest is not None and max(before.size, after.size) > self._largest:
-            return None, "it is larger than what is compared here; `datav diff` compares it"
         rules = find_rules(self._rules, path)
         shared = self._shared(before, after) if self._options.rows else None
+        if self._largest is not None and max(before.size, after.size) > self._largest:
+            if shared is None:
+                return None, "it is larger than what is compared here; `datav diff` compares it"
+            shared = replace(shared, known_only=True)
         if self._most is not None and _missing(before, after, shared) > self._most:
             return None, "more has changed than is compared here; `datav diff` compares it"
         sources = before.open(), after.open()

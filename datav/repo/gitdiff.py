@@ -18,7 +18,7 @@ from datav.repo.repository import Repository
 from datav.storage.durable import make_directories, remove_file, write_atomic
 
 # About a second, whatever the tables are; and nothing from afar, as nobody asked for a transfer.
-_LIMITS = Limits(far=False, gaps=64 * 2**20, size=512 * 2**20)
+_LIMITS = Limits(far=False, gaps=64 * 2**20, size=64 * 2**20)
 
 # `git log -p` runs a command for each version there ever was.
 _MOST_SHOWN = 50

@@ -157,11 +157,12 @@ def _pair(
     seed = secrets.randbits(64)
     if shared is None or options.ordered:
         return pair_whole(compared), seed
-    return (
-        pair_texts(compared, shared, seed, executor)
-        or pair_parquets(compared, shared, seed, executor)
-        or (pair_whole(compared), seed)
-    )
+    for pair in (pair_texts, pair_parquets):
+        found = pair(compared, shared, seed, executor)
+        if found is not None:
+            return found
+    shared.refuse_reading_all()
+    return pair_whole(compared), seed
 
 
 def _harvest(pairing: Pairing, compared: Compared) -> Harvest | None:

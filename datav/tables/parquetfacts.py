@@ -36,7 +36,10 @@ def pair_parquets(
     if not compared.has_key:
         return pair_parquet(before, after, *views, same, seed=seed, executor=executor), seed
     memories = _memory(shared, shared.before_id), _memory(shared, shared.after_id)
-    facts = _recall(memories[0], views[0]) or _find_out(before, views[0], memories[0], seed, executor)
+    facts = _recall(memories[0], views[0])
+    if facts is None:
+        shared.refuse_reading_all()
+        facts = _find_out(before, views[0], memories[0], seed, executor)
     other = _recall(memories[1], views[1])
     if other is None or other.seed != facts.seed:
         if has_same_columns(before, after, *views, same, views[0].key):

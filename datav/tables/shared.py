@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from datav.errors import TableError
 from datav.storage.caching import Cache
 from datav.tables.source import RandomAccess
 
@@ -29,6 +30,13 @@ class Shared:
     after_id: bytes | None = None
     cache: Cache | None = None
     """Where facts of versions are remembered; None: nothing is."""
+    known_only: bool = False
+    """Refuse what would take reading a whole version."""
+
+    def refuse_reading_all(self) -> None:
+        """Raise TableError if only what is remembered, and the gaps, may be read."""
+        if self.known_only:
+            raise TableError("it is larger than what is compared here; `datav diff` compares it")
 
 
 # Of a range whose ends lie in gaps: beyond this the gaps are taken for different without a look.

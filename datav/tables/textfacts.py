@@ -106,6 +106,7 @@ def pair_texts(
             gaps = [Gap(g.after_start, g.after_end, g.before_start, g.before_end) for g in shared.gaps]
             pairing = _pair(sides[1], sides[0], backwards, None, gaps, _seed(backwards, seed), executor)
             return _swapped(pairing), _seed(backwards, seed)
+        shared.refuse_reading_all()
         facts, index = sides[0].find_out(seed, executor)
     pairing = _pair(*sides, facts, index, shared.gaps, _seed(facts, seed), executor)
     return pairing, _seed(facts, seed)
