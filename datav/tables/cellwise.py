@@ -44,7 +44,7 @@ def _whole(cells: Any) -> Any:
 
 def _differ(before: Any, after: Any) -> Mask:
     kind = before.type
-    if types.is_nested(kind) or types.is_dictionary(kind) or isinstance(kind, pyarrow.BaseExtensionType):
+    if _has_no_comparison(kind):
         first, second = (fingerprint([cells], (), len(cells), 0)[1] for cells in (before, after))
         return np.asarray(first != second)
     if types.is_null(kind):
@@ -55,6 +55,12 @@ def _differ(before: Any, after: Any) -> Mask:
     if before.null_count or after.null_count:
         differ |= null_mask(before) != null_mask(after)
     return differ
+
+
+def _has_no_comparison(kind: Any) -> bool:
+    """Whether Arrow cannot say of two cells that they are equal."""
+    is_odd = types.is_dictionary(kind) or types.is_float16(kind) or types.is_interval(kind)
+    return bool(is_odd or types.is_nested(kind) or isinstance(kind, pyarrow.BaseExtensionType))
 
 
 def _numbers(cells: Any) -> NDArray[np.float64]:

@@ -83,43 +83,6 @@ def check(before: bytes, after: bytes, found: TextPair, dialect=DIALECT) -> None
     assert between[0] == between[1]
 
 
-def check_pair(before: bytes, after: bytes, gaps, executor, dialect=DIALECT) -> None:
-    """Hold the spans of two texts against their records, if the first has the record map of a table."""
-    with suppress(TableError):
-        check(before, after, pair(before, after, gaps, executor, dialect), dialect)
-
-
-def records_in(content: bytes, spans, dialect=DIALECT) -> list[list[list[bytes]]]:
-    return [csv_records(content[span.start : span.end], dialect) for span in spans]
-
-
-def check(before: bytes, after: bytes, found: TextPair, dialect=DIALECT) -> None:
-    """Hold spans against the records of both texts."""
-    bodies = [text_version(side, dialect).body for side in (before, after)]
-    between = []
-    for content, spans, body in zip((before, after), (found.before, found.after), bodies, strict=True):
-        bounds = [body, *(place for span in spans for place in span), len(content)]
-        assert bounds == sorted(bounds)
-        parts = [content[start:end] for start, end in pairwise(bounds)]
-        # Cut at the spans, the records are those of the whole.
-        cut = [record for part in parts for record in csv_records(part, dialect)]
-        assert cut == csv_records(content, dialect)[1:]
-        between.append(parts[::2])
-    # Whatever is not in a span is the same in both.
-    assert between[0] == between[1]
-    for gap in gaps:
-        inside = before[gap.before_start : gap.before_end], after[gap.after_start : gap.after_end]
-        assert inside[0] == inside[1] or gap.before_start < bodies[0] or covers(found, gap)
-
-
-def covers(found: TextPair, gap: Gap) -> bool:
-    """Whether a span holds a gap, or all of it that its sides do not have in common."""
-    return any(
-        old.start <= gap.before_end and gap.before_start <= old.end and new.start <= gap.after_end
-        for old, new in zip(found.before, found.after, strict=True)
-    )
-
-
 def table(*rows: bytes, end: bytes = b"\n") -> bytes:
     return HEADER + b"".join(row + end for row in rows)
 
