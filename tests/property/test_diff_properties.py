@@ -44,6 +44,7 @@ from tests.support.randomtables import (
     dialect_of,
     edit,
     edit_columns,
+    paragraph,
     random_gaps,
     random_json_table,
     random_text_table,
@@ -235,7 +236,13 @@ def edited_often(rng: Random, table: RandomTable, number: int) -> list[RandomTab
 def random_soups(rng: Random, number: int) -> tuple[list[Written], list[PlainTable | None], Rules]:
     """Texts in which quotes open and close anywhere; with luck they are tables."""
     alphabet = rng.choice(("ab\n", 'ab\n"', 'abcd\n\n"\r', 'aä\n\n"'))
-    lines = [soup(rng, alphabet)[:20] + "," + soup(rng, alphabet)[:5] for _ in range(rng.randrange(40))]
+    quoted = rng.choice((0.0, 0.2, 0.5))
+    lines = [
+        f'"{paragraph(rng)}",{soup(rng, "ab")[:5]}'
+        if rng.random() < quoted
+        else f"{soup(rng, alphabet)[:20]},{soup(rng, alphabet)[:5]}"
+        for _ in range(rng.randrange(40))
+    ]
     texts = ["a,b\n" + "\n".join(lines)]
     while len(texts) < number:
         texts.append("a,b\n" + edited_soup(rng, texts[-1][4:], alphabet + ","))

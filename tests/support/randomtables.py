@@ -63,6 +63,8 @@ def random_text_table(rng: Random, max_rows: int) -> RandomTable:
     width = rng.choice((1, 2, 2, 3, 4, 7))
     pools = [rng.choice((_NASTY, _PLAIN)) for _ in range(width)]
     makers = [_from_pool(pool) for pool in pools]
+    if rng.random() < 0.3:
+        makers[-1] = paragraph
     if rng.random() < 0.8:
         makers[0] = _numbers(rng.choice((max_rows, max_rows * 50)), rng.choice(("", "k", "ä,")))
     table = RandomTable(rng.sample(_NAMES, width), makers, [])
@@ -138,6 +140,13 @@ def with_new_column(rng: Random, table: RandomTable, name: str) -> RandomTable:
     names.insert(at, name)
     makers.insert(at, new_cell)
     return RandomTable(names, makers, [[*row[:at], new_cell(rng), *row[at:]] for row in table.rows])
+
+
+def paragraph(rng: Random) -> str:
+    """Some lines, most of them those of any other paragraph: what differs of two is often in the middle."""
+    lines = [f"{number},line {number}" for number in range(rng.choice((1, 6, 6, 6)))]
+    lines[rng.randrange(len(lines))] = rng.choice(("some,words", "0,line 0", "a\nb", 'q"q', ""))
+    return rng.choice(("\n", "\n", "\r\n")).join(lines)
 
 
 def _from_pool(pool: Sequence[Cell]) -> Callable[[Random], Cell]:
