@@ -4,9 +4,11 @@ docs/reference/diff.md."""
 import secrets
 from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pyarrow
 
 from datav.errors import TableError, UsageError
 from datav.storage.scratch import Scratch
@@ -23,6 +25,7 @@ from datav.tables.renames import guess_renames
 from datav.tables.result import ColumnChange, DuplicateKeys, RowDiff, TableDiff
 from datav.tables.schema import compare_columns
 from datav.tables.shared import Shared
+from datav.tables.surplus import spread_surplus
 from datav.tables.telling import Telling
 from datav.tables.text import TextVersion
 from datav.tables.textfacts import pair_texts
@@ -56,6 +59,8 @@ def compare(
         What the versions' sources raise.
     """
     schema = replace(compare_columns(before.columns, after.columns), written=_compare_writing(before, after))
+    if not schema.added:
+        options = replace(options, added_columns=False)
     where = parse_predicate(options.where) if options.where is not None else None
     _check(options, where, before, after)
     compared = choose_views(before, after, options)
@@ -63,6 +68,7 @@ def compare(
         return TableDiff(schema, None)
     try:
         rows = _compare_rows(compared, options, where, scratch, executor, shared)
+        rows = replace(rows, schemas=(_layout(before), _layout(after)))
         renamed = guess_renames(compared, schema, executor)
     except TableError as exc:
         return TableDiff(schema, RowDiff(key=options.key or (), refused=str(exc)))
@@ -82,9 +88,18 @@ def _writing(version: TableVersion) -> dict[str, str]:
     found = {"format": version.format}
     if isinstance(version, TextVersion):
         dialect = version.dialect
-        found |= {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
+        found |= {"encoding": version.encoding, "delimiter": dialect.delimiter}
         found |= {"quoting": "with quotes" if dialect.quoting else "without quotes"}
     return found
+
+
+# Any: pyarrow has no types of its own that mypy could see.
+def _layout(version: TableVersion) -> Any:
+    """The columns of a version as its rows have them."""
+    return pyarrow.schema(
+        (column.name, kind or pyarrow.large_binary())
+        for column, kind in zip(version.columns, version.types, strict=True)
+    )
 
 
 def _check(options: DiffOptions, where: Predicate | None, before: TableVersion, after: TableVersion) -> None:
@@ -130,7 +145,14 @@ def _compare_rows(
         told = told.only(pairing.differing)
     moved = find_moved(compared, executor, seed) if options.ordered else None
     telling = Telling(
-        told, matched, scratch, executor, where=where, tolerances=options.tolerances, moved=moved
+        told,
+        matched,
+        scratch,
+        executor,
+        where=where,
+        tolerances=options.tolerances,
+        moved=moved,
+        spread=partial(spread_surplus, compared, matched, seed, executor),
     )
     counts = telling.count()
     duplicates, refused = _describe_duplicates(compared, matched, seed, executor)
@@ -155,7 +177,7 @@ def _pair(
 ) -> tuple[Pairing, int]:
     """Return what is left to be scanned, and the seed for it."""
     seed = secrets.randbits(64)
-    if shared is None or options.ordered:
+    if shared is None or options.ordered or options.added_columns:
         return pair_whole(compared), seed
     for pair in (pair_texts, pair_parquets):
         found = pair(compared, shared, seed, executor)

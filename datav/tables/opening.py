@@ -118,6 +118,7 @@ def _open_text(
     name: str, source: RandomAccess, scratch: Scratch, rules: TableRules
 ) -> TableVersion | NotATable:
     encoding = None if rules.encoding is None else codecs.lookup(rules.encoding).name
+    own = encoding
     if encoding is not None and encoding not in _UTF8:
         source = to_scratch(recoded(source, encoding), scratch)
     dialect = _find_dialect(name, source.read_at(0, HEAD_SIZE), rules)
@@ -126,11 +127,12 @@ def _open_text(
     if dialect.encoding not in _UTF8:
         if encoding is not None:
             return NotATable("is not UTF-8")
-        source = to_scratch(recoded(source, dialect.encoding), scratch)
+        own = dialect.encoding
+        source = to_scratch(recoded(source, own), scratch)
         dialect = replace(dialect, encoding="utf-8", bytewise=True)
     if dialect.format == TableFormat.JSONL:
         return JsonLinesVersion(source, dialect)
-    return TextVersion(source, dialect, has_header=rules.header is not False)
+    return TextVersion(source, dialect, has_header=rules.header is not False, encoding=own)
 
 
 def _find_dialect(name: str, head: bytes, rules: TableRules) -> TextDialect | NotATable:

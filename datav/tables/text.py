@@ -85,6 +85,7 @@ class TextVersion:
     Args:
         source: UTF-8, with or without a byte order mark.
         has_header: the first record names the columns; else they are called `1`, `2`, ...
+        encoding: of the file, if it was converted.
     """
 
     def __init__(
@@ -93,10 +94,12 @@ class TextVersion:
         dialect: TextDialect,
         *,
         has_header: bool = True,
+        encoding: str | None = None,
     ) -> None:
         self.source = source
         self.dialect = dialect
         self.has_header = has_header
+        self.encoding = encoding or dialect.encoding
         head = source.read_at(0, HEAD_SIZE)
         self._line_end = b"\n" if b"\n" in head else b"\r"
         self.body = self._end_of_header(head)
