@@ -66,11 +66,14 @@ class Cache:
         files = []
         with suppress(OSError):
             for entry in os.scandir(self._directory):
-                status = entry.stat()
-                files.append((status.st_mtime_ns, status.st_size, entry.path))
+                if entry.is_file(follow_symlinks=False):
+                    status = entry.stat(follow_symlinks=False)
+                    files.append((status.st_mtime_ns, status.st_size, entry.path))
         total = sum(size for _, size, _ in files)
         for _, size, path in sorted(files):
             if total <= self._max_bytes:
                 return
-            remove_file(Path(path))
-            total -= size
+            # One that cannot be removed, because another process has it open, must not keep the others.
+            with suppress(StorageError):
+                remove_file(Path(path))
+                total -= size
