@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow
 
 from datav.tables.arrays import integers
-from datav.tables.matching import Step
 from datav.tables.parquetversion import ParquetVersion
 from datav.tables.version import U64, TableVersion, View
+from datav.tables.walking import Step
 
 # With more rows than these what is taken is most of the file.
 _MOST_ROWS = 2**15

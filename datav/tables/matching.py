@@ -7,23 +7,21 @@ fingerprint to scratch files, so that memory is bounded whatever the number of r
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datav.core.rows import align_rows
 from datav.storage.scratch import Scratch
+from datav.tables.parting import Parts
 from datav.tables.version import U64, Prints
+from datav.tables.walking import Step, Walk
 
-# Rows that the walk looks ahead for an insertion or a deletion.
-_WINDOW = 64
-# Rows of each side that are walked at a time.
-_STEP = 2**18
 # Rows kept in memory before they are parted, of both versions together: 24 bytes each, sorted in copies.
 MAX_IN_MEMORY = 2**25
-_PART_ROWS = 2**22
 EXAMPLES = 5
+
+_NONE = np.zeros(0, np.uint64)
 
 
 class Surplus(NamedTuple):
@@ -78,11 +76,11 @@ def match_rows(
     Cost: one pass; 24 bytes a row that the walk could not cancel, and 8 for each row if `suspects` is None.
     """
     wants_keys = has_key and suspects is None
-    walk = _Walk(before, after)
+    walk = Walk(before, after)
     rows = ("places", "keys", "rows")
     # Of rows that were paired and differ the two sides are parted alike, so they stay in step.
-    rest, pairs = _Parts(scratch, max_in_memory, rows), _Parts(scratch, max_in_memory, rows)
-    common = _Parts(scratch, max_in_memory, ("keys",))
+    rest, pairs = Parts(scratch, max_in_memory, rows), Parts(scratch, max_in_memory, rows)
+    common = Parts(scratch, max_in_memory, ("keys",))
     for step in walk:
         if on_step is not None:
             on_step(step)
@@ -110,220 +108,6 @@ class _Rows(NamedTuple):
 
     before: tuple[U64, ...]
     after: tuple[U64, ...]
-
-
-class Step(NamedTuple):
-    """What a stretch of the walk gave."""
-
-    left: tuple[Prints, Prints]
-    """Rows of each version that found nothing in the other."""
-    differing: tuple[Prints, Prints]
-    """Rows with the same key and other cells, in step."""
-    keys: U64
-    """Of all rows that were paired."""
-
-
-class _Walk:
-    """Walks two versions in step; pairs rows of the same key."""
-
-    def __init__(self, before: Iterator[Prints], after: Iterator[Prints]) -> None:
-        self._sides = (_Pending(before), _Pending(after))
-        self.cancelled = 0
-        """Rows that were paired and are equal."""
-
-    @property
-    def rows(self) -> tuple[int, int]:
-        return self._sides[0].total, self._sides[1].total
-
-    def __iter__(self) -> Iterator[Step]:
-        before, after = self._sides
-        while True:
-            a, b = before.fill(_STEP), after.fill(_STEP)
-            if not len(a.rows) or not len(b.rows):
-                break
-            left_a, left_b, ends = _align(a.keys, b.keys)
-            is_last = before.is_done and after.is_done
-            # Rows behind the last pair may find theirs in what comes next, unless they are most of it.
-            sizes = len(a.rows), len(b.rows)
-            if not is_last and all(end > n // 2 for end, n in zip(ends, sizes, strict=True)):
-                sizes = ends
-                left_a, left_b = left_a[left_a < ends[0]], left_b[left_b < ends[1]]
-            yield self._step(a, b, left_a, left_b, sizes)
-            before.drop(sizes[0])
-            after.drop(sizes[1])
-        for number, side in enumerate(self._sides):
-            while len((rest := side.fill(_STEP)).rows):
-                yield Step((rest, _NOTHING) if number == 0 else (_NOTHING, rest), (_NOTHING, _NOTHING), _NONE)
-                side.drop(len(rest.rows))
-
-    def _step(
-        self,
-        a: Prints,
-        b: Prints,
-        left_a: NDArray[np.int64],
-        left_b: NDArray[np.int64],
-        sizes: tuple[int, int],
-    ) -> Step:
-        paired_a, paired_b = _all_but(left_a, sizes[0]), _all_but(left_b, sizes[1])
-        differs = a.rows[paired_a] != b.rows[paired_b]
-        self.cancelled += len(differs) - int(differs.sum())
-        return Step(
-            (_pick(a, left_a), _pick(b, left_b)),
-            (_pick(a, paired_a[differs]), _pick(b, paired_b[differs])),
-            a.keys[paired_a],
-        )
-
-
-_NONE = np.zeros(0, np.uint64)
-_NOTHING = Prints(_NONE, _NONE, _NONE)
-
-
-def _all_but(left: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    kept = np.ones(size, bool)
-    kept[left] = False
-    return np.flatnonzero(kept)
-
-
-def _align(a: U64, b: U64) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[int, int]]:
-    """Return the rows of each side that the walk leaves over, and where behind the last match both stand."""
-    left_a, left_b = (
-        np.frombuffer(found, np.uint64).astype(np.int64) for found in align_rows(a.data, b.data, _WINDOW)
-    )
-    return left_a, left_b, (_end_of_matches(left_a, len(a)), _end_of_matches(left_b, len(b)))
-
-
-def _end_of_matches(left: NDArray[np.int64], n: int) -> int:
-    """The end of `range(n)` without the numbers at its end that are in `left`."""
-    tail = left[::-1] == np.arange(n - 1, n - 1 - len(left), -1)
-    run = len(tail) if tail.all() else int(np.argmin(tail))
-    return n - run
-
-
-def _pick(prints: Prints, rows: NDArray[np.int64]) -> Prints:
-    keys = prints.keys[rows]
-    return Prints(prints.places[rows], keys, keys if prints.keys is prints.rows else prints.rows[rows])
-
-
-class _Pending:
-    """Rows of one version that have not been walked yet."""
-
-    def __init__(self, prints: Iterator[Prints]) -> None:
-        self._prints = prints
-        none = np.zeros(0, np.uint64)
-        self._held = Prints(none, none, none)
-        self.is_done = False
-        self.total = 0
-
-    def fill(self, wanted: int) -> Prints:
-        """Return up to `wanted` rows, fewer only at the end."""
-        parts, size = [self._held], len(self._held.rows)
-        while size < wanted and not self.is_done:
-            more = next(self._prints, None)
-            if more is None:
-                self.is_done = True
-            else:
-                parts.append(more)
-                size += len(more.rows)
-                self.total += len(more.rows)
-        if len(parts) > 1:
-            self._held = Prints(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-        return Prints(*(column[:wanted] for column in self._held))
-
-    def drop(self, rows: int) -> None:
-        self._held = Prints(*(column[rows:] for column in self._held))
-
-
-class _Parts:
-    """Columns of rows of two versions, in memory while they fit, else in scratch files by their first
-    bits."""
-
-    # Files of each side once there are any; a part that is read may be several of them.
-    _BITS = 6
-
-    def __init__(self, scratch: Scratch, max_in_memory: int, names: tuple[str, ...]) -> None:
-        self._scratch = scratch
-        self._max_in_memory = max_in_memory
-        self._part_rows = max(1, min(_PART_ROWS, max_in_memory))
-        self._names = names
-        self._by = names.index("keys")
-        self._held: tuple[list[tuple[U64, ...]], list[tuple[U64, ...]]] = ([], [])
-        self._size = 0
-        self._total = 0
-        self._files: tuple[list[BinaryIO], list[BinaryIO]] | None = None
-
-    def add(self, side: int, columns: tuple[U64, ...]) -> None:
-        if not len(columns[0]):
-            return
-        self._held[side].append(tuple(columns))
-        self._size += len(columns[0])
-        self._total += len(columns[0])
-        if self._size > self._max_in_memory:
-            self._spill()
-
-    def wanted_parts(self) -> int:
-        """How many parts it takes to have one in memory at a time; a power of 2."""
-        if self._files is None:
-            return 1
-        self._spill()
-        needed = -(-self._total // self._part_rows)
-        return min(1 << self._BITS, 1 << max(0, needed - 1).bit_length())
-
-    def read(self, side: int, number: int, parts: int) -> tuple[U64, ...]:
-        """Return the columns of the rows of one part: those whose keys begin with the bits of its number.
-
-        Without a key `keys` is what `rows` is, so both versions are parted alike in any case.
-        """
-        bits = parts.bit_length() - 1
-        if self._files is None:
-            columns = _concatenate(self._held[side], len(self._names))
-            if parts == 1:
-                return columns
-            mine = _first_bits(columns[self._by], bits) == number
-            return tuple(column[mine] for column in columns)
-        per_part = 2 ** (self._BITS - bits)
-        rows = [
-            _read_rows(file, len(self._names)) for file in self._files[side][number * per_part :][:per_part]
-        ]
-        table = np.concatenate(rows)
-        return tuple(np.ascontiguousarray(table[:, i]) for i in range(len(self._names)))
-
-    def _spill(self) -> None:
-        """Write to files what is in memory, stretch by stretch; from now on little is kept before it is
-        written."""
-        if self._files is None:
-            files = [[self._scratch.file() for _ in range(2**self._BITS)] for _ in range(2)]
-            self._files = files[0], files[1]
-            self._max_in_memory = min(self._max_in_memory, _STEP)
-        for side in (0, 1):
-            for columns in self._held[side]:
-                self._write(self._files[side], columns)
-            self._held[side].clear()
-        self._size = 0
-
-    def _write(self, files: list[BinaryIO], columns: tuple[U64, ...]) -> None:
-        part = _first_bits(columns[self._by], self._BITS)
-        order = np.argsort(part, kind="stable")
-        table = np.stack([column[order] for column in columns], axis=1)
-        ends = np.searchsorted(part[order], np.arange(2**self._BITS), side="right")
-        start = 0
-        for file, end in zip(files, ends.tolist(), strict=True):
-            file.write(table[start:end].data)
-            start = end
-
-
-def _read_rows(file: BinaryIO, width: int) -> U64:
-    file.seek(0)
-    return np.frombuffer(file.read(), np.uint64).reshape(-1, width)
-
-
-def _concatenate(parts: list[tuple[U64, ...]], width: int) -> tuple[U64, ...]:
-    if not parts:
-        return tuple(np.zeros(0, np.uint64) for _ in range(width))
-    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
-
-
-def _first_bits(values: U64, bits: int) -> U64:
-    return values >> np.uint64(64 - bits) if bits else np.zeros(len(values), np.uint64)
 
 
 @dataclass(slots=True)
@@ -453,7 +237,7 @@ def _surplus(
     return Surplus(found[order], counts[order])
 
 
-def _join(parts: list[_Part], walk: _Walk) -> Matched:
+def _join(parts: list[_Part], walk: Walk) -> Matched:
     pairs = tuple(np.concatenate([part.changed[side] for part in parts]) for side in (0, 1))
     order = np.argsort(pairs[0], kind="stable")
     surplus = tuple(_join_surplus([part.surplus[side] for part in parts]) for side in (0, 1))
