@@ -17,6 +17,7 @@ from typing import Literal
 
 import pytest
 
+from datav.errors import TableError
 from datav.storage.caching import Cache
 from datav.tables import (
     arrowversion,
@@ -84,7 +85,7 @@ def small_blocks(monkeypatch, seed):
     monkeypatch.setattr(textfacts, "_MOST_SHARE", 1.0)
     monkeypatch.setattr(recordmap, "STRIDE", 32)
     if seed % 2:
-        monkeypatch.setattr(matching, "_STEP", 8)
+        monkeypatch.setattr(walking, "STEP", 8)
         monkeypatch.setattr(textpair, "_GAPS_AT_ONCE", 2)
         monkeypatch.setattr(textpair, "_KEPT", 100)
         monkeypatch.setattr(remembering, "_MAX_DERIVED", 10.0)
@@ -105,7 +106,7 @@ def test_text_tables_differ_as_the_twin_says(seed):
         if plain[0] is not None and plain[1] is not None:
             rules, where = with_condition(rng, rules, plain[0], plain[1])
 
-        check(case, old, new, *plain, rules, where=where)
+        check(case, old, new, plain[0], plain[1], rules, where=where)
 
 
 @with_seeds
@@ -114,13 +115,14 @@ def test_any_text_that_is_called_a_table_is_read_as_the_csv_module_reads_it(seed
         alphabet = rng.choice(('a,\n"', 'ab,\n\r"', 'a;b,\n"\t', "a1,\n\r", 'ä,"\n '))
         old = Written("soup.csv", ("a,b\n" + soup(rng, alphabet)).encode())
         new = Written("soup.csv", edited_soup(rng, old.data.decode(), alphabet).encode())
-        plain = [read_text(file) if has_records(file) else None for file in (old, new)]
         if not (has_records(old) and has_records(new)):
             continue
-        shared = [name for name in plain[0].columns if name in plain[1].columns] if all(plain) else []
+        plain = read_text(old), read_text(new)
+        shared = list(plain[0].columns) if plain[0] is not None else []
+        shared = [name for name in shared if plain[1] is not None and name in plain[1].columns]
         rules = Rules(key=tuple(rng.sample(shared, min(len(shared), rng.choice((0, 1, 1))))))
 
-        check(case, old, new, *plain, rules)
+        check(case, old, new, plain[0], plain[1], rules)
 
 
 @with_seeds
@@ -138,7 +140,7 @@ def test_typed_tables_differ_as_the_twin_says(seed):
             files.append(write(rng, held))
             plain.append(read_arrow(held))
 
-        check(case, *files, *plain, rules)
+        check(case, files[0], files[1], plain[0], plain[1], rules)
 
 
 @with_seeds
@@ -155,7 +157,7 @@ def test_json_lines_differ_as_the_twin_says(seed):
             continue
         rules = Rules(key=tuple(shared[: rng.choice((0, 1, 1, 2))]))
 
-        check(case, *files, *plain, rules)
+        check(case, files[0], files[1], plain[0], plain[1], rules)
 
 
 @with_seeds
@@ -178,14 +180,22 @@ def test_a_table_with_its_changes_applied_has_the_rows_of_the_other(seed):
             continue
         for form in FEEDS:
             with comparing() as tables:
-                found = tables.diff(files[0], files[1], DiffOptions(key=key))
+                # Else nothing would be told of rows that are other only in a new column.
+                options = DiffOptions(key=key, added_columns=True)
+                found = tables.diff(files[0], files[1], options)
                 feed = io.BytesIO()
                 assert found.rows is not None
-                write_feed(found.rows, found.schema, feed, form)
+                try:
+                    write_feed(found.rows, feed, form)
+                except TableError:
+                    # Not all that has a type can be said in CSV.
+                    assert form == "csv"
+                    assert files[0].name.endswith(("parquet", "arrow", "arrows"))
+                    continue
                 result = patched(tables, files[0], feed.getvalue())
 
             context = f"{case}, {form}, key {key}\n{files[0]}\n{files[1]}\n{feed.getvalue()!r}\n{result}"
-            check_same_rows(read_like(result, files[0]), plain[1], plain[0], context)
+            check_same_rows(read_like(result, files[0]), plain[1], context)
 
 
 def rounds(seed: int) -> Iterator[tuple[str, Random]]:
@@ -308,16 +318,12 @@ def read_like(file: Written, original: Written) -> PlainTable:
     return read_arrow(read_binary(file))
 
 
-def check_same_rows(
-    found: PlainTable, wanted: PlainTable | None, base: PlainTable | None, context: str
-) -> None:
-    """Hold the rows of a patched table against those it should have, in the columns that both had."""
+def check_same_rows(found: PlainTable, wanted: PlainTable | None, context: str) -> None:
+    """Hold the rows of a patched table against those it should have, in any order."""
     assert wanted is not None
-    assert base is not None
-    names = [name for name in wanted.columns if name in base.columns]
     # A table of JSON Lines without rows has no columns.
-    assert not found.rows or set(names) <= set(found.columns), context
-    rows = [Counter(cells_of(row, names) for row in table.rows) for table in (found, wanted)]
+    assert not found.rows or set(found.columns) == set(wanted.columns), context
+    rows = [Counter(cells_of(row, wanted.columns) for row in table.rows) for table in (found, wanted)]
     assert rows[0] == rows[1], context
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from datav.storage.scratch import Scratch
-from datav.tables import matching
+from datav.tables import matching, walking
 from datav.tables.matching import Matched, find_repeated, match_rows
 from datav.tables.version import Prints
 
@@ -21,7 +21,7 @@ Rows = list[tuple[int, int]]
 
 @pytest.fixture(params=[4, 2**18])
 def step(request, monkeypatch):
-    monkeypatch.setattr(matching, "_STEP", request.param)
+    monkeypatch.setattr(walking, "STEP", request.param)
 
 
 def spread(number: int) -> int:
