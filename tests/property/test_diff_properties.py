@@ -31,6 +31,7 @@ from datav.tables import (
     text,
     textfacts,
     textpair,
+    walking,
 )
 from datav.tables.feed import read_feed, write_feed
 from datav.tables.options import DiffOptions, Tolerance
