@@ -22,6 +22,8 @@ from datav.tables.version import U64, TableVersion, View
 WINDOW_ROWS = 2**15
 # Beyond this span of places a window of the second version is not one part of the file.
 _SCATTERED = 8
+# Open at a time; of more windows several share one.
+_MOST_FILES = 256
 _RANK = "\0rank"
 
 
@@ -76,25 +78,28 @@ class Pairs:
 
     def _scattered(self, parts: list[slice], view: View) -> Iterator[Any]:
         order = np.argsort(self._places[1], kind="stable")
-        files = [_WindowFile(self._scratch) for _ in parts]
+        rows_a_file = WINDOW_ROWS * -(-len(parts) // _MOST_FILES)
+        files = [_WindowFile(self._scratch) for _ in range(0, len(order), rows_a_file)]
         for start in range(0, len(order), WINDOW_ROWS):
             ranks = order[start : start + WINDOW_ROWS]
             table = self._after.take(self._places[1][ranks], view.columns, view.types)
-            windows = ranks // WINDOW_ROWS
-            by_window = np.argsort(windows, kind="stable")
-            ends = np.searchsorted(windows[by_window], np.arange(len(parts)), side="right")
+            numbers = ranks // rows_a_file
+            by_file = np.argsort(numbers, kind="stable")
+            ends = np.searchsorted(numbers[by_file], np.arange(len(files)), side="right")
             first = 0
             for file, end in zip(files, ends.tolist(), strict=True):
                 if end > first:
-                    rows = by_window[first:end]
+                    rows = by_file[first:end]
                     file.write(table.take(integers(rows)), ranks[rows])
                 first = end
         for file in files:
-            yield file.read()
+            table = file.read()
+            for start in range(0, len(table), WINDOW_ROWS):
+                yield table.slice(start, WINDOW_ROWS)
 
 
 class _WindowFile:
-    """The rows of one window, as they come."""
+    """The rows of one window or a few, as they come."""
 
     def __init__(self, scratch: Scratch) -> None:
         self._file: BinaryIO = scratch.file()
@@ -107,13 +112,12 @@ class _WindowFile:
         self._writer.write_table(table)
 
     def read(self) -> Any:
-        """Return the rows in the order of their ranks; the file is empty again."""
+        """Return the rows in the order of their ranks; the file is gone."""
         self._writer.close()
         self._file.seek(0)
         table = ipc.open_stream(pyarrow.PythonFile(self._file, "r")).read_all()
         order = np.argsort(table.column(_RANK).to_numpy())
-        self._file.seek(0)
-        self._file.truncate()
+        self._file.close()
         return table.drop_columns([_RANK]).take(integers(order))
 
 

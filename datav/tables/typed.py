@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from datav.formats.manifest import ColumnInfo
 from datav.tables.celltypes import cell_type
-from datav.tables.cellvalues import cell_values
+from datav.tables.cellvalues import cell_values, duration_text
 from datav.tables.hashing import fingerprint
 from datav.tables.version import U64, Prints, TableVersion, View
 
@@ -118,10 +118,14 @@ def _text(value: object) -> str:
             return value.decode("utf-8", "backslashreplace")
         case datetime():
             return value.isoformat()
+        case timedelta():
+            return duration_text(value)
         case dict() | list():
             import json
 
-            return json.dumps(value, ensure_ascii=False, default=_text, sort_keys=True)
+            # As cells of JSON Lines are.
+            compact = (",", ":")
+            return json.dumps(value, ensure_ascii=False, separators=compact, default=_text, sort_keys=True)
     return str(value)
 
 
