@@ -146,6 +146,9 @@ def _common_number(before: Any, after: Any) -> Any:
 def _common_time(before: Any, after: Any) -> Any:
     if types.is_timestamp(before) and types.is_timestamp(after) and (before.tz is None) == (after.tz is None):
         units = ("s", "ms", "us", "ns")
+        if before.unit != after.unit and "ns" in (before.unit, after.unit):
+            # In nanoseconds there are no years before 1677 and after 2262.
+            return None
         return pyarrow.timestamp(max(before.unit, after.unit, key=units.index), before.tz)
     if types.is_date(before) and types.is_date(after):
         return pyarrow.date64()
