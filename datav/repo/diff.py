@@ -36,7 +36,7 @@ from datav.repo.diffends import (
     read_versions,
 )
 from datav.repo.diffresult import DatasetDiff, Diff, Endpoint, FilesDiff, iter_tables
-from datav.repo.disk import Disk, inside
+from datav.repo.disk import Disk, inside, look
 from datav.repo.repository import Repository
 from datav.tables.options import DiffOptions
 
@@ -306,9 +306,17 @@ class _Comparing:
         from datav.repo.diffsources import stored_version
 
         path = version.dataset.path
-        if version.on_disk:
+        if version.on_disk or self._is_on_disk(version.dataset, content):
             return self.tables.on_disk(Path(path.on(self.repository.root)), content.size, content)
         return stored_version(self.reader, path, b"", content)
+
+    def _is_on_disk(self, dataset: Dataset, content: Content) -> bool:
+        """Whether a file of a version is also what lies on disk, which is read much faster than the store."""
+        try:
+            disk = look(self.repository, dataset)
+        except DatavError:
+            return False
+        return disk is not None and not disk.is_directory and disk.known == [content]
 
     def _compare_directories(
         self, before: DatasetVersion, after: DatasetVersion, only: tuple[bytes, ...], meta_changed: bool

@@ -39,6 +39,7 @@ class FileVersion:
     """Where it is known."""
     open: Callable[[], RandomAccess]
     """Raises what opening a file raises; reading may raise more, see `Sources`."""
+    is_on_disk: bool = False
 
 
 class NodeKeeper(NamingSink, Reading):
@@ -149,7 +150,7 @@ def stored_version(reader: Reading, dataset: RelPath, inside: bytes, content: Co
 
 def disk_version(sources: Sources, path: Path, size: int, content: Content | None) -> FileVersion:
     """Return a file as it lies on disk."""
-    return FileVersion(path.name, size, content, lambda: sources.on_disk(path))
+    return FileVersion(path.name, size, content, lambda: sources.on_disk(path), is_on_disk=True)
 
 
 def _name_of(path: bytes) -> str:

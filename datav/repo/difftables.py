@@ -157,6 +157,7 @@ class Tables:
             before.content.id if before.content is not None else None,
             after.content.id if after.content is not None else None,
             self._cache,
+            is_after_near=after.is_on_disk and not before.is_on_disk,
         )
 
 

@@ -30,6 +30,8 @@ class Shared:
     after_id: bytes | None = None
     cache: Cache | None = None
     """Where facts of versions are remembered; None: nothing is."""
+    is_after_near: bool = False
+    """Whether the second version is read much faster than the first, as files on disk are."""
     known_only: bool = False
     """Refuse what would take reading a whole version."""
 

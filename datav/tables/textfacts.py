@@ -99,17 +99,20 @@ def pair_texts(
         _Side(before, compared.before_view, _memory(before, shared, shared.before_id)),
         _Side(after, compared.after_view, _memory(after, shared, shared.after_id)),
     )
-    facts, index = sides[0].recall(), None
+    recalled = sides[0].recall(), sides[1].recall()
+    index = None
+    # Either version's facts will do.  Where neither's are known, those of the one that is read faster are
+    # found.
+    known = 0 if recalled[0] is not None else 1 if recalled[1] is not None else int(shared.is_after_near)
+    facts = recalled[known]
     if facts is None:
-        backwards = sides[1].recall()
-        if backwards is not None:
-            gaps = [Gap(g.after_start, g.after_end, g.before_start, g.before_end) for g in shared.gaps]
-            pairing = _pair(sides[1], sides[0], backwards, None, gaps, _seed(backwards, seed), executor)
-            return _swapped(pairing), _seed(backwards, seed)
         shared.refuse_reading_all()
-        facts, index = sides[0].find_out(seed, executor)
-    pairing = _pair(*sides, facts, index, shared.gaps, _seed(facts, seed), executor)
-    return pairing, _seed(facts, seed)
+        facts, index = sides[known].find_out(seed, executor)
+    seed = _seed(facts, seed)
+    if known == 0:
+        return _pair(*sides, facts, index, shared.gaps, seed, executor), seed
+    gaps = [Gap(g.after_start, g.after_end, g.before_start, g.before_end) for g in shared.gaps]
+    return _swapped(_pair(*sides[::-1], facts, index, gaps, seed, executor)), seed
 
 
 def _seed(facts: _Facts, seed: int) -> int:
