@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datav.repo.diff import Comparison, Depth
     from datav.settings import TableSettings
     from datav.tables.options import DiffOptions
+    from datav.tables.result import RowDiff
 
 FORMS = ("text", "markdown", "json", "csv", "parquet")
 # Change feeds: docs/reference/change-feed.md
@@ -84,7 +85,7 @@ def diff(
         form = form or "json"
     request = _Request(
         words=words or [],
-        options=_options(key, columns, ignore_columns, where, tolerance or [], typed, ordered),
+        options=_options(key, columns, ignore_columns, where, tolerance or [], typed, ordered, form),
         sections=_sections(files, schema, rows),
         is_stat=stat,
         limit=_limit(limit),
@@ -235,22 +236,31 @@ def _write(
 
 def _write_feed(output: Terminal, request: _Request, comparison: "Comparison") -> None:
     """Write the rows that changed as a table of their own."""
-    from datav.repo.diffresult import iter_tables
     from datav.tables.feed import write_feed
 
     if request.out is None:
         raise UsageError(f"`--format {request.form}` writes a file", hint="name it with `-o FILE`")
-    tables = [table for table in iter_tables(comparison.diff) if table.rows is not None]
-    differing = [table for table in tables if table.rows is not None and not table.rows.is_empty] or tables
-    if len(differing) != 1 or differing[0].rows is None:
+    found = _differing_rows(comparison)
+    if len(found) != 1:
         raise UsageError(
-            f"`--format {request.form}` is for one table, and there are {len(differing)} that differ",
+            f"`--format {request.form}` is for one table, and there are {len(found)} that differ",
             hint="name one behind `--`",
         )
     with _written(output.here / request.out) as file:
-        write_feed(
-            differing[0].rows, differing[0].schema, file, "csv" if request.form == "csv" else "parquet"
-        )
+        write_feed(found[0], file, "csv" if request.form == "csv" else "parquet")
+
+
+def _differing_rows(comparison: "Comparison") -> list["RowDiff"]:
+    """Return the tables that differ in anything that a feed tells of; all, if none does."""
+    from datav.repo.diffresult import iter_tables
+
+    tables = [(table.schema, table.rows) for table in iter_tables(comparison.diff) if table.rows is not None]
+    differing = [
+        rows
+        for schema, rows in tables
+        if not rows.is_empty or schema.added or schema.removed or schema.reordered
+    ]
+    return differing or [rows for _, rows in tables]
 
 
 @contextmanager
@@ -281,6 +291,7 @@ def _options(
     tolerances: Sequence[str],
     typed: bool,
     ordered: bool,
+    form: str | None,
 ) -> "DiffOptions":
     from datav.repo.tolerances import parse_tolerances
     from datav.tables.options import DiffOptions
@@ -293,6 +304,8 @@ def _options(
         tolerances=parse_tolerances(tolerances),
         typed=typed,
         ordered=ordered,
+        # Whoever applies a feed needs to know what stands in new columns, of all rows.
+        added_columns=form in _FEEDS,
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _KEPT = (str, bool, int, float, bytes, Decimal)
 _DAYS_IN_400_YEARS = 146_097
+_MS_IN_A_DAY = 86_400_000
 _TIMES = (datetime, date, time, timedelta)
 
 
@@ -164,10 +165,16 @@ def _time_text(column: Any) -> str:
     clock = f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}{fraction}"
     if not types.is_timestamp(kind):
         return clock
+    return f"{_date_text(days)}T{clock}{'Z' if kind.tz else ''}"
+
+
+def _date_text(days: int) -> str:
+    """The date so many days after 1970-01-01; years before the year 0 with a minus."""
     # The calendar repeats after 400 years, and Python's has only ten thousand.
     cycles, day = divmod(days, _DAYS_IN_400_YEARS)
     found = date(1970, 1, 1) + timedelta(day)
-    return f"{found.year + 400 * cycles:04}-{found:%m-%d}T{clock}{'Z' if kind.tz else ''}"
+    year = found.year + 400 * cycles
+    return f"{'-' if year < 0 else ''}{abs(year):04}-{found:%m-%d}"
 
 
 def _seconds(number: int, digits: int) -> str:
@@ -188,7 +195,35 @@ def _each(column: Any) -> Iterable[object]:
         try:
             yield cell.as_py()
         except (ValueError, OverflowError):
-            yield str(getattr(cell, "value", cell))
+            yield _scalar_value(cell)
+
+
+def _scalar_value(cell: Any) -> object:
+    """One cell that is, or holds, something that Python has no value for."""
+    import pyarrow
+    from pyarrow import types
+
+    kind = cell.type
+    if not cell.is_valid:
+        return None
+    if isinstance(kind, _extension_class()) or types.is_dictionary(kind) or types.is_run_end_encoded(kind):
+        return _scalar_value(cell.value)
+    if types.is_struct(kind):
+        names = [field.name for field in kind]
+        return {name: _scalar_value(cell[place]) for place, name in enumerate(names)}
+    if types.is_map(kind):
+        pairs = cell.values
+        return _sequence(
+            (_scalar_value(key), _scalar_value(each))
+            for key, each in zip(pairs.field(0), pairs.field(1), strict=True)
+        )
+    if types.is_nested(kind):
+        return [_scalar_value(each) for each in cell.values]
+    column = pyarrow.repeat(cell, 1)
+    if types.is_date(kind):
+        days = column.cast(pyarrow.int32() if types.is_date32(kind) else pyarrow.int64()).to_pylist()[0]
+        return _date_text(days if types.is_date32(kind) else days // _MS_IN_A_DAY)
+    return cell_values(column)[0]
 
 
 def _extension_class() -> Any:

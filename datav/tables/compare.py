@@ -95,9 +95,9 @@ def _writing(version: TableVersion) -> dict[str, str]:
 
 # Any: pyarrow has no types of its own that mypy could see.
 def _layout(version: TableVersion) -> Any:
-    """The columns of a version as its rows have them."""
+    """The columns of a version; text that is bytes to us is text to everybody else."""
     return pyarrow.schema(
-        (column.name, kind or pyarrow.large_binary())
+        (column.name, kind if kind is not None else pyarrow.large_string())
         for column, kind in zip(version.columns, version.types, strict=True)
     )
 

@@ -18,11 +18,14 @@ import pyarrow
 from pyarrow import compute, csv, parquet, types
 
 from datav.errors import TableError
+from datav.relpath import one_line
 from datav.tables.cellvalues import cell_text, cell_values
+from datav.tables.feedcells import is_binary, is_read_again, is_text, is_uuid
 from datav.tables.parquet import MAGIC as PARQUET_MAGIC
-from datav.tables.result import ChangeBatch, RowDiff, SchemaDiff
+from datav.tables.result import ChangeBatch, Op, RowDiff
 from datav.tables.source import RandomAccess
 from datav.tables.sourcefile import SourceFile, translated
+from datav.tables.typenames import type_name
 
 FeedFormat = Literal["csv", "parquet"]
 
@@ -30,7 +33,7 @@ FORMAT = 1
 METADATA_KEY = b"datav.feed"
 OP, COUNT = "_op", "_count"
 BEFORE, AFTER = "before.", "after."
-OPS = ("added", "removed", "changed")
+OPS: tuple[Op, ...] = ("added", "removed", "changed")
 
 MAX_SIZE = 2**31 - 2**20
 """Of a CSV feed that is read, in bytes: all of it is one block to pyarrow, which counts with 32 bits."""
@@ -55,27 +58,22 @@ class Feed:
     """A pyarrow.Table: `_op`, `_count`, `before.NAME`, `after.NAME`."""
 
 
-def write_feed(
-    rows: RowDiff,
-    schema: SchemaDiff,
-    target: BinaryIO,
-    form: FeedFormat,
-    *,
-    columns: tuple[Sequence[str], Sequence[str]] | None = None,
-) -> int:
+def write_feed(rows: RowDiff, target: BinaryIO, form: FeedFormat) -> int:
     """Write the changes of `rows`, a batch at a time, and return how many rows the feed has.
 
     Args:
-        schema: how the columns changed.
-        columns: those of both versions, in order.  Without, they are what the changes show: where only rows
-            were added or only removed, the order of the other side's columns is that of this side.
+        rows: with their schemas, and compared with `added_columns` where columns came to be: else nothing is
+            told of rows that differ only there.
 
     Raises:
-        TableError: the rows were not compared; a cell of text is not UTF-8.
+        TableError: the rows were not compared; a cell is nothing that the feed can hold: text that is not
+            UTF-8, in CSV also what could not be read again.
     """
-    if rows.refused is not None and rows.duplicates is None:
+    if rows.schemas is None:
         raise TableError(f"the rows were not compared: {rows.refused}")
-    before, after = _find_fields(rows, schema, columns)
+    before, after = (
+        [pyarrow.field(field.name, _stored_type(field.type)) for field in schema] for schema in rows.schemas
+    )
     layout = _layout(before, after, rows)
     written = 0
     writer = _CsvWriter(target, layout) if form == "csv" else _ParquetWriter(target, layout)
@@ -103,47 +101,11 @@ def _batches(rows: RowDiff) -> Iterator[ChangeBatch]:
     if rows.is_empty:
         return
     # Whole rows cost more to read than the columns that were compared, which is what is shown mostly.
-    for batch in rows.batches(whole=True):
-        if batch.op != "moved":
-            yield batch
-
-
-def _find_fields(
-    rows: RowDiff, schema: SchemaDiff, columns: tuple[Sequence[str], Sequence[str]] | None
-) -> tuple[list[Any], list[Any]]:
-    """Return the names and types of the cells of both sides."""
-    seen: list[dict[str, Any] | None] = [None, None]
-    for batch in _batches(rows):
-        for side, table in enumerate((batch.before, batch.after)):
-            if table is not None and seen[side] is None:
-                seen[side] = {field.name: field.type for field in table.schema}
-        # A side of which no row is told has no cells, and needs no types.
-        if (seen[0] is not None or not (rows.removed or rows.changed)) and (
-            seen[1] is not None or not (rows.added or rows.changed)
-        ):
-            break
-    kinds = {**(seen[1] or {}), **(seen[0] or {})}, {**(seen[0] or {}), **(seen[1] or {})}
-    names = columns or _derive_names(seen[0], seen[1], schema)
-    return tuple(  # type: ignore[return-value]  # two, as there are two sides
-        [pyarrow.field(name, _stored_type(known.get(name, pyarrow.string()))) for name in side]
-        for side, known in zip(names, kinds, strict=True)
-    )
-
-
-def _derive_names(
-    before: dict[str, Any] | None, after: dict[str, Any] | None, schema: SchemaDiff
-) -> tuple[list[str], list[str]]:
-    added = [column.name for column in schema.added]
-    removed = [column.name for column in schema.removed]
-    old = list(before) if before is not None else [n for n in after or () if n not in added] + removed
-    new = list(after) if after is not None else [n for n in before or () if n not in removed] + added
-    return old, new
+    yield from rows.batches(whole=True, ops=OPS)
 
 
 def _stored_type(kind: Any) -> Any:
-    """What a column is stored as: the text of text tables as text, what is encoded as what it stands for."""
-    if types.is_large_binary(kind):
-        return pyarrow.large_string()
+    """What a column is stored as: what is encoded as what it stands for."""
     if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
         return _stored_type(kind.value_type)
     return kind
@@ -187,7 +149,8 @@ class _ParquetWriter:
 
     def __init__(self, target: BinaryIO, layout: Any) -> None:
         self._layout = layout
-        self._writer = parquet.ParquetWriter(target, layout, compression="zstd")
+        with _refusing_what_parquet_lacks():
+            self._writer = parquet.ParquetWriter(target, layout, compression="zstd")
 
     def __enter__(self) -> "_ParquetWriter":
         return self
@@ -198,7 +161,9 @@ class _ParquetWriter:
     def write(self, cells: dict[str, Any]) -> None:
         with _refusing_other_text():
             arrays = [_as_type(cells[field.name], field.type) for field in self._layout]
-        self._writer.write_table(pyarrow.Table.from_arrays(arrays, schema=self._layout))
+        table = pyarrow.Table.from_arrays(arrays, schema=self._layout)
+        with _refusing_what_parquet_lacks():
+            self._writer.write_table(table)
 
 
 class _CsvWriter:
@@ -209,6 +174,7 @@ class _CsvWriter:
             field if _is_plain(field.type) else pyarrow.field(field.name, pyarrow.large_binary())
             for field in layout
         ]
+        self._fields = list(layout)
         self._layout = pyarrow.schema(fields)
         options = csv.WriteOptions(quoting_style="needed")
         self._writer = csv.CSVWriter(target, self._layout, write_options=options)
@@ -220,7 +186,7 @@ class _CsvWriter:
         self._writer.close()
 
     def write(self, cells: dict[str, Any]) -> None:
-        arrays = [_csv_cells(cells[field.name], field.type) for field in self._layout]
+        arrays = [_csv_cells(cells[field.name], field) for field in self._fields]
         with _refusing_other_text():
             self._writer.write_table(pyarrow.Table.from_arrays(arrays, schema=self._layout))
 
@@ -240,21 +206,61 @@ def _refusing_other_text() -> Iterator[None]:
         ) from exc
 
 
+@contextmanager
+def _refusing_what_parquet_lacks() -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        # The system's own errors have a number; these are pyarrow's.
+        if exc.errno is not None:
+            raise
+        raise _not_in_parquet(exc) from exc
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as exc:
+        raise _not_in_parquet(exc) from exc
+
+
+def _not_in_parquet(exc: Exception) -> TableError:
+    return TableError(
+        f"Parquet cannot hold this change feed: {one_line(str(exc))}", hint="`--format csv` may be able to"
+    )
+
+
 def _is_plain(kind: Any) -> bool:
     """Whether pyarrow writes cells of a type the way this format wants them."""
     return bool(types.is_integer(kind) or types.is_boolean(kind))
 
 
-def _csv_cells(cells: Any, kind: Any) -> Any:
-    if _is_plain(kind):
-        return cells.cast(kind)
-    if types.is_large_binary(cells.type) or types.is_string(cells.type) or types.is_large_string(cells.type):
-        return cells.cast(pyarrow.large_binary())
-    if types.is_binary(cells.type) or types.is_fixed_size_binary(cells.type):
-        texts = [None if cell is None else base64.b64encode(cell) for cell in cells.to_pylist()]
-    else:
-        texts = [None if cell is None else cell_text(cell).encode() for cell in cell_values(cells)]
-    return pyarrow.array(texts, pyarrow.large_binary())
+def _csv_cells(cells: Any, field: Any) -> Any:
+    """The cells of a column as a CSV has them; `field` is that of the feed."""
+    if _is_plain(field.type):
+        return cells.cast(field.type)
+    if is_text(field.type):
+        return _decoded(cells).cast(pyarrow.large_binary())
+    texts = pyarrow.array(_texts(_decoded(cells)), pyarrow.large_binary())
+    if not is_read_again(texts, cells):
+        raise TableError(
+            f"column {one_line(field.name)} is {type_name(field.type)} and holds what a CSV cannot",
+            hint="`--format parquet` keeps types",
+        )
+    return texts
+
+
+def _decoded(cells: Any) -> Any:
+    """Cells without an encoding."""
+    if types.is_dictionary(cells.type):
+        return _decoded(cells.cast(cells.type.value_type))
+    if types.is_run_end_encoded(cells.type):
+        return _decoded(compute.run_end_decode(cells))
+    return cells
+
+
+def _texts(cells: Any) -> list[bytes | None]:
+    kind = cells.type
+    if isinstance(kind, pyarrow.BaseExtensionType) and not is_uuid(kind):
+        return _texts(cells.cast(kind.storage_type))
+    if is_binary(kind):
+        return [None if cell is None else base64.b64encode(cell) for cell in cells.to_pylist()]
+    return [None if cell is None else cell_text(cell).encode() for cell in cell_values(cells)]
 
 
 def _read_parquet(source: RandomAccess) -> Feed:

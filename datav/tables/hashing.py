@@ -35,14 +35,19 @@ def fingerprint(columns: Sequence[Any], key: Sequence[int], rows: int, seed: int
         seed: of 64 bits.
     """
     prints = np.full(rows, seed, np.uint64)
-    for column in columns:
-        _fold(prints, column, seed)
+    fold_cells(prints, columns, seed)
     if not key:
         return prints, prints
     keys = np.full(rows, seed, np.uint64)
     for place in key:
         _fold(keys, columns[place], seed)
     return keys, prints
+
+
+def fold_cells(prints: U64, columns: Sequence[Any], seed: int) -> None:
+    """Make fingerprints of rows those of the same rows with more columns at their end, in place."""
+    for column in columns:
+        _fold(prints, column, seed)
 
 
 def _fold(prints: U64, column: Any, seed: int) -> None:

@@ -31,5 +31,8 @@ class DiffOptions:
     """Cells of text tables are compared by value, not by text."""
     ordered: bool = False
     """The order of rows matters: what stands elsewhere is `moved`."""
+    added_columns: bool = False
+    """A column that only the second version has is compared as if the first had it, with nothing in it: so
+    that a change feed tells what stands there."""
     rows: bool = True
     """False: only the schemas."""

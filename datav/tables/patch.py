@@ -189,7 +189,7 @@ def _side(feed: Feed, prefix: str, names: Sequence[str], kinds: dict[str, Any], 
         if prefix + name in columns:
             column = columns[prefix + name]
             own = _changed_type(feed, columns, name) if prefix == AFTER and not is_text else None
-            column = cells_as(column, own or kinds.get(name), is_text, name, is_typed=feed.is_typed)
+            column = cells_as(column, own or kinds.get(name), name, of_text=is_text, is_typed=feed.is_typed)
         else:
             column = pyarrow.nulls(len(feed.rows), pyarrow.large_binary() if is_text else kinds[name])
         cells.append(compute.fill_null(column, b"") if is_text and not keep_nulls else column)

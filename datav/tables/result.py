@@ -110,6 +110,7 @@ class Batches(Protocol):
 
         Args:
             whole: changed rows come with all columns of their versions; else with those that were compared.
+                And rows that are alike in what was compared come one by one if they may differ elsewhere.
             ops: only these changes; others are not read.
         """
 
@@ -139,6 +140,8 @@ class RowDiff:
     """Why the rows were not compared, or, with `duplicates`, not all of them by key."""
     batches: Batches = field(default=_no_batches, repr=False, compare=False)
     """Gives the changes as columns."""
+    schemas: "tuple[pyarrow.Schema, pyarrow.Schema] | None" = field(default=None, repr=False, compare=False)
+    """All columns of both versions; those of text tables are `large_string`.  None: not compared."""
 
     @property
     def is_counted(self) -> bool:

@@ -61,6 +61,7 @@ class Telling:
         where: Predicate | None,
         tolerances: Mapping[str, Tolerance],
         moved: tuple[U64, U64] | None = None,
+        spread: Callable[[Op], tuple[U64, U64] | None] | None = None,
     ) -> None:
         self._compared = compared
         self._matched = matched
@@ -76,6 +77,8 @@ class Telling:
         self._tolerances = tolerances
         self._kept: list[ChangeBatch] | None = None
         """The changed rows, where they are few."""
+        self._spread = spread
+        """Gives rows that were only counted, one by one, where they need not be alike."""
         self._moved = Pairs(*self._versions, moved, scratch) if moved is not None else None
         self._collided = False
         """Whether any keys only seemed to be the same."""
@@ -115,7 +118,7 @@ class Telling:
         """Yield changes: removed rows, added ones, changed ones, moved ones; see result.Batches."""
         for op in ("removed", "added"):
             if op in ops:
-                yield from self._one_sided(op, whole=True)
+                yield from self._one_sided(op, whole=True, one_by_one=whole)
         if "changed" in ops or self._collided:
             found = self._changed(whole=whole, counts=None) if self._kept is None or whole else self._kept
             yield from (batch for batch in found if batch.op in ops)
@@ -142,14 +145,15 @@ class Telling:
             return np.ones(len(table), bool)
         return np.asarray(self._where.evaluate(table)).astype(bool)
 
-    def _one_sided(self, op: Op, *, whole: bool) -> Iterator[ChangeBatch]:
+    def _one_sided(self, op: Op, *, whole: bool, one_by_one: bool = False) -> Iterator[ChangeBatch]:
         version, places, surplus = (
             (self._versions[0], self._matched.removed, self._matched.surplus_before)
             if op == "removed"
             else (self._versions[1], self._matched.added, self._matched.surplus_after)
         )
         yield from self._lonely(op, version, places, None, whole=whole)
-        yield from self._lonely(op, version, *surplus, whole=whole)
+        spread = self._spread(op) if one_by_one and self._spread is not None else None
+        yield from self._lonely(op, version, *(spread or surplus), whole=whole)
 
     def _lonely(
         self, op: Op, version: TableVersion, places: U64, counts: U64 | None, *, whole: bool

@@ -11,6 +11,7 @@ from datav.errors import UsageError
 from datav.tables.options import DiffOptions
 from datav.tables.typed import CanonicalVersion
 from datav.tables.version import TableVersion, View
+from datav.tables.widened import WidenedVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,13 +73,15 @@ def choose_views(before: TableVersion, after: TableVersion, options: DiffOptions
             which = "first" if name not in old else "second"
             key, problem = (), f"the key column {name} is not in the {which} version"
             break
+    if options.added_columns:
+        before = WidenedVersion(before, after, [number for name, number in new.items() if name not in old])
+        # Behind all others, which is where the fingerprints of a version that lacks them can be made longer.
+        old |= {name: len(old) + place for place, name in enumerate(n for n in new if n not in old)}
+    chosen, ignored = frozenset(options.columns), frozenset(options.ignored)
     names = [
         name
         for name in old
-        if name in new
-        and (
-            name in key or ((not options.columns or name in options.columns) and name not in options.ignored)
-        )
+        if name in new and (name in key or ((not chosen or name in chosen) and name not in ignored))
     ]
     kinds = [
         _common_type(before.types[old[name]], after.types[new[name]], typed=options.typed) for name in names

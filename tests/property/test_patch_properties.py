@@ -55,7 +55,7 @@ def test_a_patched_table_has_the_rows_of_the_other(before, after, style, other_s
         diff = compare(first, second, DiffOptions(key=key), scratch=scratch, executor=EXECUTOR)
         assert diff.rows is not None
         feed, target = io.BytesIO(), io.BytesIO()
-        write_feed(diff.rows, diff.schema, feed, form)
+        write_feed(diff.rows, feed, form)
         read = read_feed(MemorySource(feed.getvalue()))
         done = apply_feed("t.csv", MemorySource(old), read, target, scratch=scratch, executor=EXECUTOR)
 

@@ -31,11 +31,11 @@ def patched(in_memory):
             old, new = (open_table(name, in_memory(data), scratch) for data in (before, after))
             assert not isinstance(old, NotATable)
             assert not isinstance(new, NotATable)
-            diff = compare(old, new, DiffOptions(key=key), scratch=scratch, executor=EXECUTOR)
+            options = DiffOptions(key=key, added_columns=True)
+            diff = compare(old, new, options, scratch=scratch, executor=EXECUTOR)
             assert diff.rows is not None
-            columns = [c.name for c in old.columns], [c.name for c in new.columns]
             feed, target = io.BytesIO(), io.BytesIO()
-            write_feed(diff.rows, diff.schema, feed, form, columns=columns)
+            write_feed(diff.rows, feed, form)
             read = read_feed(in_memory(feed.getvalue()))
             source = in_memory(before if to is None else to)
             result = apply_feed(name, source, read, target, scratch=scratch, executor=EXECUTOR)
