@@ -73,10 +73,10 @@ def test_a_text_with_one_other_cell_differs_in_that_cell(path):
     plain = read_as_text(Written(path.name, path.read_bytes()))
     if plain is None or not plain.rows:
         pytest.skip("the csv module finds no table in it")
-    changed = PlainTable(plain.columns, [dict(row) for row in plain.rows])
+    rows = [dict(row) for row in plain.rows]
     # Behind the last cell, so that no line gets another look at its start.
-    row = changed.rows[len(changed.rows) // 2]
-    row[plain.columns[-1]] += "x"
+    rows[len(rows) // 2][plain.columns[-1]] = f"{rows[len(rows) // 2][plain.columns[-1]]}x"
+    changed = PlainTable(plain.columns, list(rows))
     copy = written_by_csv(changed)
     key = plain.columns[:1] if len(plain.columns) > 1 else ()
     with comparing() as tables:
@@ -96,7 +96,7 @@ def test_a_text_is_read_as_its_corpus_says(path):
     with comparing() as tables:
         found = tables.diff((source.name, no_rows), (source.name, source.read_bytes()), DiffOptions(key=()))
         assert found.rows is not None
-        read: Counter[tuple] = Counter()
+        read: Counter[tuple[tuple[str, object], ...]] = Counter()
         for change in found.rows.changes():
             read[tuple(sorted(change.after.items()))] += change.count
 

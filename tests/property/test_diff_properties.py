@@ -25,6 +25,7 @@ from datav.tables import (
     jsonl,
     matching,
     pairs,
+    parting,
     recordmap,
     remembering,
     telling,
@@ -87,6 +88,8 @@ def small_blocks(monkeypatch, seed):
     monkeypatch.setattr(recordmap, "STRIDE", 32)
     if seed % 2:
         monkeypatch.setattr(walking, "STEP", 8)
+        monkeypatch.setattr(parting, "_PART_ROWS", 16)
+        monkeypatch.setattr(parting, "_FEW", 4)
         monkeypatch.setattr(textpair, "_GAPS_AT_ONCE", 2)
         monkeypatch.setattr(textpair, "_KEPT", 100)
         monkeypatch.setattr(remembering, "_MAX_DERIVED", 10.0)
