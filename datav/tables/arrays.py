@@ -4,6 +4,7 @@ pyarrow's own ways import pandas, wherever it is installed, to ask whether an ar
 takes longer than most comparisons.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow
 from numpy.typing import NDArray
 
 
-def integers(values: NDArray[Any]) -> Any:
+def integers(values: NDArray[Any] | Sequence[int]) -> Any:
     """Return whole numbers as a pyarrow.Int64Array."""
     packed = pyarrow.py_buffer(np.ascontiguousarray(values, np.int64))
     return pyarrow.Array.from_buffers(pyarrow.int64(), len(values), [None, packed])

@@ -11,6 +11,7 @@ from pyarrow import types as arrow_types
 
 from datav.errors import TableError
 from datav.formats.manifest import ColumnInfo
+from datav.tables.arrays import integers
 from datav.tables.hashing import fingerprint
 from datav.tables.naming import unique_names
 from datav.tables.sourcefile import translated
@@ -105,7 +106,7 @@ class Picker:
         if start == end:
             return
         self._found += int(end - start)
-        chosen = pyarrow.array((self._places[start:end] - np.uint64(first)).astype(np.int64))
+        chosen = integers(self._places[start:end] - np.uint64(first))
         for number, column in enumerate(batch.columns):
             picked = _pick(column, chosen)
             cells = as_type(picked, self._kinds[number], self._names[number])

@@ -102,6 +102,9 @@ def _fill_changed(
     batch: ChangeBatch, start: int, olds: list[dict[str, object]], news: list[dict[str, object]]
 ) -> None:
     """Put the cells that differ, and only those, into the dicts of their rows."""
+    # Only here: whoever has no changed rows needs no numpy.
+    from datav.tables.arrays import integers
+
     # A changed row is there on both sides.
     assert batch.before is not None
     assert batch.after is not None
@@ -116,7 +119,7 @@ def _fill_changed(
         places = _true_places(mask.slice(start, len(olds)))
         if not places:
             continue
-        chosen = [start + place for place in places]
+        chosen = integers([start + place for place in places])
         for columns, rows in sides:
             for place, cell in zip(places, cell_values(columns[name].take(chosen)), strict=True):
                 rows[place][name] = cell
