@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from datav.errors import TableError
-from datav.tables import jsonl
+from datav.tables import jsonl, jsonpaths
 from datav.tables.dialect import TextDialect
 from datav.tables.jsonl import JsonLinesVersion, is_json_lines
 from datav.tables.version import View
@@ -220,7 +220,7 @@ def test_hostile_nesting_is_refused(open_lines, executor, unit, depth):
 
 
 def test_too_many_different_keys_are_no_columns(open_lines):
-    text = "".join(f'{{"k{i}": 1}}\n' for i in range(jsonl.MAX_PATHS + 1))
+    text = "".join(f'{{"k{i}": 1}}\n' for i in range(jsonpaths.MAX_PATHS + 1))
 
     with pytest.raises(TableError, match="more than 10000 different keys"):
         open_lines(text).columns
