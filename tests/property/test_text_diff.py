@@ -202,7 +202,7 @@ def check(
         versions = [text_version(side, with_mark(dialect, side)) for side in (before, after)]
         found, changes = compare_all(*versions, options, shared)
         assert found.rows is not None
-        answers.append((found.schema, summary(found.rows), counted(changes)))
+        answers.append((found.schema, summary(found.rows), counted(changes, options.columns)))
 
     assert answers[1] == answers[0], f"{case}: {options}\n{before!r}\n{after!r}\n{gaps}"
 
@@ -224,10 +224,18 @@ def summary(rows: RowDiff) -> tuple[object, ...]:
     return refused, duplicates, numbers, rows.changed_cells
 
 
-def counted(changes: Sequence[RowChange]) -> Counter[tuple[object, ...]]:
+def counted(changes: Sequence[RowChange], columns: Sequence[str]) -> Counter[tuple[object, ...]]:
+    """Count changes by their cells.
+
+    Args:
+        columns: those that are compared; empty: all.  Of rows that differ only in others any one is shown.
+    """
     found: Counter[tuple[object, ...]] = Counter()
     for change in changes:
-        # Of rows that differ in a column that is not compared, or come more than once, any one is shown.
-        cells = (tuple(sorted(side.items())) for side in (change.key, change.before, change.after))
+        sides = (change.key, change.before, change.after)
+        cells = (
+            tuple(sorted((name, cell) for name, cell in side.items() if not columns or name in columns))
+            for side in sides
+        )
         found[(change.op, *cells)] += change.count
     return found
