@@ -22,10 +22,9 @@ def patch(
     from concurrent.futures import ThreadPoolExecutor
 
     from datav.repo.patch import patch as apply_changes
-    from datav.report.patch import patch_json, patch_text, patch_warnings
+    from datav.report.patch import patch_json, patch_text
 
     output = terminal()
     with ThreadPoolExecutor(thread_name_prefix="datav") as executor:
         result = apply_changes(output.here, file, changes, executor, output=out, dry_run=dry_run)
     output.show(patch_text(result, output.style), patch_json(result))
-    output.warn(patch_warnings(result))

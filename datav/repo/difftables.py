@@ -146,7 +146,7 @@ class Tables:
     def _open_table(
         self, file: FileVersion, source: RandomAccess, rules: TableSettings | None
     ) -> TableVersion | NotATable:
-        return open_table(file.name, source, self._scratch, _table_rules(rules))
+        return open_table(file.name, source, self._scratch, table_rules(rules))
 
     def _shared(self, before: FileVersion, after: FileVersion) -> Shared | None:
         gaps = find_gaps(self._reader, before, after)
@@ -176,7 +176,8 @@ def _pattern(glob: str) -> re.Pattern[bytes] | None:
     return None if translated is None else re.compile(translated, re.DOTALL)
 
 
-def _table_rules(rules: TableSettings | None) -> TableRules | None:
+def table_rules(rules: TableSettings | None) -> TableRules | None:
+    """Return what some settings say of how a table is read."""
     if rules is None:
         return None
     return TableRules(

@@ -1,15 +1,19 @@
 """patch: what a change feed says, done to a table on disk.  In a repository or not: it is the user's file."""
 
+import os
 import stat
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from datav.errors import TableError
+from datav.errors import NotARepositoryError, TableError
 from datav.repo.diffsources import Sources
+from datav.repo.difftables import find_rules, table_rules
+from datav.repo.repository import Repository
 from datav.storage.durable import (
     create_temporary,
     fsync_directory,
@@ -21,6 +25,7 @@ from datav.storage.durable import (
 from datav.storage.scratch import Scratch
 from datav.tables.feed import read_feed
 from datav.tables.patch import Patched, apply_feed
+from datav.tables.rules import TableRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ def patch(
     """Apply the change feed `changes` to the table `name`.
 
     The result takes the place of the table, or of `output`, when all of it is on the disk; what fails leaves
-    everything as it was.
+    everything as it was.  In a repository the table is read by the rules of datav.toml.
 
     Args:
         here: what names are relative to.
@@ -56,16 +61,36 @@ def patch(
         # What a link points to is replaced, not the link.
         path = (here / name).resolve()
         source, feed_source = sources.on_disk(path), sources.on_disk(here / changes)
+        rules = _find_rules(here, path)
         with _naming(changes):
             feed = read_feed(feed_source)
         target = path if output is None else (here / output).resolve()
         with _naming(name):
+            apply = partial(
+                apply_feed, path.name, source, feed, scratch=scratch, executor=executor, rules=rules
+            )
             if dry_run:
-                done = apply_feed(path.name, source, feed, None, scratch=scratch, executor=executor)
+                done = apply(None)
             else:
                 with _replacing(target, sources) as file:
-                    done = apply_feed(path.name, source, feed, file, scratch=scratch, executor=executor)
+                    done = apply(file)
     return PatchResult(name, output or name, done, dry_run)
+
+
+def _find_rules(here: Path, path: Path) -> TableRules | None:
+    """What the project says of how a file is read; None where there is no project.
+
+    Args:
+        path: without links.
+    """
+    try:
+        repository = Repository.open(here)
+    except NotARepositoryError:
+        return None
+    with repository:
+        root = repository.root.resolve()
+        shown = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+        return table_rules(find_rules(repository.settings.tables, os.fsencode(shown)))
 
 
 @contextmanager

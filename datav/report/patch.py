@@ -4,7 +4,6 @@ from typing import Any
 
 from datav.relpath import one_line
 from datav.repo.patch import PatchResult
-from datav.report.cells import shown_name
 from datav.report.diff_text import counts_text
 from datav.report.style import Style, count
 
@@ -31,12 +30,3 @@ def patch_text(result: PatchResult, style: Style) -> str:
     rows = f"{done.rows_before:,} -> {count(done.rows_after, 'row')}"
     line = f"{one_line(result.output)}: {counts}, {rows}"
     return f"{line}\nnothing was written: this was a dry run" if result.dry_run else line
-
-
-def patch_warnings(result: PatchResult) -> list[str]:
-    """What the result has not got although the second version has it."""
-    new = result.patched.new_columns
-    if not new:
-        return []
-    names = ", ".join(map(shown_name, new))
-    return [f"new: {names}; rows that the change feed does not tell of have nothing there"]

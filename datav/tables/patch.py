@@ -32,6 +32,7 @@ from datav.tables.patch_columnar import write_arrow, write_parquet
 from datav.tables.patch_jsonl import write_json_lines
 from datav.tables.patch_plan import Plan
 from datav.tables.patch_text import write_text
+from datav.tables.rules import TableRules
 from datav.tables.source import NotATable, RandomAccess
 from datav.tables.text import TextVersion
 from datav.tables.version import U64, TableVersion, View
@@ -80,6 +81,7 @@ def apply_feed(
     *,
     scratch: Scratch,
     executor: Executor,
+    rules: TableRules | None = None,
 ) -> Patched:
     """Write the table `name` as it is after the changes of `feed`, in its own format.
 
@@ -87,6 +89,7 @@ def apply_feed(
         name: of the file; only its extension counts.
         target: where to; None: only find out whether the feed fits.
         scratch: open until this returns.
+        rules: what is known of how the table is written, and need not be found out.
 
     Raises:
         TableError: the file is no table or is compressed; the feed is of other columns, or tells of rows that
@@ -97,12 +100,12 @@ def apply_feed(
     """
     if extension_of(name) in _PACKED:
         raise TableError("it is compressed", hint="unpack it, patch that, and pack it again")
-    version = open_table(name, source, scratch)
+    version = open_table(name, source, scratch, rules)
     if isinstance(version, NotATable):
         raise TableError(version.reason)
     plan = _decide(version, feed, executor)
     if target is not None:
-        _write(name, version, source, plan, target)
+        _write(version, source, plan, target)
     changed = sum(row is not None for row in plan.edits.values())
     removed, added = len(plan.edits) - changed, sum(plan.added_counts)
     old = set(plan.old_columns)
@@ -110,10 +113,10 @@ def apply_feed(
     return Patched(plan.rows, plan.rows - removed + added, added, removed, changed, new)
 
 
-def _write(name: str, version: TableVersion, source: RandomAccess, plan: Plan, target: BinaryIO) -> None:
+def _write(version: TableVersion, source: RandomAccess, plan: Plan, target: BinaryIO) -> None:
     match version:
         case TextVersion():
-            write_text(name, version, source, plan, target)
+            write_text(version, source, plan, target)
         case JsonLinesVersion():
             write_json_lines(version, source, plan, target)
         case ParquetVersion():

@@ -79,10 +79,11 @@ def write_json_lines(version: JsonLinesVersion, source: RandomAccess, plan: Plan
         if row is None and not stays:
             continue
         record = _parse(line)
-        if row is not None:
-            _change(record, _old_cells(version, place), plan, [column[row] for column in after])
+        # First: a column may come to be where an object was that held others.
         for path in gone:
             _delete(record, path)
+        if row is not None:
+            _change(record, _old_cells(version, place), plan, [column[row] for column in after])
         new = style.encode(record).encode()
         target.write((line if _parse(line) == record else new) + tail)
         last = tail[-1:] or b"}"
@@ -117,24 +118,54 @@ def _change(
     record: dict[str, Any], old: dict[str, bytes | None], plan: Plan, cells: Sequence[bytes | None]
 ) -> None:
     """Put those cells into a record that are not there already."""
-    for name, cell in zip(plan.columns, cells, strict=True):
-        if cell == old.get(name):
-            continue
-        *outer, last = _steps(name)
-        inner = record
-        for step in outer:
-            inner = inner.setdefault(step, {})
-            if not isinstance(inner, dict):
-                raise TableError(f"the change feed does not fit: {step} is no object in every record")
-        inner[last] = None if cell is None else _value(cell.decode())
+    changed = [
+        (_steps(name), cell) for name, cell in zip(plan.columns, cells, strict=True) if cell != old.get(name)
+    ]
+    # First what goes: of `a` and `a.b` a record has one or the other.
+    for path, cell in changed:
+        if cell is None:
+            _clear(record, path)
+    for path, cell in changed:
+        if cell is not None:
+            _put(record, path, _value(cell.decode()))
+
+
+def _clear(record: dict[str, Any], path: Sequence[str]) -> None:
+    """Make a cell null; where it was all of an object, the object."""
+    inner = record
+    for step in path[:-1]:
+        if len(inner[step]) == 1:
+            inner[step] = None
+            return
+        inner = inner[step]
+    inner[path[-1]] = None
+
+
+def _put(record: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    inner = record
+    for step in path[:-1]:
+        if inner.get(step) is None or inner[step] == {}:
+            inner[step] = {}
+        inner = inner[step]
+        if not isinstance(inner, dict):
+            raise TableError(f"the change feed does not fit: {step} is no object in every record")
+    inner[path[-1]] = value
 
 
 def _delete(record: dict[str, Any], path: Sequence[str]) -> None:
-    inner: Any = record
-    for step in path[:-1]:
-        inner = inner.get(step) if isinstance(inner, dict) else None
-    if isinstance(inner, dict):
-        inner.pop(path[-1], None)
+    """Take a cell out of a record, and the objects that held nothing else: `{}` would be a cell."""
+    if path[0] not in record:
+        return
+    inner = record[path[0]]
+    is_object = isinstance(inner, dict) and bool(inner)
+    if is_object != (len(path) > 1):
+        # Of `a` and `a.b` a record has one or the other, and this one has the other.
+        return
+    if is_object:
+        _delete(inner, path[1:])
+        if inner:
+            return
+    del record[path[0]]
 
 
 def _value(cell: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
 from datav.errors import TableError
-from datav.tables.dialect import HEAD_SIZE, TextDialect, find_dialect
+from datav.tables.dialect import TextDialect
 from datav.tables.encodings import BOMS
 from datav.tables.patch_plan import Plan
 from datav.tables.source import RandomAccess
@@ -59,13 +59,13 @@ class _Writing(NamedTuple):
         return b'"' + cell.replace(b'"', b'""') + b'"'
 
 
-def write_text(name: str, version: TextVersion, source: RandomAccess, plan: Plan, target: BinaryIO) -> None:
+def write_text(version: TextVersion, source: RandomAccess, plan: Plan, target: BinaryIO) -> None:
     """Write the text table `version` as `plan` says.
 
     Args:
         source: the file; the version reads another where that is not UTF-8.
     """
-    out = _Last(target if version.source is source else _Recoding(target, _encoding(name, source)))
+    out = _Last(target if version.source is source else _Recoding(target, version.encoding, source))
     dialect = version.dialect
     splitter = record_splitter(dialect)
     head = version.source.read_at(0, version.body)[dialect.bom_size :]
@@ -74,7 +74,9 @@ def write_text(name: str, version: TextVersion, source: RandomAccess, plan: Plan
     after = [column.to_pylist() for column in plan.after.columns]
     if plan.has_new_layout:
         bom = version.source.read_at(0, dialect.bom_size)
-        out.write(bom + _join(_new_header(header, plan, style), style, header.tail or style.line_end))
+        out.write(bom)
+        if version.has_header:
+            out.write(_join(_new_header(header, plan, style), style, header.tail or style.line_end))
         records: Iterator[bytes] = _relaid(version, plan, after, style, splitter)
     else:
         records = _edited(version, plan, after, style, splitter)
@@ -110,8 +112,8 @@ def split_record(raw: bytes, splitter: re.Pattern[bytes]) -> Record:
 def _writing(
     version: TextVersion, dialect: TextDialect, header: Record, splitter: re.Pattern[bytes]
 ) -> _Writing:
-    ended = _LINE_END.match(header.tail)
     first = split_record(version.source.read_at(version.body, 2**16).lstrip(b"\r\n"), splitter)
+    ended = _LINE_END.match(header.tail) or _LINE_END.match(first.tail)
     sample = [cell for cell in header.cells + first.cells if cell]
     quotes_all = dialect.quoting and bool(sample) and all(cell.startswith(b'"') for cell in sample)
     return _Writing(
@@ -199,25 +201,26 @@ def _copy(source: RandomAccess, start: int, end: int) -> Iterator[bytes]:
         yield source.read_at(offset, min(_BLOCK, end - offset))
 
 
-def _encoding(name: str, source: RandomAccess) -> str:
-    dialect = find_dialect(name, source.read_at(0, HEAD_SIZE))
-    if not isinstance(dialect, TextDialect):
-        raise TableError("its encoding is not known, so it cannot be written in it")
-    return dialect.encoding
-
-
 class _Recoding:
-    """Takes UTF-8, in pieces cut anywhere, and writes another encoding."""
+    """Takes UTF-8, in pieces cut anywhere, and writes another encoding.
 
-    def __init__(self, target: BinaryIO, encoding: str) -> None:
+    Args:
+        source: begins with a mark if what is written shall.
+    """
+
+    def __init__(self, target: BinaryIO, encoding: str, source: RandomAccess) -> None:
         self._target = target
         self._encoding = encoding
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        target.write(BOMS.get(encoding, b""))
+        # Of `utf-16` it writes the mark itself, and once.
+        self._encoder = codecs.getincrementalencoder(encoding)()
+        mark = BOMS.get(encoding, b"")
+        if source.read_at(0, len(mark)) == mark:
+            target.write(mark)
 
     def write(self, data: bytes, /) -> None:
         try:
-            self._target.write(self._decoder.decode(data).encode(self._encoding))
+            self._target.write(self._encoder.encode(self._decoder.decode(data)))
         except UnicodeEncodeError as exc:
             raise TableError(f"the file is {self._encoding}, which lacks {exc.object[exc.start]!r}") from exc
 

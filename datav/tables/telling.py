@@ -224,12 +224,14 @@ class Telling:
     def _differing(self, old: Any, new: Any) -> dict[str, Mask]:
         masks = {}
         sides = [{name: number for number, name in enumerate(table.column_names)} for table in (old, new)]
+        key, by_value = frozenset(self._compared.key), self._compared.by_value
         for name in self._compared.names:
-            tolerance = self._tolerances.get(name, self._tolerances.get(""))
-            if name in self._compared.key:
-                tolerance = None
             before, after = old.column(sides[0][name]), new.column(sides[1][name])
-            if name in self._compared.by_value:
+            if before.equals(after):
+                # Of most columns of a wide table, and sooner than which cells differ.
+                continue
+            tolerance = None if name in key else self._tolerances.get(name, self._tolerances.get(""))
+            if name in by_value:
                 before, after = canonical_cells(before), canonical_cells(after)
             mask = differing_cells(before, after, tolerance)
             if mask.any():

@@ -83,9 +83,9 @@ def choose_views(before: TableVersion, after: TableVersion, options: DiffOptions
         for name in old
         if name in new and (name in key or ((not chosen or name in chosen) and name not in ignored))
     ]
-    kinds = [
-        _common_type(before.types[old[name]], after.types[new[name]], typed=options.typed) for name in names
-    ]
+    # Once: a version makes them when it is asked, and there may be as many as columns.
+    old_types, new_types = before.types, after.types
+    kinds = [_common_type(old_types[old[name]], new_types[new[name]], typed=options.typed) for name in names]
     by_value = [name for name, kind in zip(names, kinds, strict=True) if kind is _BY_VALUE]
     if by_value:
         before = CanonicalVersion(before, [old[name] for name in by_value])

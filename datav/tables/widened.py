@@ -22,13 +22,16 @@ class WidenedVersion:
 
     def __init__(self, version: TableVersion, later: TableVersion, added: Sequence[int]) -> None:
         self._narrow = version
-        self._added = tuple(later.columns[number] for number in added)
-        self._kinds = tuple(later.types[number] for number in added)
+        self._width = len(version.columns)
+        # Once, for all: a version makes them when it is asked.
+        columns, kinds = later.columns, later.types
+        self._columns = version.columns + tuple(columns[number] for number in added)
+        self._types = version.types + tuple(kinds[number] for number in added)
         self._has_nulls = later.format == "jsonl"
 
     @property
     def columns(self) -> tuple[ColumnInfo, ...]:
-        return self._narrow.columns + self._added
+        return self._columns
 
     @property
     def format(self) -> str:
@@ -36,7 +39,7 @@ class WidenedVersion:
 
     @property
     def types(self) -> tuple[Any, ...]:
-        return self._narrow.types + self._kinds
+        return self._types
 
     @property
     def row_count(self) -> int | None:
@@ -55,13 +58,12 @@ class WidenedVersion:
         own = self._own(columns)
         table = self._narrow.take(places, columns[:own], types[:own])
         more = [self._nothing(kind, len(places)) for kind in types[own:]]
-        names = [self.columns[number].name for number in columns[own:]]
+        names = [self._columns[number].name for number in columns[own:]]
         return pyarrow.Table.from_arrays(table.columns + more, names=table.column_names + names)
 
     def _own(self, columns: Sequence[int]) -> int:
         """How many of some columns the version has itself; they come first."""
-        width = len(self._narrow.columns)
-        return sum(number < width for number in columns)
+        return sum(number < self._width for number in columns)
 
     # Any: pyarrow has no types of its own that mypy could see.
     def _nothing(self, kind: Any, rows: int) -> Any:
