@@ -50,6 +50,7 @@ def _play(place: Path, *, color: bool) -> None:
     _say("Somebody corrects three rows of the table and adds two.")
     (place / "readings.csv").write_bytes(second)
     _run(place, "status", color=color)
+    _run(place, "diff --key id", color=color)
     _run(place, "add readings.csv", color=color)
     _git("commit", "corrections")
     after = material.commit(git, "corrections")
