@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datav.tables.result import RowDiff
 
 FORMS = ("text", "markdown", "json", "csv", "parquet")
-# Change feeds: docs/reference/change-feed.md
+# Change feeds: docs/formats/feed.md
 _FEEDS = ("csv", "parquet")
 
 # Of lines that nobody folds.

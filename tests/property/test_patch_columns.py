@@ -19,6 +19,7 @@ from datav.tables.feed import read_feed, write_feed
 from datav.tables.opening import open_table
 from datav.tables.options import DiffOptions
 from datav.tables.patch import apply_feed
+from datav.tables.source import NotATable
 from tests.unit.tables.conftest import MemorySource
 
 EXECUTOR = ThreadPoolExecutor(2)
@@ -56,12 +57,13 @@ def tables(draw, columns, nullable=True):
 def patched(name, old, new, key, form):
     """Return `old` with the changes to `new`, by way of a feed."""
     with Scratch() as scratch:
-        versions = [open_table(name, MemorySource(data), scratch) for data in (old, new)]
-        options = DiffOptions(key=key, added_columns=True)
-        known = {column.name for version in versions for column in version.columns}
-        if not set(key) <= known:
-            options = DiffOptions(key=(), added_columns=True)
-        rows = compare(*versions, options, scratch=scratch, executor=EXECUTOR).rows
+        first, second = (open_table(name, MemorySource(data), scratch) for data in (old, new))
+        assert not isinstance(first, NotATable)
+        assert not isinstance(second, NotATable)
+        known = {column.name for version in (first, second) for column in version.columns}
+        options = DiffOptions(key=key if set(key) <= known else (), added_columns=True)
+        rows = compare(first, second, options, scratch=scratch, executor=EXECUTOR).rows
+        assert rows is not None
         feed, target = io.BytesIO(), io.BytesIO()
         write_feed(rows, feed, form)
         read = read_feed(MemorySource(feed.getvalue()))
@@ -88,7 +90,7 @@ def as_json_lines(rows) -> bytes:
 
 def json_rows(data: bytes):
     """The rows as their paths; a null is like nothing."""
-    rows = Counter()
+    rows: Counter[str] = Counter()
     for line in data.splitlines():
         cells = {name: cell for name, cell in flat(json.loads(line)).items() if cell is not None}
         rows[json.dumps(cells, sort_keys=True)] += 1
@@ -96,7 +98,7 @@ def json_rows(data: bytes):
 
 
 def flat(record):
-    found = {}
+    found: dict[str, object] = {}
     for name, cell in record.items():
         if isinstance(cell, dict) and cell:
             found |= {f"{name}.{inner}": each for inner, each in flat(cell).items()}
@@ -117,7 +119,7 @@ def test_of_a_csv(before, after, key, form):
     assert csv_rows(data) == csv_rows(new)
 
 
-JSON_CELLS = st.sampled_from([None, 1, "x", "", [1], {}])
+JSON_CELLS: st.SearchStrategy[object] = st.sampled_from([None, 1, "x", "", [1], {}])
 RECORDS = st.lists(
     st.dictionaries(
         st.sampled_from(["id", "a", "b", "o"]),

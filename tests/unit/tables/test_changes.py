@@ -145,3 +145,17 @@ def test_cells_of_every_type_are_plain_values():
 
 def ns_time():
     return pa.timestamp("ns")
+
+
+def test_cells_that_python_has_no_value_for_are_text_wherever_they_are():
+    far = pa.array([2**31 - 1, None, 0], pa.int32()).cast(pa.date32())
+    inner = pa.StructArray.from_arrays([far, pa.array([1, 2, 3])], names=["day", "n"])
+    lists = pa.ListArray.from_arrays([0, 2, 3], inner)
+
+    assert cell_values(inner)[0] == {"day": "5881580-07-11", "n": 1}
+    assert cell_values(lists) == [
+        [{"day": "5881580-07-11", "n": 1}, {"day": None, "n": 2}],
+        [{"day": dt.date(1970, 1, 1), "n": 3}],
+    ]
+    assert cell_values(far) == ["5881580-07-11", None, dt.date(1970, 1, 1)]
+    assert cell_values(pa.array([-719529], pa.int32()).cast(pa.date32())) == ["-0001-12-31"]
