@@ -2,11 +2,12 @@
  *
  * The definition of every function here is its slow twin in reference.py, or in storage/files.py; both give the same
  * bytes for every input, and the tests run over both.  The format that the chunker implements is
- * docs/formats/chunking.md.
+ * docs/formats/chunking.md.  What this file shares with _rows.c is in _kernel.h: the compiler, bits, masks of
+ * 64 bytes, the choice among variants and the way from Python's arguments to C.
  *
  * Order of this file:
  *
- *   1. small things       loads, bits, a growing list
+ *   1. small things       loads, a growing list
  *   2. the comb           candidates for cuts; one kernel for each instruction set
  *   3. choosing cuts      from candidates to chunks
  *   4. rows               newlines and quotes, as bit masks of 64 bytes
@@ -14,7 +15,7 @@
  *   6. incompressible     a guess from a sample
  *   7. tree nodes
  *   8. files              small ones, many in one call; not on Windows
- *   9. variants           which kernels this processor can run
+ *   9. variants           the kernels by instruction set
  *  10. the binding        Python in, Python out; the only part that knows Python
  *
  * Parts 1 to 9 never touch Python and run with the interpreter lock released.  Nothing keeps a
@@ -37,6 +38,8 @@
 #include <Python.h>
 #endif
 
+#include "_kernel.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,73 +54,15 @@
 /* Raise this when a signature or a meaning changes; datav/core/__init__.py checks it. */
 #define ABI 2
 
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "datav.core._native is written for little-endian machines; reference.py serves elsewhere"
-#endif
-
-#if defined(__GNUC__) || defined(__clang__)
-#define INLINE static inline __attribute__((always_inline))
-#define NOINLINE static __attribute__((noinline))
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#if defined(__x86_64__)
-#define HAVE_X86 1
-#define HAVE_AVX512 1
-#include <immintrin.h>
-#define TARGET(x) __attribute__((target(x)))
-#endif
-#else
-#define INLINE static __forceinline
-#define NOINLINE static __declspec(noinline)
-#define UNLIKELY(x) (x)
-#if defined(_M_X64)
-#define HAVE_X86 1
-#include <immintrin.h>
-#include <intrin.h>
-#define TARGET(x) /* this compiler takes any intrinsic anywhere */
-#endif
-#endif
-#if defined(__aarch64__) && defined(__ARM_NEON) && !defined(HAVE_X86)
-#define HAVE_NEON 1
-#include <arm_neon.h>
-#endif
-
 /* ---------------------------------------------------------------- 1. small things */
 
 typedef enum { OK = 0, NO_MEMORY, BAD_ENDS, BAD_CANDIDATES } status_t;
-
-INLINE uint64_t load64(const void *p)
-{
-    uint64_t x;
-    memcpy(&x, p, 8);
-    return x;
-}
 
 INLINE uint32_t load32(const void *p)
 {
     uint32_t x;
     memcpy(&x, p, 4);
     return x;
-}
-
-INLINE int popcount64(uint64_t x)
-{
-#if defined(__GNUC__) || defined(__clang__)
-    return __builtin_popcountll(x);
-#else
-    x -= (x >> 1) & 0x5555555555555555u;
-    x = (x & 0x3333333333333333u) + ((x >> 2) & 0x3333333333333333u);
-    x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
-    return (int)((x * 0x0101010101010101u) >> 56);
-#endif
-}
-
-INLINE int lowest_bit(uint64_t x) /* x != 0 */
-{
-#if defined(__GNUC__) || defined(__clang__)
-    return __builtin_ctzll(x);
-#else
-    return popcount64((x & (0 - x)) - 1);
-#endif
 }
 
 /* A list of u64 that grows.  After a failure it stays failed and pushes do nothing. */
@@ -262,13 +207,6 @@ static void comb_scalar(comb_t *comb, const uint8_t *p, size_t blocks, size_t po
 
 #ifdef HAVE_X86
 
-/* Asks for memory well before it is needed; addresses past the end do no harm.  Doubles the speed
- * of AVX2 on memory that is in no cache. */
-INLINE void prefetch_x86(const uint8_t *p)
-{
-    _mm_prefetch((const char *)((uintptr_t)p + 3072), _MM_HINT_T0);
-}
-
 /* The 32 bytes that end `by` bytes before the end of `now`, in the stream `before`, `now`. */
 #define SHIFT_IN_256(now, before, by) \
     _mm256_alignr_epi8((now), _mm256_permute2x128_si256((before), (now), 0x21), 16 - (by))
@@ -361,18 +299,6 @@ static void comb_avx512(comb_t *comb, const uint8_t *p, size_t blocks, size_t po
 #endif /* HAVE_X86 */
 
 #ifdef HAVE_NEON
-
-/* One bit for each nonzero byte (0 or 0xFF) of four vectors. */
-INLINE uint64_t bits_neon(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x16_t d)
-{
-    static const uint8_t weights[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-    const uint8x16_t w = vld1q_u8(weights);
-    uint8x16_t ab = vpaddq_u8(vandq_u8(a, w), vandq_u8(b, w));
-    uint8x16_t cd = vpaddq_u8(vandq_u8(c, w), vandq_u8(d, w));
-    uint8x16_t all = vpaddq_u8(ab, cd);
-    all = vpaddq_u8(all, all);
-    return vgetq_lane_u64(vreinterpretq_u64_u8(all), 0);
-}
 
 static void comb_neon(comb_t *comb, const uint8_t *p, size_t blocks, size_t position, const scan_t *scan)
 {
@@ -548,17 +474,6 @@ typedef struct {
 typedef void (*rows_fn)(rows_t *, const uint8_t *p, size_t blocks, uint8_t delimiter, int quoting);
 typedef uint64_t (*find_byte_fn)(const uint8_t *p, uint8_t byte);
 
-INLINE uint64_t prefix_xor(uint64_t x)
-{
-    x ^= x << 1;
-    x ^= x << 2;
-    x ^= x << 4;
-    x ^= x << 8;
-    x ^= x << 16;
-    x ^= x << 32;
-    return x;
-}
-
 INLINE void count_block(rows_t *rows, uint64_t terminators, uint64_t quotes, uint64_t delimiters)
 {
     uint64_t ends = terminators & ~(terminators << 1 | rows->after_terminator);
@@ -577,38 +492,16 @@ INLINE void count_block(rows_t *rows, uint64_t terminators, uint64_t quotes, uin
     rows->rows_outside += (uint64_t)popcount64(ends & ~inside);
 }
 
-/* A bit for each of the eight bytes of `x` that is zero. */
-INLINE uint64_t zero_bytes(uint64_t x)
-{
-    const uint64_t low7 = UINT64_C(0x7F7F7F7F7F7F7F7F);
-    uint64_t high = ~(((x & low7) + low7) | x | low7);
-    return (high * UINT64_C(0x0002040810204081)) >> 56;
-}
-
-static uint64_t find_byte_scalar(const uint8_t *p, uint8_t byte)
-{
-    uint64_t pattern = byte * UINT64_C(0x0101010101010101), mask = 0;
-    for (int k = 0; k < 8; k++)
-        mask |= zero_bytes(load64(p + 8 * k) ^ pattern) << 8 * k;
-    return mask;
-}
-
 static void rows_scalar(rows_t *rows, const uint8_t *p, size_t blocks, uint8_t delimiter, int quoting)
 {
     for (; blocks; blocks--, p += 64) {
-        uint64_t terminators = find_byte_scalar(p, '\n') | find_byte_scalar(p, '\r');
-        uint64_t quotes = quoting ? find_byte_scalar(p, '"') : 0;
-        count_block(rows, terminators, quotes, quoting ? find_byte_scalar(p, delimiter) : 0);
+        uint64_t terminators = equal_scalar(p, '\n') | equal_scalar(p, '\r');
+        uint64_t quotes = quoting ? equal_scalar(p, '"') : 0;
+        count_block(rows, terminators, quotes, quoting ? equal_scalar(p, delimiter) : 0);
     }
 }
 
 #ifdef HAVE_X86
-
-TARGET("avx2") INLINE uint64_t equal_avx2(__m256i low, __m256i high, __m256i byte)
-{
-    return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, byte)) |
-           (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, byte)) << 32;
-}
 
 TARGET("avx2") static uint64_t find_byte_avx2(const uint8_t *p, uint8_t byte)
 {
@@ -659,13 +552,6 @@ static void rows_avx512(rows_t *state, const uint8_t *p, size_t blocks, uint8_t 
 #endif /* HAVE_X86 */
 
 #ifdef HAVE_NEON
-
-INLINE uint64_t equal_neon(const uint8_t *p, uint8_t byte)
-{
-    uint8x16_t v = vdupq_n_u8(byte);
-    return bits_neon(vceqq_u8(vld1q_u8(p), v), vceqq_u8(vld1q_u8(p + 16), v), vceqq_u8(vld1q_u8(p + 32), v),
-                     vceqq_u8(vld1q_u8(p + 48), v));
-}
 
 static uint64_t find_byte_neon(const uint8_t *p, uint8_t byte)
 {
@@ -982,117 +868,29 @@ static size_t read_files(int directory, const char *const *names, const uint8_t 
 
 /* ---------------------------------------------------------------- 9. variants */
 
-typedef struct {
-    const char *name;
+struct kernels {
     comb_fn comb;
     rows_fn rows;
     find_byte_fn find_byte;
-} variant_t;
+};
 
-/* Best first; the last one always runs. */
 static const variant_t VARIANTS[] = {
 #ifdef HAVE_AVX512
-    {"avx512", comb_avx512, rows_avx512, find_byte_avx512},
+    {"avx512", &(const struct kernels){comb_avx512, rows_avx512, find_byte_avx512}},
 #endif
 #ifdef HAVE_X86
-    {"avx2", comb_avx2, rows_avx2, find_byte_avx2},
+    {"avx2", &(const struct kernels){comb_avx2, rows_avx2, find_byte_avx2}},
 #endif
 #ifdef HAVE_NEON
-    {"neon", comb_neon, rows_neon, find_byte_neon},
+    {"neon", &(const struct kernels){comb_neon, rows_neon, find_byte_neon}},
 #endif
-    {"scalar", comb_scalar, rows_scalar, find_byte_scalar},
+    {"scalar", &(const struct kernels){comb_scalar, rows_scalar, equal_scalar}},
 };
 #define VARIANT_COUNT (sizeof VARIANTS / sizeof VARIANTS[0])
-
-static int can_run(const variant_t *variant)
-{
-#if defined(HAVE_X86) && defined(__GNUC__)
-    __builtin_cpu_init();
-    if (strcmp(variant->name, "avx512") == 0)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("popcnt");
-    if (strcmp(variant->name, "avx2") == 0)
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
-#elif defined(HAVE_X86)
-    if (strcmp(variant->name, "avx2") == 0) {
-        int most[4], first[4], seventh[4];
-        __cpuid(most, 0);
-        if (most[0] < 7)
-            return 0;
-        __cpuid(first, 1);
-        __cpuidex(seventh, 7, 0);
-        /* The operating system saves registers by XSAVE, and the wide ones are among them. */
-        if (!(first[2] & 1 << 27) || (_xgetbv(0) & 6) != 6)
-            return 0;
-        return (seventh[1] & 1 << 5) != 0;
-    }
-#endif
-    (void)variant;
-    return 1;
-}
 
 /* ---------------------------------------------------------------- 10. the binding */
 
 #ifndef DATAV_NATIVE_WITHOUT_PYTHON
-
-/* One for the process: written when the module loads and by use(), both with the lock held. */
-static const variant_t *active = &VARIANTS[VARIANT_COUNT - 1];
-
-/* Below this, giving up the interpreter lock costs more than the work. */
-#define UNLOCK_SIZE 8192
-
-#define MAYBE_UNLOCK(size) PyThreadState *saved = (size) > UNLOCK_SIZE ? PyEval_SaveThread() : NULL
-#define LOCK_AGAIN()                    \
-    do {                                \
-        if (saved)                      \
-            PyEval_RestoreThread(saved); \
-    } while (0)
-
-/* Turns `expected` into a ValueError that says `message`; other errors stay. */
-static void as_value_error(PyObject *expected, const char *message)
-{
-    if (PyErr_ExceptionMatches(expected)) {
-        PyErr_Clear();
-        PyErr_SetString(PyExc_ValueError, message);
-    }
-}
-
-/* For "O&": any contiguous buffer.  Called with NULL to release it when a later argument is bad. */
-static int to_buffer(PyObject *object, void *address)
-{
-    Py_buffer *view = address;
-    if (object == NULL) {
-        PyBuffer_Release(view);
-        return 1;
-    }
-    if (PyObject_GetBuffer(object, view, PyBUF_SIMPLE) < 0) {
-        as_value_error(PyExc_BufferError, "the buffer is not contiguous");
-        return 0;
-    }
-    return Py_CLEANUP_SUPPORTED;
-}
-
-/* For "O&": an integer in 0 .. 2^64 - 1. */
-static int to_u64(PyObject *object, void *address)
-{
-    PyObject *index = PyNumber_Index(object);
-    if (index == NULL)
-        return 0;
-    unsigned long long value = PyLong_AsUnsignedLongLong(index);
-    Py_DECREF(index);
-    if (value == (unsigned long long)-1 && PyErr_Occurred()) {
-        as_value_error(PyExc_OverflowError, "a number is negative or too large");
-        return 0;
-    }
-    *(uint64_t *)address = value;
-    return 1;
-}
-
-static PyObject *bad(const char *message)
-{
-    PyErr_SetString(PyExc_ValueError, message);
-    return NULL;
-}
 
 static PyObject *raise_status(status_t status)
 {
@@ -1145,7 +943,7 @@ static PyObject *py_find_candidates(PyObject *self, PyObject *args)
     else {
         list_t out = {0};
         MAYBE_UNLOCK(data.len);
-        scan_candidates(active->comb, data.buf, (size_t)data.len, (size_t)lead, hard, easy, &out);
+        scan_candidates(active->kernels->comb, data.buf, (size_t)data.len, (size_t)lead, hard, easy, &out);
         LOCK_AGAIN();
         result = list_to_bytes(&out);
     }
@@ -1196,7 +994,7 @@ static PyObject *cut_buffers(const Py_buffer *data, const uint8_t *ends, size_t 
         return bad(problem);
     list_t out = {0};
     MAYBE_UNLOCK(data->len);
-    status_t status = cut_files(active->comb, data->buf, (size_t)data->len, ends, count, p, &out);
+    status_t status = cut_files(active->kernels->comb, data->buf, (size_t)data->len, ends, count, p, &out);
     LOCK_AGAIN();
     if (status == OK)
         return list_to_bytes(&out);
@@ -1256,7 +1054,8 @@ static PyObject *py_count_rows(PyObject *self, PyObject *args)
         bad("lead is past the end of data");
     else {
         MAYBE_UNLOCK(data.len);
-        rows_t rows = count_rows(active->rows, data.buf, (size_t)data.len, (size_t)lead, (uint8_t)delimiter, quoting);
+        rows_t rows = count_rows(active->kernels->rows, data.buf, (size_t)data.len, (size_t)lead, (uint8_t)delimiter,
+                                 quoting);
         LOCK_AGAIN();
         uint64_t rows_inside = quoting ? rows.rows - rows.rows_outside : rows.rows;
         result = Py_BuildValue("(KKiKK)", (unsigned long long)rows.rows_outside, (unsigned long long)rows_inside,
@@ -1334,7 +1133,7 @@ static PyObject *py_is_incompressible(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "O&:is_incompressible", to_buffer, &data))
         return NULL;
     MAYBE_UNLOCK(data.len);
-    int flag = is_incompressible(active->find_byte, data.buf, (size_t)data.len);
+    int flag = is_incompressible(active->kernels->find_byte, data.buf, (size_t)data.len);
     LOCK_AGAIN();
     PyBuffer_Release(&data);
     return PyBool_FromLong(flag);
@@ -1363,7 +1162,7 @@ static PyObject *py_incompressible_flags(PyObject *self, PyObject *args)
                 status = BAD_ENDS;
                 break;
             }
-            flags[k] = (char)is_incompressible(active->find_byte, (const uint8_t *)data.buf + start,
+            flags[k] = (char)is_incompressible(active->kernels->find_byte, (const uint8_t *)data.buf + start,
                                                (size_t)(end - start));
             start = end;
         }
@@ -1499,48 +1298,6 @@ static PyObject *py_stat_files(PyObject *self, PyObject *args)
 }
 #endif
 
-static PyObject *py_variant(PyObject *self, PyObject *args)
-{
-    (void)self;
-    (void)args;
-    return PyUnicode_FromString(active->name);
-}
-
-static PyObject *py_variants(PyObject *self, PyObject *args)
-{
-    (void)self;
-    (void)args;
-    PyObject *names = PyList_New(0);
-    for (size_t k = 0; names && k < VARIANT_COUNT; k++) {
-        if (!can_run(&VARIANTS[k]))
-            continue;
-        PyObject *name = PyUnicode_FromString(VARIANTS[k].name);
-        if (name == NULL || PyList_Append(names, name) < 0)
-            Py_CLEAR(names);
-        Py_XDECREF(name);
-    }
-    if (names == NULL)
-        return NULL;
-    PyObject *result = PyList_AsTuple(names);
-    Py_DECREF(names);
-    return result;
-}
-
-static PyObject *py_use(PyObject *self, PyObject *args)
-{
-    (void)self;
-    PyObject *wanted;
-    if (!PyArg_ParseTuple(args, "U:use", &wanted))
-        return NULL;
-    for (size_t k = 0; k < VARIANT_COUNT; k++) {
-        if (PyUnicode_CompareWithASCIIString(wanted, VARIANTS[k].name) == 0 && can_run(&VARIANTS[k])) {
-            active = &VARIANTS[k];
-            Py_RETURN_NONE;
-        }
-    }
-    return bad("no such variant on this processor");
-}
-
 static PyMethodDef METHODS[] = {
     {"find_candidates", py_find_candidates, METH_VARARGS, "Positions where a chunk may end."},
     {"select_cuts", py_select_cuts, METH_VARARGS, "Chunk ends that follow from candidates."},
@@ -1556,17 +1313,13 @@ static PyMethodDef METHODS[] = {
     {"read_files", py_read_files, METH_VARARGS, "Many small files, back to back."},
     {"stat_files", py_stat_files, METH_VARARGS, "What lstat says of many files in one directory."},
 #endif
-    {"variant", py_variant, METH_NOARGS, "The instruction set in use."},
-    {"variants", py_variants, METH_NOARGS, "The instruction sets that this processor can run, best first."},
-    {"use", py_use, METH_VARARGS, "Choose an instruction set; for tests and benchmarks."},
+    VARIANT_METHODS,
     {NULL, NULL, 0, NULL},
 };
 
 static int module_exec(PyObject *module)
 {
-    for (size_t k = VARIANT_COUNT; k-- > 0;)
-        if (can_run(&VARIANTS[k]))
-            active = &VARIANTS[k];
+    use_best(VARIANTS, VARIANT_COUNT);
     return PyModule_AddIntConstant(module, "ABI", ABI);
 }
 

@@ -1,11 +1,13 @@
 /* datav.core._rows: records of text and their fingerprints, fingerprints of Arrow columns, rows in step.
  *
  * The definition of every function here is its slow twin in rows_reference.py; both give the same bytes
- * for every input, and the tests run over both.  What it is for: docs/decisions/0006-diff.md.
+ * for every input, and the tests run over both.  What it is for: docs/decisions/0006-diff.md.  What this
+ * file shares with _native.c is in _kernel.h: the compiler, bits, masks of 64 bytes, the choice among
+ * variants and the way from Python's arguments to C.
  *
  * Order of this file:
  *
- *   1. small things    loads, bits, a growing list
+ *   1. small things    stores, bytes that are zero, lists that grow
  *   2. the hash        64 bits of a cell, and how they add up to those of a row
  *   3. the index       where cells end, as bit masks of 64 bytes; one kernel for each instruction set
  *   4. records         cells of one record after the other
@@ -13,7 +15,7 @@
  *   6. Arrow columns
  *   7. rows in step
  *   8. common ends
- *   9. variants        which kernels this processor can run
+ *   9. variants        the kernels by instruction set
  *  10. the binding     Python in, Python out; the only part that knows Python
  *
  * Parts 1 to 9 never touch Python and run with the interpreter lock released.  Nothing keeps a pointer
@@ -31,6 +33,8 @@
 #include <Python.h>
 #endif
 
+#include "_kernel.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,80 +42,13 @@
 /* Raise this when a signature or a meaning changes; datav/core/rows.py checks it. */
 #define ABI 1
 
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "datav.core._rows is written for little-endian machines; rows_reference.py serves elsewhere"
-#endif
-
-#if defined(__GNUC__) || defined(__clang__)
-#define INLINE static inline __attribute__((always_inline))
-#define NOINLINE static __attribute__((noinline))
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#if defined(__x86_64__)
-#define HAVE_X86 1
-#include <immintrin.h>
-#define TARGET(x) __attribute__((target(x)))
-#endif
-#else
-#define INLINE static __forceinline
-#define NOINLINE static __declspec(noinline)
-#define LIKELY(x) (x)
-#define UNLIKELY(x) (x)
-#include <intrin.h>
-#if defined(_M_X64)
-#define HAVE_X86 1
-#include <immintrin.h>
-#define TARGET(x) /* this compiler takes any intrinsic anywhere */
-#endif
-#endif
-#if defined(__aarch64__) && defined(__ARM_NEON) && !defined(HAVE_X86)
-#define HAVE_NEON 1
-#include <arm_neon.h>
-#endif
-
 /* ---------------------------------------------------------------- 1. small things */
 
 typedef enum { OK = 0, NO_MEMORY, BAD_PIECES, BAD_OFFSETS } status_t;
 
-INLINE uint64_t load64(const void *p)
-{
-    uint64_t x;
-    memcpy(&x, p, 8);
-    return x;
-}
-
 INLINE void store64(void *p, uint64_t x)
 {
     memcpy(p, &x, 8);
-}
-
-INLINE int popcount64(uint64_t x)
-{
-#if defined(__GNUC__) || defined(__clang__)
-    return __builtin_popcountll(x);
-#else
-    x -= (x >> 1) & 0x5555555555555555u;
-    x = (x & 0x3333333333333333u) + ((x >> 2) & 0x3333333333333333u);
-    x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
-    return (int)((x * 0x0101010101010101u) >> 56);
-#endif
-}
-
-INLINE int lowest_bit(uint64_t x) /* x != 0 */
-{
-#if defined(__GNUC__) || defined(__clang__)
-    return __builtin_ctzll(x);
-#else
-    return popcount64((x & (0 - x)) - 1);
-#endif
-}
-
-/* A bit for each of the eight bytes of `x` that is zero. */
-INLINE uint64_t zero_bytes(uint64_t x)
-{
-    const uint64_t low7 = UINT64_C(0x7F7F7F7F7F7F7F7F);
-    uint64_t high = ~(((x & low7) + low7) | x | low7);
-    return (high * UINT64_C(0x0002040810204081)) >> 56;
 }
 
 INLINE int has_zero_byte(uint64_t x)
@@ -287,17 +224,6 @@ typedef struct {
 typedef size_t (*index_fn)(index_t *, const uint8_t *data, size_t at, size_t blocks, size_t *ends);
 #define SPARE 64
 
-INLINE uint64_t prefix_xor(uint64_t x)
-{
-    x ^= x << 1;
-    x ^= x << 2;
-    x ^= x << 4;
-    x ^= x << 8;
-    x ^= x << 16;
-    x ^= x << 32;
-    return x;
-}
-
 /* The same as by masks, for any quotes. */
 NOINLINE uint64_t ends_bytewise(index_t *index, uint64_t either, uint64_t quotes)
 {
@@ -351,14 +277,6 @@ INLINE size_t *write_ends(size_t *ends, uint64_t bits, size_t at)
     return ends + count;
 }
 
-static uint64_t equal_scalar(const uint8_t *p, uint8_t byte)
-{
-    uint64_t pattern = byte * UINT64_C(0x0101010101010101), mask = 0;
-    for (int k = 0; k < 8; k++)
-        mask |= zero_bytes(load64(p + 8 * k) ^ pattern) << 8 * k;
-    return mask;
-}
-
 static size_t index_scalar(index_t *state, const uint8_t *data, size_t at, size_t blocks, size_t *ends)
 {
     index_t index = *state; /* in registers */
@@ -373,18 +291,6 @@ static size_t index_scalar(index_t *state, const uint8_t *data, size_t at, size_
 }
 
 #ifdef HAVE_X86
-
-/* Asks for memory well before it is needed; addresses past the end do no harm. */
-INLINE void prefetch_x86(const uint8_t *p)
-{
-    _mm_prefetch((const char *)((uintptr_t)p + 3072), _MM_HINT_T0);
-}
-
-TARGET("avx2") INLINE uint64_t equal_avx2(__m256i low, __m256i high, __m256i byte)
-{
-    return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, byte)) |
-           (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, byte)) << 32;
-}
 
 TARGET("avx2,popcnt,bmi")
 static size_t index_avx2(index_t *state, const uint8_t *data, size_t at, size_t blocks, size_t *ends)
@@ -409,18 +315,6 @@ static size_t index_avx2(index_t *state, const uint8_t *data, size_t at, size_t 
 #endif /* HAVE_X86 */
 
 #ifdef HAVE_NEON
-
-/* One bit for each of 64 bytes that equals `byte`. */
-INLINE uint64_t equal_neon(const uint8_t *p, uint8_t byte)
-{
-    static const uint8_t weights[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-    const uint8x16_t w = vld1q_u8(weights), v = vdupq_n_u8(byte);
-    uint8x16_t ab = vpaddq_u8(vandq_u8(vceqq_u8(vld1q_u8(p), v), w), vandq_u8(vceqq_u8(vld1q_u8(p + 16), v), w));
-    uint8x16_t cd = vpaddq_u8(vandq_u8(vceqq_u8(vld1q_u8(p + 32), v), w), vandq_u8(vceqq_u8(vld1q_u8(p + 48), v), w));
-    uint8x16_t all = vpaddq_u8(ab, cd);
-    all = vpaddq_u8(all, all);
-    return vgetq_lane_u64(vreinterpretq_u64_u8(all), 0);
-}
 
 static size_t index_neon(index_t *state, const uint8_t *data, size_t at, size_t blocks, size_t *ends)
 {
@@ -1049,115 +943,32 @@ static size_t last_difference(const uint8_t *a, const uint8_t *b, size_t n)
 
 /* ---------------------------------------------------------------- 9. variants */
 
-typedef struct {
-    const char *name;
+struct kernels {
     index_fn index;
-} variant_t;
+};
 
-/* Best first; the last one always runs. */
 static const variant_t VARIANTS[] = {
 #ifdef HAVE_X86
-    {"avx2", index_avx2},
+    {"avx2", &(const struct kernels){index_avx2}},
 #endif
 #ifdef HAVE_NEON
-    {"neon", index_neon},
+    {"neon", &(const struct kernels){index_neon}},
 #endif
-    {"scalar", index_scalar},
+    {"scalar", &(const struct kernels){index_scalar}},
 };
 #define VARIANT_COUNT (sizeof VARIANTS / sizeof VARIANTS[0])
-
-static int can_run(const variant_t *variant)
-{
-#if defined(HAVE_X86) && defined(__GNUC__)
-    __builtin_cpu_init();
-    if (strcmp(variant->name, "avx2") == 0)
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi");
-#elif defined(HAVE_X86)
-    if (strcmp(variant->name, "avx2") == 0) {
-        int most[4], first[4], seventh[4];
-        __cpuid(most, 0);
-        if (most[0] < 7)
-            return 0;
-        __cpuid(first, 1);
-        __cpuidex(seventh, 7, 0);
-        /* The operating system saves registers by XSAVE, and the wide ones are among them. */
-        if (!(first[2] & 1 << 27) || (_xgetbv(0) & 6) != 6)
-            return 0;
-        return (seventh[1] & 1 << 5) != 0;
-    }
-#endif
-    (void)variant;
-    return 1;
-}
 
 /* ---------------------------------------------------------------- 10. the binding */
 
 #ifndef DATAV_ROWS_WITHOUT_PYTHON
 
-/* One for the process: written when the module loads and by use(), both with the lock held. */
-static const variant_t *active = &VARIANTS[VARIANT_COUNT - 1];
-
-/* Below this, giving up the interpreter lock costs more than the work. */
-#define UNLOCK_SIZE 8192
-
-#define MAYBE_UNLOCK(size) PyThreadState *saved = (size) > UNLOCK_SIZE ? PyEval_SaveThread() : NULL
-#define LOCK_AGAIN()                    \
-    do {                                \
-        if (saved)                      \
-            PyEval_RestoreThread(saved); \
-    } while (0)
-
 /* More than any file has, few enough for memory. */
 #define WIDTH_LIMIT (1 << 24)
-
-/* Turns `expected` into a ValueError that says `message`; other errors stay. */
-static void as_value_error(PyObject *expected, const char *message)
-{
-    if (PyErr_ExceptionMatches(expected)) {
-        PyErr_Clear();
-        PyErr_SetString(PyExc_ValueError, message);
-    }
-}
-
-static int get_buffer(PyObject *object, Py_buffer *view, int flags, const char *message)
-{
-    if (object == NULL) { /* a later argument is bad */
-        PyBuffer_Release(view);
-        return 1;
-    }
-    if (PyObject_GetBuffer(object, view, flags) < 0) {
-        as_value_error(PyExc_BufferError, message);
-        return 0;
-    }
-    return Py_CLEANUP_SUPPORTED;
-}
-
-/* For "O&": any contiguous buffer. */
-static int to_buffer(PyObject *object, void *address)
-{
-    return get_buffer(object, address, PyBUF_SIMPLE, "the buffer is not contiguous");
-}
 
 /* For "O&": a contiguous buffer that may be written to. */
 static int to_writable(PyObject *object, void *address)
 {
     return get_buffer(object, address, PyBUF_WRITABLE, "the buffer is not contiguous, or cannot be written to");
-}
-
-/* For "O&": an integer in 0 .. 2^64 - 1. */
-static int to_u64(PyObject *object, void *address)
-{
-    PyObject *index = PyNumber_Index(object);
-    if (index == NULL)
-        return 0;
-    unsigned long long value = PyLong_AsUnsignedLongLong(index);
-    Py_DECREF(index);
-    if (value == (unsigned long long)-1 && PyErr_Occurred()) {
-        as_value_error(PyExc_OverflowError, "a number is negative or too large");
-        return 0;
-    }
-    *(uint64_t *)address = value;
-    return 1;
 }
 
 /* For "O&": a byte, or -1. */
@@ -1177,12 +988,6 @@ static int to_delimiter(PyObject *object, void *address)
     }
     *(int *)address = (int)value;
     return 1;
-}
-
-static PyObject *bad(const char *message)
-{
-    PyErr_SetString(PyExc_ValueError, message);
-    return NULL;
 }
 
 static PyObject *raise_status(status_t status)
@@ -1257,7 +1062,7 @@ static PyObject *py_scan_text(PyObject *self, PyObject *args)
     scan_t scan;
     memset(&scan, 0, sizeof scan);
     reader_t reader;
-    open_reader(&reader, active->index, data.buf, (size_t)data.len, whole, delimiter, quoting);
+    open_reader(&reader, active->kernels->index, data.buf, (size_t)data.len, whole, delimiter, quoting);
     if (quoting && delimiter == '"')
         bad("delimiter must not be the quote");
     else if (width < 1 || width > WIDTH_LIMIT)
@@ -1328,7 +1133,7 @@ static PyObject *py_read_text(PyObject *self, PyObject *args)
     contents_t *contents = NULL;
     const size_t column_count = (size_t)columns.len / 4;
     reader_t reader;
-    open_reader(&reader, active->index, data.buf, (size_t)data.len, 1, delimiter, quoting);
+    open_reader(&reader, active->kernels->index, data.buf, (size_t)data.len, 1, delimiter, quoting);
     if (quoting && delimiter == '"')
         bad("delimiter must not be the quote");
     else if ((numbers = copy_numbers(&columns, WIDTH_LIMIT, "a column is not under 2^24")) != NULL) {
@@ -1551,48 +1356,6 @@ static PyObject *py_last_difference(PyObject *self, PyObject *args)
     return common_end(args, "O&O&:last_difference", 1);
 }
 
-static PyObject *py_variant(PyObject *self, PyObject *args)
-{
-    (void)self;
-    (void)args;
-    return PyUnicode_FromString(active->name);
-}
-
-static PyObject *py_variants(PyObject *self, PyObject *args)
-{
-    (void)self;
-    (void)args;
-    PyObject *names = PyList_New(0);
-    for (size_t k = 0; names && k < VARIANT_COUNT; k++) {
-        if (!can_run(&VARIANTS[k]))
-            continue;
-        PyObject *name = PyUnicode_FromString(VARIANTS[k].name);
-        if (name == NULL || PyList_Append(names, name) < 0)
-            Py_CLEAR(names);
-        Py_XDECREF(name);
-    }
-    if (names == NULL)
-        return NULL;
-    PyObject *result = PyList_AsTuple(names);
-    Py_DECREF(names);
-    return result;
-}
-
-static PyObject *py_use(PyObject *self, PyObject *args)
-{
-    (void)self;
-    PyObject *wanted;
-    if (!PyArg_ParseTuple(args, "U:use", &wanted))
-        return NULL;
-    for (size_t k = 0; k < VARIANT_COUNT; k++) {
-        if (PyUnicode_CompareWithASCIIString(wanted, VARIANTS[k].name) == 0 && can_run(&VARIANTS[k])) {
-            active = &VARIANTS[k];
-            Py_RETURN_NONE;
-        }
-    }
-    return bad("no such variant on this processor");
-}
-
 static PyMethodDef METHODS[] = {
     {"scan_text", py_scan_text, METH_VARARGS, "Records of a text and fingerprints of their cells."},
     {"read_text", py_read_text, METH_VARARGS, "Contents of the cells of columns of a text."},
@@ -1603,17 +1366,13 @@ static PyMethodDef METHODS[] = {
     {"align_rows", py_align_rows, METH_VARARGS, "Rows that are left over when two sides are walked in step."},
     {"first_difference", py_first_difference, METH_VARARGS, "Length of the common prefix."},
     {"last_difference", py_last_difference, METH_VARARGS, "Length of the common suffix."},
-    {"variant", py_variant, METH_NOARGS, "The instruction set in use."},
-    {"variants", py_variants, METH_NOARGS, "The instruction sets that this processor can run, best first."},
-    {"use", py_use, METH_VARARGS, "Choose an instruction set; for tests and benchmarks."},
+    VARIANT_METHODS,
     {NULL, NULL, 0, NULL},
 };
 
 static int module_exec(PyObject *module)
 {
-    for (size_t k = VARIANT_COUNT; k-- > 0;)
-        if (can_run(&VARIANTS[k]))
-            active = &VARIANTS[k];
+    use_best(VARIANTS, VARIANT_COUNT);
     return PyModule_AddIntConstant(module, "ABI", ABI);
 }
 

@@ -129,23 +129,23 @@ int main(int argc, char **argv)
             if (!can_run(variant))
                 continue;
             list_t found = {0};
-            scan_candidates(variant->comb, data, n, lead, hard, easy, &found);
+            scan_candidates(variant->kernels->comb, data, n, lead, hard, easy, &found);
             if (found.count != wanted.count ||
                 (wanted.count && memcmp(found.items, wanted.items, 8 * wanted.count)))
                 return differs("find_candidates", variant->name, n, lead);
             free(found.items);
-            rows_t counted = count_rows(variant->rows, data, n, lead, delimiter, quoting);
+            rows_t counted = count_rows(variant->kernels->rows, data, n, lead, delimiter, quoting);
             if (counted.rows != rows.rows || counted.rows_outside != rows.rows_outside ||
                 counted.openers_outside != rows.openers_outside ||
                 counted.openers_inside != rows.openers_inside || (counted.inside & 1) != rows.inside)
                 return differs("count_rows", variant->name, n, lead);
-            if (is_incompressible(variant->find_byte, data, n) !=
-                is_incompressible(find_byte_scalar, data, n))
+            if (is_incompressible(variant->kernels->find_byte, data, n) !=
+                is_incompressible(equal_scalar, data, n))
                 return differs("is_incompressible", variant->name, n, lead);
             params_t p = {1024, 4096, 16384};
             uint64_t end = n, before = 0;
             list_t cuts = {0};
-            cut_files(variant->comb, data, n, (const uint8_t *)&end, 1, &p, &cuts);
+            cut_files(variant->kernels->comb, data, n, (const uint8_t *)&end, 1, &p, &cuts);
             for (size_t k = 0; k < cuts.count; before = cuts.items[k++])
                 if (cuts.items[k] <= before || cuts.items[k] - before > p.largest)
                     return differs("cut_files", variant->name, n, lead);

@@ -62,7 +62,7 @@ static int differs(const variant_t *variant, const uint8_t *data, size_t n, int 
 {
     reader_t reader;
     record_t record;
-    open_reader(&reader, variant->index, data, n, 1, delimiter, quoting);
+    open_reader(&reader, variant->kernels->index, data, n, 1, delimiter, quoting);
     int bad = 0;
     size_t seen = 0;
     while (next_record(&reader, &record) && !bad) {
@@ -105,7 +105,7 @@ static int scans_differ(const uint8_t *data, size_t n, int delimiter, int quotin
         scan.key_count = 1;
         scan.wanted = wanted;
         scan.hashes = hashes;
-        open_reader(&reader, VARIANTS[v].index, data, n, 1, delimiter, quoting);
+        open_reader(&reader, VARIANTS[v].kernels->index, data, n, 1, delimiter, quoting);
         uint64_t sum = (uint64_t)scan_text(&scan, &reader);
         for (size_t k = 0; k < scan.rows.count; k++)
             sum = combine(combine(combine(sum, scan.rows.items[k]), scan.keys.items[k]), scan.starts.items[k]);
