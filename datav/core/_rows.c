@@ -35,6 +35,7 @@
 
 #include "_kernel.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
