@@ -178,8 +178,8 @@ class TextVersion:
         return pyarrow.Table.from_arrays([_binary(count, *buffers) for buffers in cells], names=names)
 
     def _uneven(self, place: int, cells: int) -> TableError:
-        width = len(self.columns)
-        return TableError(f"a row has {cells} cells where the header has {width} (at byte {place})")
+        width, shown = len(self.columns), f"{cells} {'cell' if cells == 1 else 'cells'}"
+        return TableError(f"a row has {shown} where the header has {width} (at byte {place})")
 
     def text_of(self, place: int) -> tuple[int, int]:
         """Return where the record at a place begins and ends, its line end included."""

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import NamedTuple
 
 Row = Mapping[str, object]
@@ -216,18 +217,17 @@ def _same(a: object, b: object, name: str, rules: Rules) -> bool:
     x, y = _number(a), _number(b)
     if x is None or y is None or not (absolute or relative):
         return False
-    return abs(x - y) <= absolute or abs(x - y) <= relative * abs(x)
+    return abs(x - y) <= max(Fraction(str(absolute)), Fraction(str(relative)) * abs(x))
 
 
-def _number(cell: object) -> float | None:
-    """Return what a cell is as a finite number, also when it is text."""
+def _number(cell: object) -> Fraction | None:
+    """Return what a cell is as a finite number, as it is written, also when it is text."""
     if cell is None or isinstance(cell, bool):
         return None
     try:
-        number = float(cell)  # type: ignore[arg-type]  # whatever it is, the exceptions answer
-    except (TypeError, ValueError, OverflowError):
+        return Fraction(str(cell)) if math.isfinite(float(cell)) else None  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):  # Whatever it is, the exceptions answer.
         return None
-    return number if math.isfinite(number) else None
 
 
 def _longest_rise(places: Iterable[int]) -> int:

@@ -141,3 +141,16 @@ def test_equal_cells_stay_equal_whatever_they_are():
 def test_whole_numbers_of_all_widths():
     assert close([2**64 - 1, 5], [2**64 - 1, 7], pa.uint64(), absolute=1) == [True, False]
     assert close([-128, 127], [127, 126], pa.int8(), absolute=1) == [False, True]
+
+
+def test_a_tolerance_goes_by_the_numbers_as_they_are_written():
+    cells = [
+        ("1.00", "1.01", 0.01, False),
+        ("1.00", "1.0100001", 0.01, True),
+        ("9007199254740992", "9007199254740993", 0.5, True),
+        ("9007199254740992", "9007199254740993", 1.0, False),
+        ("1e-999999999", "0", 0.0, True),
+    ]
+    for before, after, absolute, differs in cells:
+        sides = [pa.chunked_array([pa.array([text.encode()], pa.large_binary())]) for text in (before, after)]
+        assert differing_cells(*sides, Tolerance(absolute=absolute)).tolist() == [differs], (before, after)
