@@ -178,7 +178,8 @@ def test_a_ragged_row_is_named_by_where_it_begins(executor, body, place, cells):
     with pytest.raises(TableError) as error:
         places_of(version, executor)
 
-    shown = f"a row has {cells} {'cell' if cells == 1 else 'cells'} where the header has 2 (at byte {len(HEADER) + place})"
+    number = "1 cell" if cells == 1 else f"{cells} cells"
+    shown = f"a row has {number} where the header has 2 (at byte {len(HEADER) + place})"
     assert str(error.value) == shown
 
 
