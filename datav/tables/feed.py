@@ -140,8 +140,15 @@ def _feed_rows(batch: ChangeBatch, before: Sequence[Any], after: Sequence[Any]) 
         there = {} if side is None else dict(zip(side.column_names, side.columns, strict=True))
         for field in fields:
             column = there.get(field.name)
-            cells[prefix + field.name] = pyarrow.nulls(size, field.type) if column is None else column
+            cells[prefix + field.name] = _nothing(size, field.type) if column is None else column
     return cells
+
+
+def _nothing(size: int, kind: Any) -> Any:
+    """Nulls, in which nothing is null that must not be: fields inside of a null struct."""
+    if types.is_struct(kind):
+        return pyarrow.array([None] * size, kind)
+    return pyarrow.nulls(size, kind)
 
 
 class _ParquetWriter:

@@ -238,6 +238,18 @@ def test_columns_of_parquet_follow_the_feed_with_their_types(patched):
     assert result.new_columns == ("new",)
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_fields_that_must_not_be_null_are_no_trouble(patched, form):
+    inner = pa.struct([pa.field("n", pa.int32(), nullable=False)])
+    kind = pa.struct([pa.field("x", inner, nullable=False), pa.field("d", pa.date32())])
+    cells = [{"x": {"n": n}, "d": 2_000_000_000} for n in (1, 2)]
+    table = pa.table({"id": [1, 2], "s": pa.array(cells, kind)})
+
+    data, _ = patched(parquet_of(table), parquet_of(table.slice(1)), name="t.parquet", form=form)
+
+    assert parquet.read_table(io.BytesIO(data)).equals(table.slice(1))
+
+
 def test_lines_of_json_stay_as_they_are_but_for_what_changed(patched):
     before = (
         b'{"id": 1, "a": {"b": 1.0, "c": [1, 2]}}\n\n{"id":2,"a":{"b":"x"},"n":null}\r\n{"id": 3, "z": "1"}'

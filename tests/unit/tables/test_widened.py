@@ -75,6 +75,8 @@ def test_rows_that_were_counted_come_one_by_one_where_they_differ_elsewhere(open
         (counted,) = rows.batches()
         (told,) = rows.batches(whole=True)
 
-    assert counted.counts == pa.array([2], pa.uint64())
-    assert told.counts == pa.array([1, 1], pa.uint64())
+    assert counted.counts is not None
+    assert told.counts is not None
+    assert pa.array([2]).equals(counted.counts.cast(pa.int64()))
+    assert pa.array([1, 1]).equals(told.counts.cast(pa.int64()))
     assert told.before == text_table(a=["1", "1"], w=["x", "y"])
