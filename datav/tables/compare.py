@@ -14,6 +14,7 @@ from datav.errors import TableError, UsageError
 from datav.storage.scratch import Scratch
 from datav.tables.cellvalues import cell_values
 from datav.tables.harvesting import Harvest, can_harvest
+from datav.tables.jsonpair import pair_lines, share_lines
 from datav.tables.matching import EXAMPLES, Matched, match_rows
 from datav.tables.moving import find_moved
 from datav.tables.options import DiffOptions
@@ -58,6 +59,7 @@ def compare(
         UsageError: an option names a column that is in neither version, or contradicts another.
         What the versions' sources raise.
     """
+    shared = share_lines(before, after, shared, executor)
     schema = replace(compare_columns(before.columns, after.columns), written=_compare_writing(before, after))
     if not schema.added:
         options = replace(options, added_columns=False)
@@ -122,7 +124,7 @@ def _compare_rows(
     executor: Executor,
     shared: Shared | None,
 ) -> RowDiff:
-    pairing, seed = _pair(compared, options, executor, shared)
+    pairing, seed = _pair(compared, options, scratch, executor, shared)
     prints = pairing.prints or (
         pairing.before.scan(compared.before_view, seed, executor),
         pairing.after.scan(compared.after_view, seed, executor),
@@ -173,13 +175,13 @@ def _compare_rows(
 
 
 def _pair(
-    compared: Compared, options: DiffOptions, executor: Executor, shared: Shared | None
+    compared: Compared, options: DiffOptions, scratch: Scratch, executor: Executor, shared: Shared | None
 ) -> tuple[Pairing, int]:
     """Return what is left to be scanned, and the seed for it."""
     seed = secrets.randbits(64)
     if shared is None or options.ordered or options.added_columns:
         return pair_whole(compared), seed
-    for pair in (pair_texts, pair_parquets):
+    for pair in (pair_texts, pair_parquets, partial(pair_lines, scratch=scratch)):
         found = pair(compared, shared, seed, executor)
         if found is not None:
             return found

@@ -103,8 +103,14 @@ class JsonLinesVersion:
             places: where the lines begin, increasing; blank ones are passed over.
             counts: how many rows each stands for.
         """
+        part = self.read_from(source)
+        part._chosen = places, counts
+        return part
+
+    def read_from(self, source: RandomAccess) -> "JsonLinesVersion":
+        """Return the same version, read from another source of its bytes."""
         part = copy(self)
-        part._chosen, part.source = (places, counts), source
+        part.source = source
         return part
 
     def scan(self, view: View, seed: int, executor: Executor) -> Iterator[Prints]:
