@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import numpy as np
 import pyarrow
 import pyarrow.compute as pc
 
@@ -102,9 +103,20 @@ def canonical_cells(cells: Any) -> Any:
         kinds, places = encoded.dictionary, encoded.indices
     except (pyarrow.ArrowNotImplementedError, pyarrow.ArrowInvalid):
         kinds, places = cells, pyarrow.array(range(len(cells)), pyarrow.int64())
-    texts = [b"" if value is None else canonical_text(_text(value)).encode() for value in cell_values(kinds)]
+    values = _short_floats(kinds) if _is_short_float(kinds.type) else cell_values(kinds)
+    texts = [b"" if value is None else canonical_text(_text(value)).encode() for value in values]
     found = pyarrow.array(texts, pyarrow.large_binary()).take(places)
     return pc.fill_null(found, b"")
+
+
+def _is_short_float(kind: Any) -> bool:
+    return bool(pyarrow.types.is_float32(kind) or pyarrow.types.is_float16(kind))
+
+
+def _short_floats(cells: Any) -> list[object]:
+    """The shortest texts that are read back as the same floats of their width: 0.1, not 0.10000000149."""
+    width = np.float32 if pyarrow.types.is_float32(cells.type) else np.float16
+    return [None if value is None else str(width(value)) for value in cells.to_pylist()]
 
 
 def _text(value: object) -> str:

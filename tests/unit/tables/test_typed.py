@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import example, given
@@ -177,3 +178,10 @@ def test_a_version_by_value_has_the_fingerprints_of_its_canonical_texts(in_memor
 
     assert (first.keys == second.keys).tolist() == [True, False]
     assert (first.rows == second.rows).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()])
+def test_a_float_of_any_width_is_the_number_that_is_written(kind):
+    cells = pa.array(np.array([0.1, 2.5, 1.0], kind.to_pandas_dtype()), kind)
+
+    assert canonical_cells(cells).to_pylist() == [b"0.1", b"2.5", b"1"]
