@@ -7,12 +7,13 @@ their fingerprints did not are a removed one and an added one.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from typing import Any
 
 import numpy as np
+import pyarrow
 
 from datav.storage.scratch import Scratch
 from datav.tables.arrays import flags, integers
@@ -23,7 +24,7 @@ from datav.tables.options import Tolerance
 from datav.tables.pairs import WINDOW_ROWS, Pairs
 from datav.tables.predicate import Predicate
 from datav.tables.result import OPS, ChangeBatch, Op
-from datav.tables.typed import CanonicalVersion, canonical_cells
+from datav.tables.typed import CanonicalVersion, meant_cells, plain_strings
 from datav.tables.version import U64, TableVersion, View
 from datav.tables.views import Compared
 
@@ -80,6 +81,9 @@ class Telling:
         self._spread = spread
         """Gives rows that were only counted, one by one, where they need not be alike."""
         self._moved = Pairs(*self._versions, moved, scratch) if moved is not None else None
+        formats = {version.format for version in self._versions}
+        self._is_mixed = len(formats) > 1 and "jsonl" in formats
+        """Whether only one version is JSON Lines, where quotes tell a string from a number."""
         self._collided = False
         """Whether any keys only seemed to be the same."""
 
@@ -116,6 +120,20 @@ class Telling:
 
     def batches(self, whole: bool = False, ops: Collection[Op] = OPS) -> Iterator[ChangeBatch]:
         """Yield changes: removed rows, added ones, changed ones, moved ones; see result.Batches."""
+        for batch in self._batches(whole, ops):
+            yield batch if whole else self._as_shown(batch)
+
+    def _as_shown(self, batch: ChangeBatch) -> ChangeBatch:
+        """Quotes that tell strings of JSON from its numbers say nothing next to another format."""
+        if not self._is_mixed:
+            return batch
+        before, after = (
+            _with_plain_strings(table) if version.format == "jsonl" and table is not None else table
+            for table, version in zip((batch.before, batch.after), self._versions, strict=True)
+        )
+        return replace(batch, before=before, after=after)
+
+    def _batches(self, whole: bool, ops: Collection[Op]) -> Iterator[ChangeBatch]:
         for op in ("removed", "added"):
             if op in ops:
                 yield from self._one_sided(op, whole=True, one_by_one=whole)
@@ -227,12 +245,15 @@ class Telling:
         key, by_value = frozenset(self._compared.key), self._compared.by_value
         for name in self._compared.names:
             before, after = old.column(sides[0][name]), new.column(sides[1][name])
-            if before.equals(after):
+            if before.equals(after) and not self._is_mixed:
                 # Of most columns of a wide table, and sooner than which cells differ.
                 continue
             tolerance = None if name in key else self._tolerances.get(name, self._tolerances.get(""))
             if name in by_value:
-                before, after = canonical_cells(before), canonical_cells(after)
+                before, after = (
+                    meant_cells(cells, version.format)
+                    for cells, version in zip((before, after), self._versions, strict=True)
+                )
             mask = differing_cells(before, after, tolerance)
             if mask.any():
                 masks[name] = mask
@@ -251,6 +272,11 @@ def _growing(size: int) -> Iterator[slice]:
 def _rows(batch: ChangeBatch) -> int:
     table = batch.before if batch.before is not None else batch.after
     return 0 if table is None else len(table)
+
+
+# Any: pyarrow has no types of its own that mypy could see.
+def _with_plain_strings(table: Any) -> Any:
+    return pyarrow.Table.from_arrays(list(map(plain_strings, table.columns)), names=table.column_names)
 
 
 def _plain(version: TableVersion) -> TableVersion:

@@ -6,6 +6,7 @@ stays text, as it does for the types of columns (celltypes.py).  Used where the 
 and where tables of different formats are compared.
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -109,6 +110,40 @@ def canonical_cells(cells: Any) -> Any:
     return pc.fill_null(found, b"")
 
 
+def meant_cells(cells: Any, form: str) -> Any:
+    """As canonical_cells, of a version of that format: a string of JSON is the text that it stands for."""
+    return canonical_cells(plain_strings(cells) if form == "jsonl" else cells)
+
+
+def plain_strings(cells: Any) -> Any:
+    """Return cells of JSON Lines (jsonl.py) with the strings among them that are in JSON as plain text.
+
+    Args:
+        cells: a pyarrow.Array or ChunkedArray of `large_binary`.
+    """
+    # A string that begins with a quote is always in JSON itself.
+    if not pc.any(pc.starts_with(cells, b'"')).as_py():
+        return cells
+    encoded = pc.dictionary_encode(
+        cells.combine_chunks() if isinstance(cells, pyarrow.ChunkedArray) else cells
+    )
+    if isinstance(encoded, pyarrow.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    texts = [_plain_string(cell) for cell in encoded.dictionary.to_pylist()]
+    return pyarrow.array(texts, pyarrow.large_binary()).take(encoded.indices)
+
+
+def _plain_string(cell: bytes) -> bytes:
+    if not cell.startswith(b'"'):
+        return cell
+    text: str = json.loads(cell)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Half a character, which only JSON can spell.
+        return cell
+
+
 def _is_short_float(kind: Any) -> bool:
     return bool(pyarrow.types.is_float32(kind) or pyarrow.types.is_float16(kind))
 
@@ -133,8 +168,6 @@ def _text(value: object) -> str:
         case timedelta():
             return duration_text(value)
         case dict() | list():
-            import json
-
             # As cells of JSON Lines are.
             compact = (",", ":")
             return json.dumps(value, ensure_ascii=False, separators=compact, default=_text, sort_keys=True)
@@ -184,7 +217,7 @@ class CanonicalVersion:
         asked = [own[n] if n in self.by_value else kind for n, kind in zip(columns, types, strict=True)]
         table = self.plain.take(places, columns, asked)
         cells = [
-            canonical_cells(table.column(at)) if number in self.by_value else table.column(at)
+            meant_cells(table.column(at), self.format) if number in self.by_value else table.column(at)
             for at, number in enumerate(columns)
         ]
         return pyarrow.Table.from_arrays(cells, names=table.column_names)

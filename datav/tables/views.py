@@ -85,7 +85,9 @@ def choose_views(before: TableVersion, after: TableVersion, options: DiffOptions
     ]
     # Once: a version makes them when it is asked, and there may be as many as columns.
     old_types, new_types = before.types, after.types
-    kinds = [_common_type(old_types[old[name]], new_types[new[name]], typed=options.typed) for name in names]
+    # Cells of both are text, and yet JSON writes a truth value, a null and a number in its own way.
+    typed = options.typed or (before.format != after.format and "jsonl" in (before.format, after.format))
+    kinds = [_common_type(old_types[old[name]], new_types[new[name]], typed=typed) for name in names]
     by_value = [name for name, kind in zip(names, kinds, strict=True) if kind is _BY_VALUE]
     if by_value:
         before = CanonicalVersion(before, [old[name] for name in by_value])
