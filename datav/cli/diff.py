@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from datav.cli.columns import parse_columns
 from datav.cli.context import opened, terminal
 from datav.cli.main import NO_REVISION
+from datav.cli.outputs import is_standard_output
 from datav.cli.terminal import Terminal, writing_output
 from datav.errors import DatavError, NotARepositoryError, UsageError
 from datav.relpath import one_line
 from datav.report.diff_sections import ALL, Sections
 from datav.report.style import PLAIN, Style
-from datav.storage.durable import create_temporary, publish, remove_file, translating
 
 if TYPE_CHECKING:
     from datav.repo.diff import Comparison, Depth
@@ -68,7 +68,10 @@ def diff(
     form: Annotated[
         str | None, typer.Option("--format", metavar="F", help="text, markdown, json, csv, parquet.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write there.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write there; `-`: to standard output."),
+    ] = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if there are any.")] = False,
     no_index: Annotated[
         bool, typer.Option("--no-index", help="Compare two files or directories, added or not.")
@@ -83,6 +86,7 @@ def diff(
     output = terminal()
     if output.as_json:
         form = form or "json"
+    is_piped = out is not None and is_standard_output(output.here / out)
     request = _Request(
         words=words or [],
         options=_options(key, columns, ignore_columns, where, tolerance or [], typed, ordered, form),
@@ -90,8 +94,10 @@ def diff(
         is_stat=stat,
         limit=_limit(limit),
         form=_form(form or "text"),
-        out=out,
+        out=None if is_piped else out,
+        to_standard_output=is_piped,
     )
+    _check_output(output, request, no_index)
     with _compared(output, request, no_index) as comparison:
         _show(output, request, comparison)
         is_different = not comparison.diff.is_empty
@@ -122,6 +128,9 @@ class _Request:
     limit: int | None
     form: str
     out: Path | None
+    """None: standard output."""
+    to_standard_output: bool
+    """Whether that was asked for."""
 
     @property
     def depth(self) -> "Depth":
@@ -194,7 +203,9 @@ def _show(output: Terminal, request: _Request, comparison: "Comparison") -> None
         _write_feed(output, request, comparison)
         return
     if request.out is not None:
-        with _written(output.here / request.out) as file:
+        from datav.repo.outputs import writing
+
+        with writing(output.here / request.out) as file:
             text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
             _write(request, comparison, PLAIN, text.write, _FILE_WIDTH)
             text.flush()
@@ -236,17 +247,22 @@ def _write(
 
 def _write_feed(output: Terminal, request: _Request, comparison: "Comparison") -> None:
     """Write the rows that changed as a table of their own."""
+    from datav.repo.outputs import writing
     from datav.tables.feed import write_feed
 
-    if request.out is None:
-        raise UsageError(f"`--format {request.form}` writes a file", hint="name it with `-o FILE`")
+    if request.out is None and not request.to_standard_output:
+        raise UsageError(
+            f"`--format {request.form}` writes a file",
+            hint="name it with `-o FILE`; `-o -` is standard output",
+        )
     found = _differing_rows(comparison)
     if len(found) != 1:
         raise UsageError(
             f"`--format {request.form}` is for one table, and there are {len(found)} that differ",
             hint="name one behind `--`",
         )
-    with _written(output.here / request.out) as file:
+    target = sys.stdout.buffer if request.out is None else output.here / request.out
+    with writing(target) as file:
         write_feed(found[0], file, "csv" if request.form == "csv" else "parquet")
 
 
@@ -263,17 +279,16 @@ def _differing_rows(comparison: "Comparison") -> list["RowDiff"]:
     return differing or [rows for _, rows in tables]
 
 
-@contextmanager
-def _written(path: Path) -> Iterator[BinaryIO]:
-    """Yield what to write to, which becomes the file `path` when all of it was written."""
-    descriptor, draft = create_temporary(path.parent)
-    try:
-        with translating("write", path), open(descriptor, "wb") as file:
-            yield file
-        publish(draft, path)
-    except BaseException:
-        remove_file(draft)
-        raise
+def _check_output(output: Terminal, request: _Request, no_index: bool) -> None:
+    """Refuse to write onto data, before any of it is read."""
+    if request.out is None:
+        return
+    from datav.repo.outputs import refuse_output
+
+    files = [output.here / word for word in request.words if word != NO_REVISION and "\0" not in word]
+    # Of words that are revisions nothing lies on disk, and if it does it is not what is compared.
+    inputs = [file for file in files if file.exists()] if no_index or len(files) == 2 else []
+    refuse_output(output.here / request.out, str(request.out), inputs)
 
 
 def _width() -> int:
