@@ -1,10 +1,12 @@
 """datav patch"""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from datav.cli.context import terminal
+from datav.cli.outputs import is_standard_output
 
 
 def patch(
@@ -14,7 +16,7 @@ def patch(
     ],
     out: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="OUT", help="Write there, not to FILE."),
+        typer.Option("--output", "-o", metavar="OUT", help="Write there, not to FILE; `-`: standard output."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done.")] = False,
 ) -> None:
@@ -25,6 +27,10 @@ def patch(
     from datav.report.patch import patch_json, patch_text
 
     output = terminal()
+    stream = sys.stdout.buffer if out is not None and is_standard_output(output.here / out) else None
     with ThreadPoolExecutor(thread_name_prefix="datav") as executor:
-        result = apply_changes(output.here, file, changes, executor, output=out, dry_run=dry_run)
-    output.show(patch_text(result, output.style), patch_json(result))
+        result = apply_changes(
+            output.here, file, changes, executor, output=out, stream=stream, dry_run=dry_run
+        )
+    if stream is None or dry_run:
+        output.show(patch_text(result, output.style), patch_json(result))

@@ -1,7 +1,6 @@
 """patch: what a change feed says, done to a table on disk.  In a repository or not: it is the user's file."""
 
 import os
-import stat
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -13,15 +12,8 @@ from typing import BinaryIO
 from datav.errors import NotARepositoryError, TableError
 from datav.repo.diffsources import Sources
 from datav.repo.difftables import find_rules, table_rules
+from datav.repo.outputs import refuse_output, writing
 from datav.repo.repository import Repository
-from datav.storage.durable import (
-    create_temporary,
-    fsync_directory,
-    publish,
-    remove_file,
-    sync_and_close,
-    translating,
-)
 from datav.storage.scratch import Scratch
 from datav.tables.feed import read_feed
 from datav.tables.patch import Patched, apply_feed
@@ -41,7 +33,14 @@ class PatchResult:
 
 
 def patch(
-    here: Path, name: str, changes: str, executor: Executor, *, output: str | None, dry_run: bool
+    here: Path,
+    name: str,
+    changes: str,
+    executor: Executor,
+    *,
+    output: str | None = None,
+    stream: BinaryIO | None = None,
+    dry_run: bool,
 ) -> PatchResult:
     """Apply the change feed `changes` to the table `name`.
 
@@ -51,8 +50,10 @@ def patch(
     Args:
         here: what names are relative to.
         output: where to write; None: in place.
+        stream: written to, not `output`.
 
     Raises:
+        UsageError: `output` is the feed, a dataset that is not `name`, in one, or a manifest.
         TableError: one of the files is not what it should be, or the feed does not fit.
         UnreadableError, StorageError: the system refuses.
         ChangedWhileReadError: somebody wrote to the table meanwhile.
@@ -64,7 +65,9 @@ def patch(
         rules = _find_rules(here, path)
         with _naming(changes):
             feed = read_feed(feed_source)
-        target = path if output is None else (here / output).resolve()
+        target = path if output is None else here / output
+        if stream is None:
+            refuse_output(target, output or name, [here / changes], patched=path)
         with _naming(name):
             apply = partial(
                 apply_feed, path.name, source, feed, scratch=scratch, executor=executor, rules=rules
@@ -72,7 +75,7 @@ def patch(
             if dry_run:
                 done = apply(None)
             else:
-                with _replacing(target, sources) as file:
+                with writing(stream or target, sources.check) as file:
                     done = apply(file)
     return PatchResult(name, output or name, done, dry_run)
 
@@ -100,22 +103,3 @@ def _naming(name: str) -> Iterator[None]:
         yield
     except TableError as exc:
         raise TableError(f"{name}: {exc}", hint=exc.hint) from exc
-
-
-@contextmanager
-def _replacing(path: Path, sources: Sources) -> Iterator[BinaryIO]:
-    """Yield a file that becomes `path` when the block ends; it does not when the block fails."""
-    descriptor, draft = create_temporary(path.parent)
-    try:
-        with translating("write", path), open(descriptor, "wb", closefd=False) as file:
-            yield file
-        sources.check()
-        with translating("write", path):
-            if path.exists():
-                draft.chmod(stat.S_IMODE(path.stat().st_mode))
-        sync_and_close(descriptor, path)
-        publish(draft, path)
-    except BaseException:
-        remove_file(draft)
-        raise
-    fsync_directory(path.parent)

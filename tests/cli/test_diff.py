@@ -223,3 +223,73 @@ def test_data_that_is_not_here_is_read_from_the_remote_and_not_kept(data, tmp_pa
 
     assert done.json["datasets"][0]["rows"]["added"] == 1
     assert data.ok("-C", str(tmp_path / "clone"), "du", "--json").json["store"]["packs"] == 0
+
+
+@pytest.mark.parametrize("form", ["text", "json", "csv", "parquet"])
+def test_a_pipe_and_a_device_are_written_to_and_stay(changed, form):
+    import os
+    import threading
+
+    pipe = changed.repo.path("pipe")
+    os.mkfifo(pipe)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+
+    changed.ok("diff", "--format", form, "-o", "pipe")
+    reader.join()
+    changed.ok("diff", "--format", form, "-o", "file")
+
+    assert pipe.is_fifo()
+    assert len(read[0]) == changed.repo.path("file").stat().st_size > 0
+    changed.ok("diff", "--format", form, "-o", os.devnull)
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_written(changed):
+    changed.repo.write("target", b"old")
+    changed.repo.path("target").chmod(0o640)
+    changed.repo.path("link").symlink_to("target")
+
+    changed.ok("diff", "-o", "link")
+
+    assert changed.repo.path("link").is_symlink()
+    assert b"a.csv" in changed.repo.read("target")
+    assert changed.repo.path("target").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("target", ["-", "/dev/stdout"])
+def test_standard_output_can_be_named(changed, target):
+    feed = changed.process("diff", "--key", "id", "--format", "csv", "-o", target)
+    text = changed.process("diff", "-o", target)
+
+    assert feed.out.startswith('"_op"')
+    assert "a.csv" in text.out
+    assert not changed.repo.path("-").exists()
+
+
+@pytest.mark.parametrize("target", ["a.csv", "a.csv.datav", "new.datav", "d/one", "d/new", "d", "link"])
+def test_a_result_is_never_written_onto_data(changed, target):
+    changed.repo.path("link").symlink_to("a.csv")
+    before = changed.repo.read("a.csv"), changed.repo.read("a.csv.datav"), changed.repo.read("d/one")
+
+    changed.fails("diff", "-o", target)
+    changed.fails("diff", "--format", "csv", "-o", target, "a.csv")
+
+    assert before == (
+        changed.repo.read("a.csv"),
+        changed.repo.read("a.csv.datav"),
+        changed.repo.read("d/one"),
+    )
+    assert not changed.repo.path("d/new").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--no-index"]])
+def test_a_result_is_never_written_onto_what_is_compared(cli, options):
+    cli.repo.write("x/a.csv", b"id\n1\n")
+    cli.repo.write("y/a.csv", b"id\n2\n")
+
+    for target in ("x/a.csv", "y/a.csv"):
+        cli.fails("diff", *options, "x/a.csv", "y/a.csv", "-o", target)
+        cli.fails("diff", *options, "x", "y", "-o", target)
+
+    assert (cli.repo.read("x/a.csv"), cli.repo.read("y/a.csv")) == (b"id\n1\n", b"id\n2\n")

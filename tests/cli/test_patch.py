@@ -133,3 +133,26 @@ def test_a_table_is_read_by_the_rules_of_the_project(cli):
     cli.ok("patch", "sub/a.dat", "f.csv")
 
     assert cli.repo.read("sub/a.dat") == "1~ä€~x\r\n3~ü~y\r\n".encode("cp1252")
+
+
+def test_the_result_can_go_to_standard_output_alone(feed):
+    done = feed.process("patch", "old.csv", "feed.csv", "-o", "-")
+
+    assert (done.status, done.err) == (0, "")
+    assert done.out.encode() == feed.repo.read("new.csv")
+    assert feed.process("patch", "old.csv", "feed.csv", "-o", "/dev/stdout").out == done.out
+
+
+@pytest.mark.parametrize("target", ["feed.csv", "a.csv", "d/one", "d/new", "x.datav", "d"])
+def test_a_result_takes_the_place_of_no_data_but_the_table(feed, target):
+    feed.repo.write("a.csv", b"id,n\r\n1,a\r\n2,b\r\n")
+    feed.repo.write("d/one", b"1")
+    feed.ok("add", "a.csv", "d")
+    feed.repo.write("a.csv", feed.repo.read("old.csv"))
+    before = feed.repo.read("a.csv")
+
+    feed.fails("patch", "old.csv", "feed.csv", "-o", target)
+
+    assert feed.repo.read("a.csv") == before
+    feed.ok("patch", "a.csv", "feed.csv", "-o", "a.csv")
+    assert feed.repo.read("a.csv") == feed.repo.read("new.csv")
