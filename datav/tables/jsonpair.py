@@ -82,7 +82,7 @@ def share_lines(
     if found is None:
         base.refuse_reading_all()
         found = _find_out(versions, known, executor)
-    texts = _as_text(before), _as_text(after)
+    texts = as_text(before), as_text(after)
     try:
         gaps = find_line_gaps(*texts, executor) if shared is None else shared.gaps
         pair = _pair(texts, gaps, known, found, executor)
@@ -120,9 +120,6 @@ def pair_lines(
     if not isinstance(before, JsonLinesVersion) or not isinstance(after, JsonLinesVersion):
         return None
     views = compared.before_view, compared.after_view
-    # Of names that were made unique one may stand for other paths in either version.
-    if before.paths_of(views[0].columns) != after.paths_of(views[1].columns):
-        return None
     rows = before.facts.map.rows, after.facts.map.rows
     if compared.has_key and max(rows) > _MOST_KEYS:
         return None
@@ -267,7 +264,7 @@ def _cancel(
     """
     sources = spans.before_source, spans.after_source
     texts = [
-        _as_text(version).only(parts, source)
+        as_text(version).only(parts, source)
         for version, parts, source in zip(versions, (spans.before, spans.after), sources, strict=True)
     ]
     first, second = (text.scan(_WHOLE_LINE, seed, executor) for text in texts)
@@ -330,7 +327,7 @@ def _derive(
     )
 
 
-def _as_text(version: JsonLinesVersion) -> TextVersion:
+def as_text(version: JsonLinesVersion) -> TextVersion:
     """Return a version as a text each line of which is one cell."""
     dialect = TextDialect("jsonl", _NOWHERE, version.dialect.encoding, False, ("line",))
     return TextVersion(version.source, dialect, has_header=False)

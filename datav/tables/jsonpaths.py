@@ -140,10 +140,9 @@ class Finder:
         jobs = (partial(_look, part, is_even=self._is_even) for part in parts)
         looked = in_order(self._executor, jobs, _AHEAD) if self._executor is not None else (j() for j in jobs)
         for part, seen in looked:
-            if seen is None or not self._has_all(seen):
-                yield self._read(part)
-            else:
-                yield seen.rows
+            if seen is not None:
+                self._read_until_known(part, seen)
+            yield self._read(part) if seen is None else seen.rows
             per_record = 1 + part.data.count(b'":') / (1 + part.data.count(b"\n"))
             if seen is not None and len(seen.paths) > _MOST_UNEVEN * per_record:
                 self._is_even = False
@@ -151,19 +150,27 @@ class Finder:
     def _has_all(self, seen: "_Seen") -> bool:
         return all(self.is_known(path, filled=filled) for path, filled in seen.paths.items())
 
+    def _read_until_known(self, part: Part, seen: "_Seen") -> None:
+        found = lines(*part)
+        while not self._has_all(seen) and (line := next(found, None)) is not None:
+            self._read_line(*line)
+
     def _read(self, part: Part) -> int:
         rows = 0
-        for place, line in lines(*part):
+        for line in lines(*part):
             rows += 1
-            for number, (path, value) in enumerate(self._parse(place, line).items()):
-                kind = kind_of(value)
-                if kind in ("list", "object"):
-                    # Nothing that cannot be a cell passes.
-                    cell_of(value)
-                filled = kind != "empty"
-                if not self.is_known(path, filled=filled):
-                    self.add(path, Found(place, number, place if filled else -1, kind), filled=filled)
+            self._read_line(*line)
         return rows
+
+    def _read_line(self, place: int, line: bytes) -> None:
+        for number, (path, value) in enumerate(self._parse(place, line).items()):
+            kind = kind_of(value)
+            if kind in ("list", "object"):
+                # Nothing that cannot be a cell passes.
+                cell_of(value)
+            filled = kind != "empty"
+            if not self.is_known(path, filled=filled):
+                self.add(path, Found(place, number, place if filled else -1, kind), filled=filled)
 
 
 def lines(offset: int, data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -31,9 +32,11 @@ from datav.tables import (
 from datav.tables.dialect import TextDialect
 from datav.tables.jsoncells import cell_of, columns_of, plain_cells
 from datav.tables.jsonl import JsonLinesVersion
-from datav.tables.jsonpaths import kind_of, lines
+from datav.tables.jsonpair import as_text
+from datav.tables.jsonpaths import Pairs, derive_paths, kind_of, lines
 from datav.tables.options import DiffOptions, Tolerance
 from datav.tables.shared import Shared
+from datav.tables.textpair import pair_text
 from datav.tables.version import View
 from tests.support.comparing import BytesSource, Comparing, comparing
 from tests.support.randomtables import random_gaps
@@ -50,7 +53,7 @@ VALUES = (
     '"\\ud83d\\ude00"', '"\\u0000"', '"2024-01-02"', '"say \\"a\\": null"', "{}", "{ }", "[]", "[1, 2]",
     '[{"b": 1, "a": null}]', '{"x": 1}', '{"x": null}', '{"x": {"y": "z"}}', '{"x": 1, "x": 2}', '{"x": {}}',
 )
-PLAIN = ("null", "0", "1", "2", "17", "-5", '"a"', '"b"', '"é"', "true")
+PLAIN = ("null", "0", "1", "2", "17", "-5", '"a"', '"b"', '"é"', "true", '{"x": 1}', '{"x": 2}')
 WRONG = (
     "{", "[1]", "1", '{"a": 1} {"a": 2}', '{"a": 1}{"a": 2}', '{"a": 01}', '{"a": Inf}', '{"a": "\x01"}',
     '{"a": 1,}', '{"a":', "1}", "\x0c1", '{"a": "\x00"}', '{"a": +1}',
@@ -67,7 +70,7 @@ def small_blocks(monkeypatch, seed):
     monkeypatch.setattr(text, "BLOCK", 200)
     monkeypatch.setattr(text, "_LOOK_BEHIND", 16)
     monkeypatch.setattr(recordmap, "STRIDE", 32)
-    monkeypatch.setattr(jsonl, "_PART", 40)
+    monkeypatch.setattr(jsonl, "_PART", 40 if seed % 4 < 2 else 400)
     monkeypatch.setattr(jsonl, "RECORDS_SAMPLED", 5)
     if seed % 2:
         monkeypatch.setattr(jsonl, "_BLOCK", 100)
@@ -123,6 +126,33 @@ def test_facts_of_a_version_are_those_that_python_finds(seed):
             assert found == wanted, f"{case}\n{data!r}"
             if not isinstance(found, str):
                 assert version.facts.map.rows == len(list(lines(version.body, data[version.body :])))
+
+
+@with_seeds
+def test_derived_facts_are_those_that_are_found(seed):
+    for number in range(2 * ROUNDS):
+        rng = Random(f"seed {seed}, round {number}")
+        files = random_history(rng, wrong=0)
+        with comparing() as tables:
+            facts = open_lines(files[0]).find_facts(tables.executor)
+            for before, after in pairwise(files):
+                gaps = random_gaps(rng, before, after)
+                old, new = open_lines(before), open_lines(after)
+                pair = pair_text(as_text(old), as_text(new), gaps, facts.map, tables.executor)
+
+                facts = derive_paths(
+                    facts,
+                    (len(before), len(after)),
+                    Pairs(pair.before, pair.after),
+                    (old.parts, new.parts),
+                    new.parse,
+                    new.sample_kinds(),
+                    tables.executor,
+                )
+
+                wanted = new.find_facts(tables.executor)
+                assert facts.found == wanted.found, f"round {number}\n{before!r}\n{after!r}\n{gaps}"
+                assert (facts.sample, facts.map.rows) == (wanted.sample, wanted.map.rows)
 
 
 @with_seeds
@@ -192,7 +222,8 @@ def random_history(rng: Random, wrong: float = 0.1) -> list[bytes]:
             edit(rng, records, names, values)
         versions.append(records)
     if rng.random() < wrong:
-        rng.choice(versions).insert(rng.randrange(3), rng.choice(WRONG))
+        spoilt = rng.choice(versions)
+        spoilt.insert(rng.randrange(len(spoilt) + 1), rng.choice(WRONG))
     seed = rng.random()
     files = [written(Random(seed), rng, version, ends) for version in versions]
     if rng.random() < wrong / 10:
