@@ -131,7 +131,7 @@ def iter_log(
     Raises:
         UnknownRevisionError: git does not know `rev`.
         UnknownDatasetError: no commit, and nothing on disk, has a dataset called `name`.
-        UsageError: a condition speaks of a column that no version has.
+        UsageError: a condition, or the key, names a column that no version has.
     """
     # More than that cannot be counted, nor be there.
     limit = min(limit, sys.maxsize) if limit is not None else None
@@ -162,13 +162,32 @@ def _with_rows(repository: Repository, entries: Iterator[LogEntry], rows: RowQue
     from datav.repo.rowlog import RowLog
 
     with RowLog(repository, rows.key) as counter:
-        for entry in entries:
+        for entry in _with_known_key(entries, counter):
             told = [_look_into(change, counter, rows.where) for change in entry.changes]
             kept = tuple(change for change in told if change is not None)
             if kept:
                 yield replace(entry, changes=kept)
         if rows.where is not None:
             counter.check(rows.where)
+
+
+def _with_known_key(entries: Iterator[LogEntry], counter: "RowLog") -> Iterator[LogEntry]:
+    """Yield all entries, none before it is known that the columns of the key are there: mostly the first.
+
+    Raises UsageError where they are in no version.
+    """
+    from datav.repo.rowlog import table_at
+
+    held: list[LogEntry] = []
+    for entry in entries:
+        held.append(entry)
+        sides = ((change.path, change.after or change.before) for change in entry.changes)
+        if any(counter.knows_key(table_at(path, side.manifest if side else None)) for path, side in sides):
+            yield from held
+            yield from entries
+            return
+    counter.check_key()
+    yield from held
 
 
 def _look_into(change: DatasetChange, counter: "RowLog", where: "Predicate | None") -> DatasetChange | None:

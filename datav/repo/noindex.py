@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from datav.core import ChunkerParams
@@ -69,7 +70,9 @@ class _Comparing:
     ) -> None:
         self._executor = executor
         self._keeper = NodeKeeper()
+        self._options = options
         self._depth = depth
+        self._rules = rules
         self.tables = Tables(self._keeper, executor, options, rules)
 
     def compare(self, before: Path, after: Path, shown: tuple[str, str]) -> Iterator[DatasetDiff]:
@@ -85,6 +88,7 @@ class _Comparing:
         else:
             sides = _file_side(before), _file_side(after)
             if is_same_file(before, after):
+                self._check_names(before, after)
                 return
             files = FilesDiff()
             table, reason = self._compare_files(before, after)
@@ -108,6 +112,25 @@ class _Comparing:
         return self.tables.compare(
             os.fsencode(after.name), versions[0], versions[1], before_path=os.fsencode(before.name)
         )
+
+    def _check_names(self, before: Path, after: Path) -> None:
+        """Raise UsageError where an option names a column that the tables lack.
+
+        Nobody else looks into files that are the same.
+        """
+        options = self._options
+        if self._depth == "files" or not (
+            options.key or options.columns or options.ignored or options.where or options.tolerances
+        ):
+            return
+        tables = Tables(self._keeper, self._executor, replace(options, rows=False), self._rules)
+        try:
+            versions = [tables.on_disk(path, path.stat().st_size, None) for path in (before, after)]
+            tables.compare(
+                os.fsencode(after.name), versions[0], versions[1], before_path=os.fsencode(before.name)
+            )
+        finally:
+            tables.close()
 
     def _version(self, path: Path) -> FileVersion:
         size = path.stat().st_size

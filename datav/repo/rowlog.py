@@ -6,7 +6,7 @@ not here the rows are not known.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -121,9 +121,29 @@ class RowLog:
             except DatavError as exc:
                 return MatchingRows(RowCounts(refused=_reason(exc)))
 
+    def knows_key(self, table: TableAt | None) -> bool:
+        """Whether the columns of the key that was asked for are known by now, of this version or of others.
+
+        Versions that cannot be read say nothing.
+        """
+        if not self._key or self._columns.keys() >= set(self._key):
+            return True
+        if table is not None and _is_table(table):
+            reader = self._repository.store.reader
+            with suppress(DatavError), TableHistory(self._repository, reader, DiffOptions()) as history:
+                self._see_columns(history, table, None)
+        return self._columns.keys() >= set(self._key)
+
+    def check_key(self) -> None:
+        """Raise UsageError if the key names a column that no version has which was looked at."""
+        self._check(self._key or ())
+
     def check(self, where: Predicate) -> None:
         """Raise UsageError if the condition speaks of a column that no version had which was looked at."""
-        for name in where.columns:
+        self._check(where.columns)
+
+    def _check(self, names: Iterable[str]) -> None:
+        for name in names:
             if self._columns and name not in self._columns:
                 raise no_such_column(name, list(self._columns))
 

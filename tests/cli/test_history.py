@@ -176,3 +176,47 @@ def test_long_rows_are_cut_to_the_terminal(cli, monkeypatch):
 
     assert line.endswith("  ...")
     assert len(line) <= 100
+
+
+@pytest.mark.parametrize("options", [["--key", "idd"], ["--where", "idd = 1"]])
+def test_a_column_that_no_version_has_is_an_error_that_names_those_there_are(prices, options):
+    for command in ("log", "blame"):
+        failed = prices.fails(command, "p.csv", *options)
+
+        assert failed.status == 2
+        assert "there is no column idd" in failed.err
+        assert "id, city, price" in failed.err
+        assert failed.out == ""
+
+
+def test_a_misspelt_key_is_an_error_of_a_table_with_one_version_too(cli):
+    cli.repo.write("one.csv", b"id,v\n")
+    cli.ok("add", "one.csv")
+    cli.repo.commit("one")
+
+    for command in ("log", "blame"):
+        assert "there is no column idd" in cli.fails(command, "one.csv", "--key", "idd").err
+        assert "there is no column idd" in cli.fails(command, "one.csv", "--where", "idd = 1").err
+
+
+def test_log_takes_a_key_that_only_old_versions_have(prices):
+    prices.repo.write("p.csv", b"number,city,price\n1,Oslo,7\n")
+    prices.ok("add", "p.csv")
+    prices.repo.commit("August")
+
+    lines = prices.ok("log", "p.csv", "--key", "id").lines
+
+    assert "-1 ~1 rows" in lines[3]
+
+
+@pytest.mark.parametrize("options", [["--key", "idd"], ["--where", "idd = 1"], ["--columns", "idd"]])
+def test_diff_of_two_files_that_are_the_same_knows_a_misspelt_column(cli, options):
+    cli.repo.write("x.csv", b"id,v\n1,2\n")
+    cli.repo.write("y.csv", b"id,v\n1,2\n")
+
+    failed = cli.fails("diff", "--no-index", "x.csv", "y.csv", *options)
+
+    assert failed.status == 2
+    assert "there is no column idd" in failed.err
+    assert "id, v" in failed.err
+    assert cli.ok("diff", "--no-index", "x.csv", "y.csv", "--key", "id").out == "no differences\n"
