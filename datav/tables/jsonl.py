@@ -30,7 +30,7 @@ from datav.tables.jsoncells import DECODER, columns_of, flatten, plain_cells
 from datav.tables.jsonlines import RECORDS_SAMPLED, _without_surrogates
 from datav.tables.jsonpaths import Part, PathFacts, find_kinds, find_paths, lines
 from datav.tables.naming import unique_names
-from datav.tables.source import RandomAccess
+from datav.tables.source import RandomAccess, line_number
 from datav.tables.version import U64, Prints, View
 
 _BLOCK = 2**20
@@ -238,16 +238,7 @@ class JsonLinesVersion:
         raise self._bad_line(place, "is not a JSON object")
 
     def _bad_line(self, place: int, what: str) -> TableError:
-        return TableError(f"line {self._line_number(place)} {what}")
-
-    def _line_number(self, place: int) -> int:
-        number = 1
-        for offset in range(self.body, place, _BLOCK):
-            # One more byte, for a line end of two may be cut; it is counted by its second.
-            data = self.source.read_at(offset, min(_BLOCK, place - offset) + 1)
-            last = len(data) - 1
-            number += data.count(b"\n", 0, last) + data.count(b"\r", 0, last) - data.count(b"\r\n")
-        return number
+        return TableError(f"line {line_number(self.source, place)} {what}")
 
 
 def is_json_lines(head: bytes, whole: bool) -> bool:

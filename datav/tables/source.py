@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+_BLOCK = 2**20
+
 
 class RandomAccess(Protocol):
     """Bytes that can be read at any place: a file on disk, a tree of chunks, a remote object."""
@@ -32,6 +34,20 @@ def read_ranges(source: RandomAccess, ranges: Sequence[tuple[int, int]]) -> list
     if isinstance(source, RangeAccess):
         return source.read_ranges(ranges)
     return [source.read_at(offset, size) for offset, size in ranges]
+
+
+def line_number(source: RandomAccess, place: int) -> int:
+    """Return the number of the line that begins at `place`, counted from 1; it ends in LF, CR or both.
+
+    Cost: reads all that stands before it.
+    """
+    number = 1
+    for offset in range(0, place, _BLOCK):
+        last = min(_BLOCK, place - offset)
+        # One more byte, for a line end of two may be cut; it is counted by its second.
+        data = source.read_at(offset, last + 1)
+        number += data.count(b"\n", 0, last) + data.count(b"\r", 0, last) - data.count(b"\r\n")
+    return number
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from datav.tables.celltypes import column_types
 from datav.tables.dialect import HEAD_SIZE, TextDialect, read_records
 from datav.tables.encodings import decode_head
 from datav.tables.naming import unique_names
-from datav.tables.source import RandomAccess
+from datav.tables.source import RandomAccess, line_number
 from datav.tables.version import U64, Prints, View
 
 BLOCK = 4 * 2**20
@@ -179,7 +179,8 @@ class TextVersion:
 
     def _uneven(self, place: int, cells: int) -> TableError:
         width, shown = len(self.columns), f"{cells} {'cell' if cells == 1 else 'cells'}"
-        return TableError(f"a row has {shown} where the header has {width} (at byte {place})")
+        line = line_number(self.source, place)
+        return TableError(f"a row has {shown} where the header has {width} (line {line})")
 
     def text_of(self, place: int) -> tuple[int, int]:
         """Return where the record at a place begins and ends, its line end included."""
