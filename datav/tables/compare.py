@@ -242,7 +242,9 @@ def _describe_duplicates(
 def _examples(compared: Compared, wanted: U64, seed: int, executor: Executor) -> list[dict[str, object]]:
     """Return the cells of the keys whose fingerprints are given."""
     found: dict[int, dict[str, object]] = {}
-    for version, view in ((compared.before, compared.before_view), (compared.after, compared.after_view)):
+    for version, whole in ((compared.before, compared.before_view), (compared.after, compared.after_view)):
+        # The key columns alone: their fingerprints are those that the whole view gives them.
+        view = _key_only(whole)
         for prints in version.scan(view, seed, executor):
             rows = np.flatnonzero(np.isin(prints.keys, wanted))[: 4 * EXAMPLES]
             if not len(rows):
@@ -254,6 +256,11 @@ def _examples(compared: Compared, wanted: U64, seed: int, executor: Executor) ->
             if len(found) == len(wanted):
                 return list(found.values())
     return list(found.values())
+
+
+def _key_only(view: View) -> View:
+    columns = tuple(view.columns[position] for position in view.key)
+    return View(columns, tuple(range(len(columns))), tuple(view.types[position] for position in view.key))
 
 
 def _keys_at(version: TableVersion, view: View, places: U64) -> list[dict[str, object]]:

@@ -192,6 +192,25 @@ def test_a_line_that_is_no_record_is_told_of_though_both_share_it(compare):
         compare(same, same + b'{"id": 7}\n')
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"a": 1}{"a": 2}',
+        '{"a": Inf}',
+        '{"a": [-Inf]}',
+        '{"a": 01}',
+        '{"a": 1}\0',
+        '{"a": "\1"}',
+        '{"a":\n1}',
+    ],
+)
+def test_what_only_other_readers_take_for_records_is_none(open_lines, line):
+    version = open_lines(b'{"a": 1}\n' * 20_000 + line.encode())
+
+    with pytest.raises(TableError, match="line 20001 is not JSON"):
+        assert version.columns
+
+
 def test_a_line_that_is_no_record_in_the_gap_is_told_of(compare):
     same = text_of(table(3000))
 
