@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from datav.errors import DatavError, IntegrityError, MissingChunkError, UsageError
 from datav.formats.entry import Content
 from datav.repo.datasets import Dataset
+from datav.repo.diffchosen import ALL, Chosen, Part, check_parts
 from datav.repo.diffdatasets import (
     appeared,
     is_executable,
@@ -27,16 +28,16 @@ from datav.repo.diffdatasets import (
 )
 from datav.repo.diffdisk import find_unsure, is_as_recorded, name_files, pair_with_disk
 from datav.repo.diffends import (
-    Chosen,
     DatasetVersion,
     Ends,
     Versions,
     choose,
     find_ends,
+    read_manifests,
     read_versions,
 )
 from datav.repo.diffresult import DatasetDiff, Diff, Endpoint, FilesDiff, iter_tables
-from datav.repo.disk import Disk, inside, look
+from datav.repo.disk import Disk, look
 from datav.repo.repository import Repository
 from datav.tables.options import DiffOptions
 
@@ -97,6 +98,8 @@ def comparing(
     chosen = choose(repository, ends, names)
     before, after = read_versions(repository, ends, chosen)
     with _Comparing(repository, options or DiffOptions(), depth, limits or Limits()) as work:
+        if chosen is not None and not all(part.is_all for parts in chosen.values() for part in parts):
+            check_parts(repository, work.keeper, chosen, read_manifests(repository, ends, chosen))
         yield work.compare(ends, before, after, chosen)
 
 
@@ -112,7 +115,7 @@ def comparing_versions(
     """Compare two versions of one dataset; what rows are read from is closed when the block ends."""
     with _Comparing(repository, options or DiffOptions(), "tables", limits or Limits()) as work:
         named = after or before
-        found = work.compare_one(named.dataset, before, after, (b"",)) if named is not None else None
+        found = work.compare_one(named.dataset, before, after, ALL) if named is not None else None
         if before is not None and after is not None and before.dataset != after.dataset:
             found = replace(
                 found or modified(before, after, meta_changed=False),
@@ -183,7 +186,7 @@ class _Comparing:
             if isinstance(version, DatasetVersion) and dataset not in after
         }
         for dataset in sorted(before.keys() | after.keys(), key=_path):
-            only = chosen.get(dataset, ()) if chosen is not None else (b"",)
+            only = chosen.get(dataset, ()) if chosen is not None else ALL
             version = after.get(dataset)
             if dataset not in before and isinstance(version, DatasetVersion):
                 version = self._recognized(version, gone)
@@ -210,7 +213,7 @@ class _Comparing:
         dataset: Dataset,
         before: DatasetVersion | DatavError | None,
         after: DatasetVersion | DatavError | None,
-        only: tuple[bytes, ...],
+        only: tuple[Part, ...],
     ) -> DatasetDiff | None:
         """Return how a dataset differs; None if it does not."""
         for version in (before, after):
@@ -258,9 +261,11 @@ class _Comparing:
         )
 
     def _compare_both(
-        self, before: DatasetVersion, after: DatasetVersion, only: tuple[bytes, ...]
+        self, before: DatasetVersion, after: DatasetVersion, only: tuple[Part, ...]
     ) -> DatasetDiff | None:
-        meta_changed = users_part(before.manifest) != users_part(after.manifest) and b"" in only
+        meta_changed = users_part(before.manifest) != users_part(after.manifest) and any(
+            p.is_all for p in only
+        )
         if before.kind != after.kind:
             reason = f"was a {before.kind}, is a {after.kind}"
             return modified(before, after, meta_changed, reason=reason)
@@ -319,7 +324,7 @@ class _Comparing:
         return disk is not None and not disk.is_directory and disk.known == [content]
 
     def _compare_directories(
-        self, before: DatasetVersion, after: DatasetVersion, only: tuple[bytes, ...], meta_changed: bool
+        self, before: DatasetVersion, after: DatasetVersion, only: tuple[Part, ...], meta_changed: bool
     ) -> DatasetDiff | None:
         from datav.repo.difffiles import compare_files
 
@@ -327,7 +332,7 @@ class _Comparing:
             pairs = self._stored_pairs(before, after)
         else:
             pairs = self._disk_pairs(before, after, after.disk)
-        pairs = [pair for pair in pairs if _is_chosen(pair, only)]
+        pairs = [pair for pair in pairs if _is_chosen(after.dataset, pair, only)]
         if not pairs:
             return replace(modified(before, after, True), status="unchanged") if meta_changed else None
         files = compare_files(pairs, self._comparer(before, after))
@@ -431,6 +436,6 @@ def _path(dataset: Dataset) -> bytes:
     return dataset.path
 
 
-def _is_chosen(pair: "Pair", only: tuple[bytes, ...]) -> bool:
+def _is_chosen(dataset: Dataset, pair: "Pair", only: tuple[Part, ...]) -> bool:
     path = next(file.path for file in pair if file is not None)
-    return any(inside(path, prefix) for prefix in only)
+    return any(part.holds(dataset, path) for part in only)

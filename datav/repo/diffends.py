@@ -22,10 +22,10 @@ from datav.relpath import RelPath
 from datav.repo.datasets import (
     Dataset,
     dataset_of_manifest,
-    find_targets,
     list_datasets,
     read_manifest_bytes,
 )
+from datav.repo.diffchosen import Chosen, choose_among
 from datav.repo.diffresult import Endpoint
 from datav.repo.disk import Disk, look
 from datav.repo.repository import Repository
@@ -124,10 +124,6 @@ def _range(repository: Repository, word: str) -> Ends:
     return Ends(Endpoint(base, base, f"{base[:10]}, where {after.rev} left {before.rev}"), after)
 
 
-Chosen = Mapping[Dataset, tuple[bytes, ...]]
-"""For each dataset the paths in it that are meant; an empty one is all of it."""
-
-
 def choose(repository: Repository, ends: Ends, names: Sequence[str]) -> Chosen | None:
     """Return what `names` mean among the datasets of both ends; None for everything.
 
@@ -137,10 +133,30 @@ def choose(repository: Repository, ends: Ends, names: Sequence[str]) -> Chosen |
     if not names:
         return None
     paths = dict.fromkeys(path for end in ends for path in _names_at(repository, end))
-    chosen: dict[Dataset, tuple[bytes, ...]] = {}
-    for target in find_targets(repository, names, [Dataset(path) for path in sorted(paths)]):
-        chosen[target.dataset] = (*chosen.get(target.dataset, ()), target.inside)
-    return chosen
+    return choose_among(repository, names, map(Dataset, paths))
+
+
+def read_manifests(
+    repository: Repository, ends: Ends, datasets: Iterable[Dataset]
+) -> Mapping[Dataset, Sequence[Manifest]]:
+    """Return what the manifests of both ends say; datasets with one that cannot be read are left out."""
+    found: dict[Dataset, list[Manifest]] = {dataset: [] for dataset in datasets}
+    for end in ends:
+        if end.commit is not None:
+            read = repository.git.read_files(end.commit, [dataset.manifest_path for dataset in found])
+        elif end.rev is None:
+            here = {d.manifest_path: read_manifest_bytes(repository, d) for d in found}
+            read = {path: data for path, data in here.items() if data is not None}
+        else:
+            continue
+        for dataset in list(found):
+            data = read.get(dataset.manifest_path)
+            try:
+                if data is not None:
+                    found[dataset].append(parse_manifest(data, str(dataset.manifest_path)))
+            except DatavError:
+                del found[dataset]
+    return found
 
 
 def _names_at(repository: Repository, end: Endpoint) -> Sequence[RelPath]:

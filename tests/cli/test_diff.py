@@ -293,3 +293,47 @@ def test_a_result_is_never_written_onto_what_is_compared(cli, options):
         cli.fails("diff", *options, "x", "y", "-o", target)
 
     assert (cli.repo.read("x/a.csv"), cli.repo.read("y/a.csv")) == (b"id\n1\n", b"id\n2\n")
+
+
+@pytest.mark.parametrize("words", [["d/nope"], ["--", "d/nope"], ["HEAD~1", "HEAD", "--", "d/nope"]])
+def test_a_path_in_a_dataset_that_neither_end_has_is_an_error(data, words):
+    assert "d/nope" in data.fails("diff", *words).err
+    data.fails("diff", "--", "a.csv/x")
+    data.fails("diff", "--", "d/*.nope")
+
+
+def test_a_path_that_one_end_has_is_none(data):
+    data.repo.path("d/one").unlink()
+    data.repo.write("d/three", b"333")
+
+    for name, status in {"d/one": "removed", "d/three": "added"}.items():
+        (dataset,) = data.ok("diff", "--json", name).json["datasets"]
+        assert [(item["path"], item["status"]) for item in dataset["files"]["items"]] == [(name[2:], status)]
+    data.ok("diff", "HEAD~1", "HEAD", "--", "d/one")
+
+
+@pytest.mark.parametrize("revisions", [[], ["HEAD~1", "HEAD"]])
+def test_a_pattern_matches_datasets_and_no_stray_files(data, revisions):
+    data.repo.write("stray.csv", b"id\n1\n")
+    if not revisions:
+        data.repo.write("a.csv", b"id,v\n1,x\n2,z\n")
+
+    (dataset,) = data.ok("diff", "--json", *revisions, "--", "*.csv").json["datasets"]
+
+    assert dataset["path"] == "a.csv"
+    data.fails("diff", *revisions, "--", "s*.csv")
+
+
+def test_a_pattern_matches_what_is_in_a_dataset(data):
+    data.repo.write("d/one", b"changed")
+    data.repo.write("d/sub/two", b"changed")
+
+    def paths(pattern, **options):
+        datasets = data.ok("diff", "--json", "--", pattern, **options).json["datasets"]
+        return [item["path"] for dataset in datasets for item in dataset["files"]["items"]]
+
+    assert paths("d/o*") == ["one"]
+    assert paths("d/s*") == ["sub/two"]
+    assert paths("**/two") == ["sub/two"]
+    assert paths("[d]") == ["one", "sub/two"]
+    assert paths("*o", here="d/sub") == ["sub/two"]
