@@ -60,7 +60,8 @@ def compare(
         What the versions' sources raise.
     """
     shared = share_lines(before, after, shared, executor)
-    schema = replace(compare_columns(before.columns, after.columns), written=_compare_writing(before, after))
+    spoken_of = (options.spoken_of(version.columns) for version in (before, after))
+    schema = replace(compare_columns(*spoken_of), written=_compare_writing(before, after))
     if not schema.added:
         options = replace(options, added_columns=False)
     where = parse_predicate(options.where) if options.where is not None else None
@@ -70,7 +71,8 @@ def compare(
         return TableDiff(schema, None)
     try:
         rows = _compare_rows(compared, options, where, scratch, executor, shared)
-        rows = replace(rows, schemas=(_layout(before), _layout(after)))
+        layouts = _layout(before), _layout(after)
+        rows = replace(rows, schemas=layouts, is_narrowed=options.is_narrowed)
         renamed = guess_renames(compared, schema, executor)
     except TableError as exc:
         return TableDiff(schema, RowDiff(key=options.key or (), refused=str(exc)))
@@ -155,6 +157,7 @@ def _compare_rows(
         tolerances=options.tolerances,
         moved=moved,
         spread=partial(spread_surplus, compared, matched, seed, executor),
+        shown=options.spoken_of,
     )
     counts = telling.count()
     duplicates, refused = _describe_duplicates(compared, matched, seed, executor)

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Literal
 import pyarrow
 from pyarrow import compute, csv, parquet, types
 
-from datav.errors import TableError
+from datav.errors import TableError, UsageError
 from datav.relpath import one_line
 from datav.tables.cellvalues import cell_text, cell_values
 from datav.tables.feedcells import is_binary, is_read_again, is_text, is_uuid
@@ -66,9 +66,15 @@ def write_feed(rows: RowDiff, target: BinaryIO, form: FeedFormat) -> int:
             told of rows that differ only there.
 
     Raises:
+        UsageError: columns were left out of the comparison, and rows that are not whole cannot be applied.
         TableError: the rows were not compared; a cell is nothing that the feed can hold: text that is not
             UTF-8, in CSV also what could not be read again.
     """
+    if rows.is_narrowed:
+        raise UsageError(
+            "a change feed tells of whole rows, and some columns were left out",
+            hint="leave out `--columns` and `--ignore-columns`",
+        )
     if rows.schemas is None:
         raise TableError(f"the rows were not compared: {rows.refused}")
     before, after = (

@@ -77,7 +77,7 @@ class RowChange:
     key: Mapping[str, object]
     """Empty without a key."""
     before: Mapping[str, object]
-    """Of a removed row all cells, of a changed one those that changed; else empty."""
+    """Of a removed row all cells that were asked for, of a changed one those that changed; else empty."""
     after: Mapping[str, object]
     count: int = 1
     """Without a key, or where it is not unique: how many rows like this one."""
@@ -89,8 +89,8 @@ class ChangeBatch:
 
     op: Op
     before: "pyarrow.Table | None"
-    """Columns of the first version: of removed rows all, of changed ones at least those that were compared;
-    None of added rows."""
+    """Columns of the first version: of removed and moved rows all that were asked for, of changed ones at
+    least those that were compared; None of added rows."""
     after: "pyarrow.Table | None"
     """Columns of the second version, in step with `before`; None of removed rows."""
     differs: "Mapping[str, pyarrow.BooleanArray]"
@@ -140,6 +140,8 @@ class RowDiff:
     """Why the rows were not compared, or, with `duplicates`, not all of them by key."""
     batches: Batches = field(default=_no_batches, repr=False, compare=False)
     """Gives the changes as columns."""
+    is_narrowed: bool = field(default=False, repr=False, compare=False)
+    """Whether columns were left out: `DiffOptions.columns`, `DiffOptions.ignored`."""
     schemas: "tuple[pyarrow.Schema, pyarrow.Schema] | None" = field(default=None, repr=False, compare=False)
     """All columns of both versions; those of text tables are `large_string`.  None: not compared."""
 

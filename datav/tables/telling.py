@@ -5,7 +5,7 @@ none of the compared cells different, by a tolerance, are the same after all; ro
 their fingerprints did not are a removed one and an added one.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 
+from datav.formats.manifest import ColumnInfo
 from datav.storage.scratch import Scratch
 from datav.tables.arrays import flags, integers
 from datav.tables.batches import in_order
@@ -63,6 +64,7 @@ class Telling:
         tolerances: Mapping[str, Tolerance],
         moved: tuple[U64, U64] | None = None,
         spread: Callable[[Op], tuple[U64, U64] | None] | None = None,
+        shown: Callable[[Sequence[ColumnInfo]], Sequence[ColumnInfo]] = tuple,
     ) -> None:
         self._compared = compared
         self._matched = matched
@@ -80,6 +82,8 @@ class Telling:
         """The changed rows, where they are few."""
         self._spread = spread
         """Gives rows that were only counted, one by one, where they need not be alike."""
+        self._shown = shown
+        """Gives those of a version's columns that rows are shown with."""
         self._moved = Pairs(*self._versions, moved, scratch) if moved is not None else None
         formats = {version.format for version in self._versions}
         self._is_mixed = len(formats) > 1 and "jsonl" in formats
@@ -110,7 +114,8 @@ class Telling:
             counts.removed += len(matched.removed) + int(matched.surplus_before.counts.sum())
             counts.added += len(matched.added) + int(matched.surplus_after.counts.sum())
             return counts
-        for batch in chain(self._one_sided("removed", whole=False), self._one_sided("added", whole=False)):
+        nothing = View((), (), ())
+        for batch in chain(*(self._one_sided(op, nothing) for op in ("removed", "added"))):
             rows = _rows(batch) if batch.counts is None else int(np.asarray(batch.counts).sum())
             if batch.op == "added":
                 counts.added += rows
@@ -134,9 +139,14 @@ class Telling:
         return replace(batch, before=before, after=after)
 
     def _batches(self, whole: bool, ops: Collection[Op]) -> Iterator[ChangeBatch]:
-        for op in ("removed", "added"):
+        lonely: tuple[tuple[Op, TableVersion], ...] = (
+            ("removed", self._versions[0]),
+            ("added", self._versions[1]),
+        )
+        for op, version in lonely:
             if op in ops:
-                yield from self._one_sided(op, whole=True, one_by_one=whole)
+                view = _all_columns(version) if whole else self._shown_view(version)
+                yield from self._one_sided(op, view, one_by_one=whole)
         if "changed" in ops or self._collided:
             found = self._changed(whole=whole, counts=None) if self._kept is None or whole else self._kept
             yield from (batch for batch in found if batch.op in ops)
@@ -152,10 +162,14 @@ class Telling:
         """Yield the rows that moved."""
         if self._moved is None:
             return
-        views = _all_columns(self._versions[0]), _all_columns(self._versions[1])
-        for old, new in in_order(self._executor, self._moved.windows(*views), _AHEAD):
-            kept = flags(self._meets(old) | self._meets(new))
-            yield ChangeBatch("moved", old.filter(kept), new.filter(kept), {}, None, self._compared.has_key)
+        shown = [self._shown_view(version) for version in self._versions]
+        views = [self._with_condition(*side) for side in zip(self._versions, shown, strict=True)]
+        for tables in in_order(self._executor, self._moved.windows(*views), _AHEAD):
+            kept = flags(self._meets(tables[0]) | self._meets(tables[1]))
+            old, new = (
+                _first_columns(table, view).filter(kept) for table, view in zip(tables, shown, strict=True)
+            )
+            yield ChangeBatch("moved", old, new, {}, None, self._compared.has_key)
 
     def _meets(self, table: Any) -> Mask:
         """Which rows meet the condition, if there is one."""
@@ -163,20 +177,20 @@ class Telling:
             return np.ones(len(table), bool)
         return np.asarray(self._where.evaluate(table)).astype(bool)
 
-    def _one_sided(self, op: Op, *, whole: bool, one_by_one: bool = False) -> Iterator[ChangeBatch]:
+    def _one_sided(self, op: Op, view: View, *, one_by_one: bool = False) -> Iterator[ChangeBatch]:
         version, places, surplus = (
             (self._versions[0], self._matched.removed, self._matched.surplus_before)
             if op == "removed"
             else (self._versions[1], self._matched.added, self._matched.surplus_after)
         )
-        yield from self._lonely(op, version, places, None, whole=whole)
+        yield from self._lonely(op, version, places, None, view)
         spread = self._spread(op) if one_by_one and self._spread is not None else None
-        yield from self._lonely(op, version, *(spread or surplus), whole=whole)
+        yield from self._lonely(op, version, *(spread or surplus), view)
 
     def _lonely(
-        self, op: Op, version: TableVersion, places: U64, counts: U64 | None, *, whole: bool
+        self, op: Op, version: TableVersion, places: U64, counts: U64 | None, shown: View
     ) -> Iterator[ChangeBatch]:
-        view = _all_columns(version) if whole else self._narrow(version)
+        view = self._with_condition(version, shown)
         for part in _growing(len(places)):
             table = version.take(places[part], view.columns, view.types)
             several = integers(counts[part]) if counts is not None else None
@@ -185,14 +199,26 @@ class Telling:
                 table = table.filter(kept)
                 several = several.filter(kept) if several is not None else None
             if len(table):
+                table = _first_columns(table, shown)
                 before, after = (table, None) if op == "removed" else (None, table)
                 has_key = counts is None and self._compared.has_key
                 yield ChangeBatch(op, before, after, {}, several, has_key)
+
+    def _shown_view(self, version: TableVersion) -> View:
+        """The columns that removed, added and moved rows are shown with."""
+        numbers = {column.name: number for number, column in enumerate(version.columns)}
+        chosen = tuple(numbers[column.name] for column in self._shown(version.columns))
+        # Rows without a cell are nothing to be seen.
+        chosen = chosen or tuple(numbers.values())
+        types = version.types
+        return View(chosen, (), tuple(types[number] for number in chosen))
 
     def _narrow(self, version: TableVersion) -> View:
         """The columns that a condition needs, of a version."""
         needed = self._where.columns if self._where is not None else ()
         chosen = tuple(n for n, column in enumerate(version.columns) if column.name in needed)
+        # One at least: a table without columns has no rows.
+        chosen = chosen or tuple(range(min(1, len(version.columns))))
         return View(chosen, (), tuple(version.types[n] for n in chosen))
 
     def _changed(self, *, whole: bool, counts: Counts | None) -> Iterator[ChangeBatch]:
@@ -293,6 +319,12 @@ def _plain_view(version: TableVersion, view: View) -> View:
         for column, kind in zip(view.columns, view.types, strict=True)
     )
     return View(view.columns, view.key, tuple(types))
+
+
+# Any: pyarrow has no types of its own that mypy could see.
+def _first_columns(table: Any, view: View) -> Any:
+    """Those of the view, without what a condition needs besides; rows of no columns are none to Arrow."""
+    return table.select(range(len(view.columns))) if view.columns else table
 
 
 def _all_columns(version: TableVersion) -> View:

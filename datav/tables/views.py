@@ -73,16 +73,13 @@ def choose_views(before: TableVersion, after: TableVersion, options: DiffOptions
             which = "first" if name not in old else "second"
             key, problem = (), f"the key column {name} is not in the {which} version"
             break
+    asked = replace(options, key=key)
+    chosen = frozenset(column.name for side in (before, after) for column in asked.spoken_of(side.columns))
     if options.added_columns:
         before = WidenedVersion(before, after, [number for name, number in new.items() if name not in old])
         # Behind all others, which is where the fingerprints of a version that lacks them can be made longer.
         old |= {name: len(old) + place for place, name in enumerate(n for n in new if n not in old)}
-    chosen, ignored = frozenset(options.columns), frozenset(options.ignored)
-    names = [
-        name
-        for name in old
-        if name in new and (name in key or ((not chosen or name in chosen) and name not in ignored))
-    ]
+    names = [name for name in old if name in new and name in chosen]
     # Once: a version makes them when it is asked, and there may be as many as columns.
     old_types, new_types = before.types, after.types
     # Cells of both are text, and yet JSON writes a truth value, a null and a number in its own way.

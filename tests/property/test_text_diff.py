@@ -216,7 +216,7 @@ def with_mark(dialect: TextDialect, content: bytes) -> TextDialect:
 
 def summary(rows: RowDiff) -> tuple[object, ...]:
     """The numbers; which keys and which uneven row are named is left to either."""
-    refused = re.sub(r"a row has \d+ cells .* \(line \d+\)\Z", "ragged", rows.refused or "")
+    refused = re.sub(r"a row has \d+ cells? .* \(line \d+\)\Z", "ragged", rows.refused or "")
     if rows.duplicates is not None:
         refused = "not unique"
     duplicates = rows.duplicates and (rows.duplicates.before, rows.duplicates.after)

@@ -82,16 +82,19 @@ class TwinDiff:
 
 def diff_rows(before: PlainTable, after: PlainTable, rules: Rules) -> TwinDiff:
     """Compare two tables, row by row and cell by cell."""
-    ours, theirs = set(before.columns), set(after.columns)
-    shared = [name for name in before.columns if name in theirs]
+    old_names, new_names = (
+        [name for name in table.columns if name in rules.key or _is_compared(name, rules)]
+        for table in (before, after)
+    )
+    ours, theirs = set(old_names), set(new_names)
+    compared = [name for name in old_names if name in theirs]
     found = TwinDiff(
-        columns_added=tuple(name for name in after.columns if name not in ours),
-        columns_removed=tuple(name for name in before.columns if name not in theirs),
-        reordered=shared != [name for name in after.columns if name in ours],
+        columns_added=tuple(name for name in new_names if name not in ours),
+        columns_removed=tuple(name for name in old_names if name not in theirs),
+        reordered=compared != [name for name in new_names if name in ours],
         from_rows=len(before.rows),
         to_rows=len(after.rows),
     )
-    compared = [name for name in shared if name in rules.key or _is_compared(name, rules)]
     old, new = _by_key(before.rows, rules.key), _by_key(after.rows, rules.key)
     multiple: set[tuple[Hashable, ...]] = set()
     if rules.key:

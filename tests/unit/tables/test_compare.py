@@ -80,6 +80,48 @@ def test_only_some_columns_are_compared():
         assert found.rows.changed_cells == {"x": 1}
 
 
+WIDE_BEFORE = "id,a,b,old\n1,1,x,1\n2,2,y,2\n3,3,z,3\n"
+WIDE_AFTER = "new,id,b,a\n1,3,z,3\n2,2,Y,2.5\n3,4,w,4\n"
+
+
+@pytest.mark.parametrize("options", [{"columns": ("a",)}, {"ignored": ("b", "old", "new")}])
+def test_nothing_is_told_of_columns_that_were_left_out(options):
+    found, changes = diff(WIDE_BEFORE, WIDE_AFTER, key=("id",), where="b != 'nothing'", **options)
+
+    schema = found.schema
+    assert (schema.added, schema.removed, schema.renamed, schema.reordered) == ((), (), (), False)
+    assert [(change.name, change.after) for change in schema.changed] == [("a", "float")]
+    assert changes == [
+        RowChange("removed", {"id": "1"}, {"id": "1", "a": "1"}, {}),
+        RowChange("added", {"id": "4"}, {}, {"id": "4", "a": "4"}),
+        RowChange("changed", {"id": "2"}, {"a": "2"}, {"a": "2.5"}),
+    ]
+
+
+def test_a_column_of_one_version_is_told_of_where_it_was_asked_for():
+    found, changes = diff(WIDE_BEFORE, WIDE_AFTER, key=("id",), columns=("new",))
+
+    assert ([column.name for column in found.schema.added], found.schema.removed) == (["new"], ())
+    assert [(change.op, change.before, change.after) for change in changes] == [
+        ("removed", {"id": "1"}, {}),
+        ("added", {}, {"new": "3", "id": "4"}),
+    ]
+
+
+def test_rows_of_which_no_column_was_asked_for_are_shown_whole():
+    _, changes = diff("a\n1\n2\n", "b\n1\n", key=(), columns=("b",))
+
+    assert [(change.op, list(change.before)) for change in changes] == [("removed", ["a"])]
+
+
+def test_rows_that_moved_are_shown_without_what_was_left_out():
+    _, changes = diff(
+        "a,b\n1,x\n2,y\n", "a,b\n2,y\n1,z\n", key=(), columns=("a",), ordered=True, where="b != 'q'"
+    )
+
+    assert [(change.op, change.before, change.after) for change in changes] == [("moved", {}, {"a": "1"})]
+
+
 def test_without_a_key_rows_that_differ_only_in_ignored_columns_are_the_same():
     found, changes = diff("x,t\na,1\na,2\n", "x,t\na,3\n", key=(), ignored=("t",))
 
@@ -249,7 +291,7 @@ def test_a_table_with_a_ragged_row_is_not_compared(swapped):
     sides = [BEFORE, AFTER + "6,f\n"]
     found, changes = diff(*(sides[::-1] if swapped else sides), key=("id",))
 
-    assert found.rows.refused == f"a row has 2 cells where the header has 3 (line 6)"
+    assert found.rows.refused == "a row has 2 cells where the header has 3 (line 6)"
     assert counts(found.rows) == (0, 0, 0, None)
     assert changes == []
 

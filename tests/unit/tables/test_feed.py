@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from datav.errors import TableError
+from datav.errors import TableError, UsageError
 from datav.tables.cellvalues import cell_values
 from datav.tables.feed import METADATA_KEY, read_feed, write_feed
 from datav.tables.feedcells import cells_as
@@ -128,6 +128,11 @@ def test_bytes_that_are_not_utf_8_are_refused(form):
 
     with pytest.raises(TableError, match="not UTF-8"):
         written(rows, form)
+
+
+def test_a_feed_of_some_columns_is_refused():
+    with pytest.raises(UsageError, match="some columns were left out"):
+        write_feed(RowDiff(is_narrowed=True), io.BytesIO(), "csv")
 
 
 def test_rows_that_were_not_compared_have_no_feed():
