@@ -3,7 +3,6 @@
 Neither ever fails: a diff that stops in the middle of a review is worse than one that shows less.
 """
 
-import difflib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -97,6 +96,8 @@ def _diff_lines(path: str, new_path: str, before: bytes | None, after: bytes | N
 
 
 def _plain_lines(path: str, new_path: str, before: bytes | None, after: bytes | None) -> list[str]:
+    import difflib
+
     old, new = ((text or b"").decode("utf-8", "replace").splitlines() for text in (before, after))
     names = (
         f"a/{path}" if before is not None else _NO_FILE,
@@ -115,17 +116,23 @@ def _manifest_lines(name: str, text: bytes) -> list[str]:
 def _compared_lines(file: Path, text: bytes) -> list[str]:
     """What changed since the version that git was shown before; nothing where that is another's."""
     from datav.git.caller import find_caller
-    from datav.repo.gitdiff import comparing_with_last
+    from datav.git.repository import GitRepository
+    from datav.repo.gitpairs import find_former
+
+    git = GitRepository.discover(Path.cwd())
+    former = find_former(git, find_caller(), os.fsencode(file.name), text)
+    if former is None:
+        return []
+    # Only here: whatever compares takes several times as long to import as all of the above takes to run.
+    from datav.repo.gitdiff import comparing_manifests
     from datav.repo.repository import Repository
     from datav.report.diff_text import diff_lines
     from datav.report.style import PLAIN
 
     with (
-        Repository.open(Path.cwd()) as repository,
-        comparing_with_last(repository, find_caller(), os.fsencode(file.name), text) as comparison,
+        Repository.open(git.root) as repository,
+        comparing_manifests(repository, former.path, former.text, text) as comparison,
     ):
-        if comparison is None:
-            return []
         lines = diff_lines(comparison.diff, PLAIN, width=_WIDTH, limit=_ROWS)
         # The first is about the dataset, of which git has said enough.
         return ["", *islice(lines, 1, MOST_LINES)]

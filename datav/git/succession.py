@@ -17,9 +17,7 @@ def find_succession(repository: GitRepository, name: bytes, before: bytes, after
     """
     git = repository.git
     old, new = (git.run("hash-object", "--stdin", stdin=text).decode().strip() for text in (before, after))
-    # Older versions of git put six letters and a `_` in front of the name of what they hand to a command.
-    names = [name, name[7:]] if name[6:7] == b"_" and name[7:] else [name]
-    patterns = [b":(top,glob)**/" + _literal(each) for each in names]
+    patterns = [b":(top,glob)**/" + _literal(each) for each in sorted(possible_names(name))]
     head = ["HEAD"] if repository.head() is not None else []
     if head:
         changes = [
@@ -34,6 +32,14 @@ def find_succession(repository: GitRepository, name: bytes, before: bytes, after
         return found
     options = ("--format=", "-m", f"--find-object={new}", *_OPTIONS)
     return _find(git.run("log", *options, "--all", *head, "--", *patterns), old, new, repository, after)
+
+
+def possible_names(name: bytes) -> set[bytes]:
+    """Return what a file may be called that git hands to a command under a name.
+
+    Older versions of git put six letters and a `_` in front of it.
+    """
+    return {name, name[7:]} if name[6:7] == b"_" and name[7:] else {name}
 
 
 _OPTIONS = ("--raw", "-z", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv")

@@ -9,6 +9,7 @@ import pytest
 from datav.git import GitRepository
 from datav.git.attributes import add_driver
 from datav.git.succession import find_succession
+from datav.repo.gitpairs import Former, find_former
 from tests.cli.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the scripts of these tests are for a shell")
@@ -205,6 +206,36 @@ def test_what_is_not_committed_is_shown_by_textconv_too(shown):
     assert "+ id=3  v=z" in git(shown, "diff", "--no-ext-diff")
     git(shown, "add", "a.csv.datav")
     assert "+ id=3  v=z" in git(shown, "diff", "--no-ext-diff", "--cached")
+
+
+def test_the_first_of_two_versions_is_shown_without_anything_that_compares(shown):
+    program = (
+        "import sys\n"
+        "from datav.cli.main import main\n"
+        "assert main(['git-textconv', 'a.csv.datav']) == 0\n"
+        "heavy = {'numpy', 'pyarrow', 'typer', 'zstandard', 'datav.store', 'datav.repo.diff'}\n"
+        "sys.exit(repr(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=shown.repo.root, env=environment, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "rows: 2" in done.stdout
+
+
+def test_files_of_different_names_are_no_pair_and_history_is_not_searched(shown, monkeypatch):
+    repository = GitRepository.discover(shown.repo.root)
+    old, new = (shown.repo.git("show", "--no-textconv", f"HEAD{back}:a.csv.datav") for back in ("~1", ""))
+
+    assert find_former(repository, "one", b"a.csv.datav", old) is None
+    assert find_former(repository, "one", b"AbC123_a.csv.datav", new) == Former(b"a.csv.datav", old)
+
+    monkeypatch.setattr("datav.repo.gitpairs.find_succession", None)
+    assert find_former(repository, "two", b"a.csv.datav", old) is None
+    assert find_former(repository, "two", b"b.csv.datav", new) is None
 
 
 def test_few_files_are_kept_of_what_was_shown(shown):
