@@ -100,14 +100,21 @@ def diff(
     _check_output(output, request, no_index)
     with _compared(output, request, no_index) as comparison:
         _show(output, request, comparison)
-        is_different = not comparison.diff.is_empty
+        is_different = exit_code and _has_differences(request, comparison)
         errors = comparison.errors
     for error in errors:
         _complain(error)
     if errors:
         raise typer.Exit(2)
-    if exit_code and is_different:
+    if is_different:
         raise typer.Exit(1)
+
+
+def _has_differences(request: "_Request", comparison: "Comparison") -> bool:
+    from datav.repo.diffcounting import has_differences
+
+    asked = request.sections
+    return has_differences(comparison.diff, files=asked.files, schema=asked.schema, rows=asked.rows)
 
 
 def _complain(error: DatavError) -> None:

@@ -15,6 +15,7 @@ from datav.errors import DatavError, IntegrityError, MissingChunkError, UsageErr
 from datav.formats.entry import Content
 from datav.repo.datasets import Dataset
 from datav.repo.diffchosen import ALL, Chosen, Part, check_parts
+from datav.repo.diffcounting import narrows
 from datav.repo.diffdatasets import (
     appeared,
     is_executable,
@@ -193,7 +194,7 @@ class _Comparing:
             one = self.compare_one(dataset, before.get(dataset), version, only)
             if one is not None:
                 found.append(one)
-        diff = Diff(ends.before, ends.after, tuple(join_renamed(found)))
+        diff = Diff(ends.before, ends.after, tuple(join_renamed(found)), narrows(self.options))
         misused = next((error for error in self.errors if isinstance(error, UsageError)), None)
         if misused is not None and next(iter_tables(diff), None) is None:
             # What was asked for fits no table at all.

@@ -59,6 +59,11 @@ class FilesDiff:
     items: tuple[FileItem, ...] = ()
 
     @property
+    def tables_first(self) -> tuple[FileItem, ...]:
+        """Those that were compared as tables, or should have been, then the others; both by path."""
+        return tuple(sorted(self.items, key=lambda item: item.table is None and item.reason is None))
+
+    @property
     def added(self) -> int:
         return self._count("added")
 
@@ -111,6 +116,8 @@ class Diff:
     after: Endpoint
     datasets: tuple[DatasetDiff, ...]
     """Those that differ, by path."""
+    is_narrowed: bool = False
+    """Whether options chose what counts, such as some columns: files may differ in what was not compared."""
 
     @property
     def is_empty(self) -> bool:

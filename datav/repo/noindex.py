@@ -13,6 +13,7 @@ from datav.formats.entry import Content, Kind
 from datav.progress import SILENT
 from datav.relpath import RelPath
 from datav.repo.diff import Comparison, Depth
+from datav.repo.diffcounting import narrows
 from datav.repo.difffiles import FileAt, TableResult, compare_files, pair_entries
 from datav.repo.diffresult import DatasetDiff, Diff, Endpoint, FilesDiff, Side
 from datav.repo.diffsources import FileVersion, NodeKeeper, name_file
@@ -53,11 +54,12 @@ def comparing_paths(
         UsageError: one is not there, or one is a file and the other a directory.
         UnreadableError: the system refuses.
     """
-    work = _Comparing(executor, options or DiffOptions(), depth, rules)
+    options = options or DiffOptions()
+    work = _Comparing(executor, options, depth, rules)
     try:
         found = work.compare(before, after, shown)
         old, new = (Endpoint(None, None, name) for name in shown)
-        yield Comparison(Diff(old, new, tuple(found)), ())
+        yield Comparison(Diff(old, new, tuple(found), narrows(options)), ())
     finally:
         work.tables.close()
 

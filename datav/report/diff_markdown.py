@@ -12,7 +12,7 @@ from datav.repo.diffresult import DatasetDiff, Diff, FilesDiff
 from datav.report.cells import shown_cell, shown_name
 from datav.report.diff_rows import CellChange, cell_changes
 from datav.report.diff_sections import ALL, Sections
-from datav.report.diff_text import NOTHING, mark, sides_text, size_text
+from datav.report.diff_text import NOTHING, mark, same_text, sides_text, size_text
 from datav.report.style import count
 from datav.tables.changes import some_changes
 from datav.tables.result import ColumnChange, RowChange, RowDiff, SchemaDiff, TableDiff
@@ -42,7 +42,7 @@ def diff_markdown(diff: Diff, *, limit: int | None, sections: Sections = ALL) ->
     ends = f"`datav diff`: {code(diff.before.shown)} → {code(diff.after.shown)}"
     blocks = [ends]
     for dataset in diff.datasets:
-        blocks += _dataset_blocks(dataset, limit, sections)
+        blocks += _dataset_blocks(dataset, limit, sections, diff.is_narrowed)
     return "\n\n".join(blocks) + "\n"
 
 
@@ -60,7 +60,9 @@ def code(text: str) -> str:
     return f"<code>{escape(text)}</code>" if text else ""
 
 
-def _dataset_blocks(dataset: DatasetDiff, limit: int | None, sections: Sections) -> Iterator[str]:
+def _dataset_blocks(
+    dataset: DatasetDiff, limit: int | None, sections: Sections, is_narrowed: bool
+) -> Iterator[str]:
     path = code(str(dataset.path))
     if dataset.before_path is not None:
         path = f"{code(str(dataset.before_path))} → {path}"
@@ -71,13 +73,13 @@ def _dataset_blocks(dataset: DatasetDiff, limit: int | None, sections: Sections)
     if dataset.reason is not None:
         yield f"**Not compared in full:** {code(dataset.reason)}"
     if dataset.table is not None:
-        yield from _table_blocks(dataset.table, limit, sections)
+        yield from _table_blocks(dataset.table, limit, sections, is_narrowed)
     if sections.files and dataset.files.items:
         yield from _files_blocks(dataset.files)
-        for item in dataset.files.items[:_FILES_SHOWN]:
+        for item in dataset.files.tables_first[:_FILES_SHOWN]:
             if item.table is not None:
                 yield f"#### {code(show_path(item.path))}"
-                yield from _table_blocks(item.table, limit, sections)
+                yield from _table_blocks(item.table, limit, sections, is_narrowed)
 
 
 def _numbers(dataset: DatasetDiff) -> Iterator[tuple[str, str, str]]:
@@ -98,11 +100,15 @@ def _number(number: int | None) -> str:
     return "" if number is None else f"{number:,}"
 
 
-def _table_blocks(table: TableDiff, limit: int | None, sections: Sections) -> Iterator[str]:
+def _table_blocks(
+    table: TableDiff, limit: int | None, sections: Sections, is_narrowed: bool
+) -> Iterator[str]:
     if sections.schema and not table.schema.is_empty:
         yield from _schema_blocks(table.schema)
     if sections.rows and table.rows is not None:
         yield from _rows_blocks(table.rows, limit)
+    if same := same_text(table, is_narrowed):
+        yield f"{same[0].upper()}{same[1:]}."
 
 
 def _schema_blocks(schema: SchemaDiff) -> Iterator[str]:
@@ -210,7 +216,7 @@ def _files_blocks(files: FilesDiff) -> Iterator[str]:
         [[f"{number:,}" for number in (files.added, files.removed, files.modified, files.renamed)]],
     )
     lines = []
-    for item in files.items[:_FILES_SHOWN]:
+    for item in files.tables_first[:_FILES_SHOWN]:
         path = code(show_path(item.path))
         if item.before_path is not None:
             path = f"{code(show_path(item.before_path))} → {path}"

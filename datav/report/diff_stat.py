@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from datav.repo.diffcounting import is_same_table
 from datav.repo.diffresult import DatasetDiff, Diff
 from datav.report.diff_text import NOTHING, counts_text, mark, size_text
 from datav.report.style import Style, columns, count
@@ -38,6 +39,8 @@ def _details(dataset: DatasetDiff, style: Style) -> Iterator[str]:
         yield summary
     if columns_changed:
         yield count(columns_changed, "column")
+    if dataset.table is not None and is_same_table(dataset.table):
+        yield "no row differs"
     files = dataset.files
     if files.items:
         counts = counts_text(files.added, files.removed, files.modified, style)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from datav.formats.manifest import ColumnInfo
 from datav.relpath import one_line, show_path
+from datav.repo.diffcounting import is_same_table
 from datav.repo.diffresult import DatasetDiff, Diff, FileItem, FilesDiff, Side
 from datav.report.cells import shown_cell, shown_name
 from datav.report.diff_rows import change_lines
@@ -44,7 +45,20 @@ def diff_lines(
     for place, dataset in enumerate(diff.datasets):
         if place:
             yield ""
-        yield from _dataset_lines(dataset, style, width, limit, sections)
+        yield from _dataset_lines(dataset, style, width, limit, sections, diff.is_narrowed)
+
+
+def same_text(table: TableDiff, is_narrowed: bool) -> str | None:
+    """What there is to say of a file that differs and of a table that does not; None if it does.
+
+    Args:
+        is_narrowed: some of the table was not compared.
+    """
+    if not is_same_table(table):
+        return None
+    if is_narrowed:
+        return "no row differs in what was compared"
+    return "no row differs, only how the file is written: order of rows, line ends, compression, format"
 
 
 def mark(status: str) -> str:
@@ -80,7 +94,12 @@ def size_text(before: int | None, after: int | None) -> str:
 
 
 def _dataset_lines(
-    dataset: DatasetDiff, style: Style, width: int, limit: int | None, sections: Sections
+    dataset: DatasetDiff,
+    style: Style,
+    width: int,
+    limit: int | None,
+    sections: Sections,
+    is_narrowed: bool,
 ) -> Iterator[str]:
     yield _header(dataset, style)
     if dataset.meta_changed:
@@ -89,8 +108,10 @@ def _dataset_lines(
         yield f"  {style.warn('not compared in full:')} {one_line(dataset.reason)}"
     if dataset.table is not None:
         yield from _table_lines(dataset.table, "  ", style, width, limit, sections)
+        if same := same_text(dataset.table, is_narrowed):
+            yield f"  {same}"
     if sections.files and dataset.files.items:
-        yield from _files_lines(dataset.files, style, width, limit, sections)
+        yield from _files_lines(dataset.files, style, width, limit, sections, is_narrowed)
 
 
 def _header(dataset: DatasetDiff, style: Style) -> str:
@@ -220,21 +241,35 @@ def _more(left: dict[Op, int], indent: str, style: Style) -> Iterator[str]:
 
 
 def _files_lines(
-    files: FilesDiff, style: Style, width: int, limit: int | None, sections: Sections
+    files: FilesDiff, style: Style, width: int, limit: int | None, sections: Sections, is_narrowed: bool
 ) -> Iterator[str]:
     summary = counts_text(files.added, files.removed, files.modified, style)
     renamed = f"{files.renamed:,} renamed" if files.renamed else ""
     yield f"  files  {', '.join(filter(None, [summary, renamed]))}"
-    shown = files.items if limit is None else files.items[:limit]
+    # A thousand pictures must not hide what became of a table.
+    items = files.tables_first
+    shown, hidden = (items, ()) if limit is None else (items[:limit], items[limit:])
     for item in shown:
         yield "  " + paint(item.status, f"{mark(item.status)} {_file(item)}", style)
         if item.reason is not None:
             yield f"      {style.warn('not compared as a table:')} {one_line(item.reason)}"
         if item.table is not None:
             yield from _table_lines(item.table, "      ", style, width, limit, sections)
-    if limit != 0 and len(shown) < len(files.items):
-        more = count(len(files.items) - len(shown), "more file")
-        yield "  " + style.faint(f"... and {more} (--limit N shows more)")
+            if same := same_text(item.table, is_narrowed):
+                yield f"      {same}"
+    if limit != 0 and hidden:
+        more = count(len(hidden), "more file")
+        rows = _hidden_rows(hidden, style)
+        yield "  " + style.faint(f"... and {more}{rows} (--limit N shows more)")
+
+
+def _hidden_rows(items: Sequence[FileItem], style: Style) -> str:
+    """`, +3 -1 rows in them`; nothing where nothing was counted."""
+    rows = [item.table.rows for item in items if item.table is not None and item.table.rows is not None]
+    added, removed = sum(each.added for each in rows), sum(each.removed for each in rows)
+    changed = sum(each.changed for each in rows)
+    counts = counts_text(added, removed, changed, style)
+    return f", {counts} {'row' if added + removed + changed == 1 else 'rows'} in them" if counts else ""
 
 
 def _file(item: FileItem) -> str:

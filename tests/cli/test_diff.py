@@ -337,3 +337,93 @@ def test_a_pattern_matches_what_is_in_a_dataset(data):
     assert paths("**/two") == ["sub/two"]
     assert paths("[d]") == ["one", "sub/two"]
     assert paths("*o", here="d/sub") == ["sub/two"]
+
+
+@pytest.fixture
+def twins(cli):
+    """`a.csv`, and what says the same, or nearly, in another way."""
+    import gzip
+
+    cli.repo.write("a.csv", b"id,v,w\n1,1.0,x\n2,2.0,y\n")
+    cli.repo.write("order.csv", b"id,v,w\n2,2.0,y\n1,1.0,x\n")
+    cli.repo.write("crlf.csv", b"id,v,w\r\n1,1.0,x\r\n2,2.0,y\r\n")
+    cli.repo.write("b.csv.gz", gzip.compress(b"id,v,w\n1,1.0,x\n2,2.0,y\n"))
+    cli.repo.write("near.csv", b"id,v,w\n1,1.1,x\n2,2.0,y\n")
+    cli.repo.write("typed.csv", b"id,v,w\n1,1.00,x\n2,2.000,y\n")
+    cli.repo.write("other.csv", b"id,v,w\n1,1.0,x\n2,2.0,z\n")
+    cli.repo.write("wider.csv", b"id,v,w,new\n1,1.0,x,\n2,2.0,y,\n")
+    return cli
+
+
+def compare_status(cli, name, *options):
+    return cli("diff", "--no-index", "a.csv", name, "--key", "id", "--exit-code", *options).status
+
+
+@pytest.mark.parametrize("name", ["order.csv", "crlf.csv", "b.csv.gz"])
+def test_bytes_that_differ_alone_are_said_to_and_count_unless_rows_are_asked_for(twins, name):
+    said = "no row differs, only how the file is written"
+
+    assert said in twins.ok("diff", "--no-index", "a.csv", name, "--key", "id").out
+    assert said[1:] in twins.ok("diff", "--no-index", "a.csv", name, "--format", "markdown").out
+    assert "no row differs" in twins.ok("diff", "--no-index", "a.csv", name, "--stat").out
+    assert compare_status(twins, name) == 1
+    assert compare_status(twins, name, "--files") == 1
+    assert compare_status(twins, name, "--rows") == 0
+    assert compare_status(twins, name, "--columns", "v") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "status"),
+    [
+        ("near.csv", ["--tolerance", "1"], 0),
+        ("near.csv", ["--tolerance", "0.01"], 1),
+        ("near.csv", ["--ignore-columns", "v"], 0),
+        ("near.csv", ["--columns", "v"], 1),
+        ("near.csv", ["--where", "id = '2'"], 0),
+        ("near.csv", ["--where", "id = '1'"], 1),
+        ("near.csv", ["--schema"], 0),
+        ("near.csv", ["--schema", "--rows"], 1),
+        ("near.csv", ["--files", "--rows"], 1),
+        ("typed.csv", ["--typed"], 0),
+        ("other.csv", ["--typed"], 1),
+        ("wider.csv", ["--schema"], 1),
+        ("wider.csv", ["--rows"], 0),
+        ("order.csv", ["--rows", "--ordered"], 1),
+    ],
+)
+def test_options_choose_what_counts(twins, name, options, status):
+    assert compare_status(twins, name, *options) == status
+    assert (
+        "no row differs in what was compared"
+        in twins.ok("diff", "--no-index", "a.csv", name, "--key", "id", *options).out
+    ) == (status == 0 and options[0] not in ("--schema", "--rows"))
+
+
+def test_what_is_new_gone_or_could_not_be_compared_counts(twins):
+    twins.repo.write("x/t.csv", b"id\n1\n")
+    twins.repo.write("y/u.csv", b"id\n2\n")
+    twins.repo.write("ragged.csv", b"id,v,w\n1,2\n3,4,5,6\n1,2\n")
+    twins.repo.write("p/note", b"1")
+    twins.repo.write("q/note", b"2")
+
+    for options in ([], ["--rows"], ["--schema"], ["--typed"]):
+        assert twins("diff", "--no-index", "x", "y", "--exit-code", *options).status == 1
+    assert compare_status(twins, "ragged.csv") == 1
+    assert compare_status(twins, "ragged.csv", "--rows") == 1
+    assert compare_status(twins, "ragged.csv", "--typed") == 1
+    assert twins("diff", "--no-index", "p", "q", "--exit-code", "--typed").status == 1
+    assert twins("diff", "--no-index", "p", "q", "--exit-code", "--rows").status == 0
+
+
+def test_tables_stand_before_other_files_of_a_directory(cli):
+    for side, number in (("x", b"1"), ("y", b"2")):
+        for each in range(30):
+            cli.repo.write(f"{side}/a{each}.png", number)
+        for name in ("y", "z"):
+            cli.repo.write(f"{side}/{name}.csv", b"id\n" + number + b"\n")
+
+    lines = cli.ok("diff", "--no-index", "x", "y", "--limit", "1").lines
+
+    assert any("y.csv" in line for line in lines)
+    assert any("+1 -1" in line for line in lines)
+    assert "31 more files, +1 -1 rows in them" in lines[-1]

@@ -161,13 +161,13 @@ def test_a_directory_lists_its_files_and_the_tables_in_it():
         == """\
 photos  modified  12 files, 1.0 KB -> 3.0 KB
   files  +1 -1 ~2, 1 renamed
-  + new\\n.png  2.0 KB
-  - old.png  10 B
   ~ t.csv  1 B -> 2 B
       rows   +1, key id
       + id=1
   ~ u.csv  1 B
       not compared as a table: is blank
+  + new\\n.png  2.0 KB
+  - old.png  10 B
   > a.png -> b.png  5 B"""
     )
     assert drawn(dataset, limit=1).splitlines()[-1] == "  ... and 4 more files (--limit N shows more)"
