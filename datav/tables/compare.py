@@ -23,7 +23,7 @@ from datav.tables.parquetfacts import pair_parquets
 from datav.tables.parquetversion import ParquetVersion
 from datav.tables.predicate import Predicate, parse_predicate
 from datav.tables.renames import guess_renames
-from datav.tables.result import ColumnChange, DuplicateKeys, RowDiff, TableDiff
+from datav.tables.result import ColumnChange, DuplicateKeys, RowDiff, SchemaDiff, TableDiff
 from datav.tables.schema import compare_columns
 from datav.tables.shared import Shared
 from datav.tables.surplus import spread_surplus
@@ -67,6 +67,8 @@ def compare(
     where = parse_predicate(options.where) if options.where is not None else None
     _check(options, where, before, after)
     compared = choose_views(before, after, options)
+    if before.format != after.format:
+        schema = replace(schema, changed=_retyped(schema, before, after, compared))
     if not options.rows:
         return TableDiff(schema, None)
     try:
@@ -77,6 +79,15 @@ def compare(
     except TableError as exc:
         return TableDiff(schema, RowDiff(key=options.key or (), refused=str(exc)))
     return TableDiff(replace(schema, renamed=renamed), rows)
+
+
+def _retyped(
+    schema: SchemaDiff, before: TableVersion, after: TableVersion, compared: Compared
+) -> tuple[ColumnChange, ...]:
+    """The columns whose types changed, but for the change from text, which has none of its own, or to it."""
+    if None not in before.types and None not in after.types:
+        return schema.changed
+    return tuple(change for change in schema.changed if change.name not in compared.by_value)
 
 
 def _compare_writing(before: TableVersion, after: TableVersion) -> tuple[ColumnChange, ...]:

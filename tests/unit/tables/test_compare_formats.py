@@ -64,6 +64,28 @@ def test_a_json_string_is_shown_as_its_text_next_to_another_format(other):
     assert (changes[2].before, changes[2].after) == ({"n": "[2]"}, {"n": "[1]"})
 
 
+@pytest.mark.parametrize("before", FILES)
+@pytest.mark.parametrize("after", FILES)
+def test_another_format_says_all_there_is_to_say_of_types(before, after):
+    found, _ = diff((before, FILES[before]), (after, FILES[after]), key=("id",))
+
+    assert found.schema.changed == ()
+    assert ("format" in [change.name for change in found.schema.written]) == (before != after)
+
+
+def test_types_of_two_formats_that_have_some_are_told():
+    target = io.BytesIO()
+    table = pa.table({"id": ["066"], "n": ["1"], "t": [True], "x": [1]})
+    with pa.ipc.new_file(target, table.schema) as writer:
+        writer.write_table(table)
+
+    found, _ = diff(("a.parquet", PARQUET), ("a.arrow", target.getvalue()), key=("id",))
+
+    assert [(change.name, change.before, change.after) for change in found.schema.changed] == [
+        ("x", "string", "int64")
+    ]
+
+
 def test_quotes_that_are_in_a_cell_are_not_those_of_a_json_string():
     found, changes = diff(
         ("a.jsonl", b'{"id": 1, "x": "5"}\n{"id": 2, "x": "6"}\n'),
