@@ -1,6 +1,7 @@
 """datav blame"""
 
 import shutil
+import sys
 from typing import Annotated
 
 import typer
@@ -49,6 +50,8 @@ def blame(
             where=condition,
             limit=None if everything else limit,
         )
-    text = blame_text(result, output.style, shutil.get_terminal_size().columns)
+    # What is piped is read by a program, or searched: a row that is cut is not found.
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    text = blame_text(result, output.style, width)
     output.show(text, blame_json(result))
     output.warn(unread_lines(result))

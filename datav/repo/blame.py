@@ -23,6 +23,7 @@ from datav.git import MANIFEST_SUFFIX
 from datav.git.ancestry import FileCommit, find_former_paths, iter_ancestry
 from datav.relpath import RelPath
 from datav.repo.farreading import Source
+from datav.repo.log import no_history_inside
 from datav.repo.repository import Repository
 from datav.repo.rowlog import read_cells, table_at
 from datav.repo.specs import Located, find_at, unknown_dataset
@@ -141,6 +142,8 @@ def _locate(repository: Repository, name: str, rev: str) -> Located:
     found = find_at(repository, rev, path)
     if found is None:
         raise unknown_dataset(repository, rev, path)
+    if found.manifest.kind != "file" and found.inside:
+        raise no_history_inside(repository, path, found.dataset.path)
     if found.manifest.kind != "file":
         raise UsageError(
             f"{found.dataset} is a directory: only a dataset that is a table has a history of rows",

@@ -218,11 +218,17 @@ def _dataset_path(repository: Repository, name: str) -> RelPath | None:
     for end in range(1, len(parts)):
         above = RelPath(b"/".join(parts[:end]))
         if above in known:
-            raise UnknownDatasetError(
-                f"{path} is in the dataset {above}",
-                hint=f"`datav log {repository.shown(above)}` shows its history",
-            )
+            raise no_history_inside(repository, path, above)
     return path
+
+
+def no_history_inside(repository: Repository, path: RelPath, dataset: RelPath) -> UnknownDatasetError:
+    """The error for what is asked of a path in a directory dataset and known of whole datasets only."""
+    names = repository.shown(dataset), repository.shown(path)
+    return UnknownDatasetError(
+        f"{path} is in the directory dataset {dataset}: what lies in one has no log and no blame yet",
+        hint=f"`datav log {names[0]}` shows the commits, `datav diff A B -- {names[1]}` two versions",
+    )
 
 
 def _commits(repository: Repository, path: RelPath | None, rev: str) -> Iterator[CommitChanges]:

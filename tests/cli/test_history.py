@@ -4,6 +4,11 @@ import shutil
 
 import pytest
 
+from datav.repo.blame import blame as find_makers
+from datav.repo.repository import Repository
+from datav.report.blame import blame_text
+from datav.report.style import PLAIN
+
 
 @pytest.fixture
 def prices(cli):
@@ -165,17 +170,36 @@ def test_blame_of_what_has_no_rows_is_an_error(data):
     assert "knows no commit" in data.fails("blame", "a.csv", "nowhere").err
 
 
-def test_long_rows_are_cut_to_the_terminal(cli, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "100")
+def make_wide_table(cli):
     names = [f"column{number}" for number in range(30)]
-    cli.repo.write("w.csv", (",".join(names) + "\n" + ",".join("x" * 30) + "\n").encode())
+    rows = [[f"{row}{number}-".ljust(70, "x") for number in range(30)] for row in (1, 2)]
+    cli.repo.write("w.csv", "".join(",".join(row) + "\n" for row in [names, *rows]).encode())
     cli.ok("add", "w.csv")
     cli.repo.commit("wide")
+    return rows
 
-    (line,) = cli.ok("blame", "w.csv").lines
 
-    assert line.endswith("  ...")
-    assert len(line) <= 100
+def test_rows_that_go_to_no_terminal_are_not_cut(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    rows = make_wide_table(cli)
+
+    lines = cli.ok("blame", "w.csv").lines
+
+    assert [[cell.partition("=")[2] for cell in line.split("  ")[3:]] for line in lines] == rows
+
+
+def test_blame_cuts_rows_to_the_terminal_but_no_cell_of_the_key(cli):
+    rows = make_wide_table(cli)
+    key = ("column0", "column1", "column2")
+    with Repository.open(cli.repo.root) as repository:
+        without, with_key = (find_makers(repository, "w.csv", key=columns) for columns in ((), key))
+
+    for line in blame_text(without, PLAIN, 120).splitlines():
+        assert line.endswith("  ...")
+        assert len(line) <= 120
+    for line, row in zip(blame_text(with_key, PLAIN, 100).splitlines(), rows, strict=True):
+        assert [cell.partition("=")[2] for cell in line.split("  ")[3:]] == [*row[:3], ""]
+        assert line.endswith("  ...")
 
 
 @pytest.mark.parametrize("options", [["--key", "idd"], ["--where", "idd = 1"]])
@@ -220,3 +244,18 @@ def test_diff_of_two_files_that_are_the_same_knows_a_misspelt_column(cli, option
     assert "there is no column idd" in failed.err
     assert "id, v" in failed.err
     assert cli.ok("diff", "--no-index", "x.csv", "y.csv", "--key", "id").out == "no differences\n"
+
+
+def test_a_table_in_a_directory_dataset_has_no_history_of_rows_yet_and_the_refusal_says_so(data):
+    data.repo.write("d/t.csv", b"id\n1\n")
+    data.ok("add", "d")
+    data.repo.commit("table")
+
+    for command in ("log", "blame"):
+        failed = data.fails(command, "d/t.csv")
+
+        assert failed.status == 2
+        assert "d/t.csv is in the directory dataset d" in failed.err
+        assert "has no log and no blame yet" in failed.err
+        assert "`datav log d` shows the commits" in failed.err
+        assert "datav diff A B -- d/t.csv" in failed.err
