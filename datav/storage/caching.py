@@ -15,7 +15,7 @@ import xxhash
 
 from datav.errors import StorageError
 from datav.ids import Buffer
-from datav.storage.durable import make_directories, remove_file, write_atomic
+from datav.storage.durable import make_directories, remove_file, write_parts_atomic
 
 _MAGIC = b"dvcache1"
 _HEAD = 16
@@ -53,13 +53,16 @@ class Cache:
 
     def write(self, name: str, parts: Sequence[Buffer]) -> None:
         """Remember something under a name, in place of what was there."""
-        body = b"".join(parts)
-        if len(body) > self._max_bytes // 2:
+        if sum(map(len, parts)) > self._max_bytes // 2:
             return
+        checksum = xxhash.xxh3_64()
+        for part in parts:
+            checksum.update(part)
         with suppress(StorageError):
             make_directories(self._directory)
             # Not synced: after a power cut it may be torn, which the checksum tells.
-            write_atomic(self._directory / name, _MAGIC + xxhash.xxh3_64_digest(body) + body, sync=False)
+            head = _MAGIC + checksum.digest()
+            write_parts_atomic(self._directory / name, [head, *parts], sync=False)
             self._make_room()
 
     def _make_room(self) -> None:

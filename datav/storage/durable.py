@@ -116,6 +116,16 @@ def publish(temporary: Path, final: Path) -> None:
 def write_atomic(path: Path, data: Buffer, *, sync: bool = True, temporary: Path | None = None) -> None:
     """Replace `path` by a file that holds `data`: readers see the old one or the new one, whole.
 
+    Raises and takes what `write_parts_atomic` does.
+    """
+    write_parts_atomic(path, [data], sync=sync, temporary=temporary)
+
+
+def write_parts_atomic(
+    path: Path, parts: Sequence[Buffer], *, sync: bool = True, temporary: Path | None = None
+) -> None:
+    """write_atomic, of several parts that need not be put together in memory.
+
     Args:
         sync: make it durable before returning; without, it is atomic but may be old or gone after a power
         cut. temporary: the directory for the temporary file, on the same file system; else the file's own.
@@ -123,7 +133,7 @@ def write_atomic(path: Path, data: Buffer, *, sync: bool = True, temporary: Path
     fd, draft = create_temporary(temporary or path.parent)
     try:
         try:
-            write_parts(fd, [data], path)
+            write_parts(fd, parts, path)
             _keep_mode(fd, path)
             if sync:
                 with translating("write", path):

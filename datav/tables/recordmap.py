@@ -150,7 +150,8 @@ def scan_facts(version: TextVersion, view: View, seed: int, executor: Executor) 
     """
     marks: list[U64] = []
     quoted: list[NDArray[np.bool_]] = []
-    keys: list[U64] = []
+    # Grows in place: a list of arrays would be there twice when it is joined.
+    keys = bytearray()
     rows = 0
     for records in version.scan_records(view, seed, executor, quotes=True):
         rows += len(records.starts)
@@ -164,10 +165,9 @@ def scan_facts(version: TextVersion, view: View, seed: int, executor: Executor) 
         marks.append(found)
         quoted.append(flags)
         if view.key:
-            keys.append(records.keys)
+            keys += records.keys.data.cast("B")
     none = np.zeros(0, np.uint64)
-    root = np.concatenate(keys) if keys else none
-    keys.clear()
+    root: U64 = np.frombuffer(keys, np.uint64)
     root.sort()
     return (
         RecordMap(
