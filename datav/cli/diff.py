@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FORMS = ("text", "markdown", "json", "csv", "parquet")
 # Change feeds: docs/formats/feed.md
 _FEEDS = ("csv", "parquet")
+_EXTENSIONS = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".json": "json"}
 
 # Of lines that nobody folds.
 _FILE_WIDTH = 10_000
@@ -86,6 +87,8 @@ def diff(
     output = terminal()
     if output.as_json:
         form = form or "json"
+    _check_name(out)
+    form = _form(form or ("text" if stat else _form_of(out)))
     is_piped = out is not None and is_standard_output(output.here / out)
     request = _Request(
         words=words or [],
@@ -93,7 +96,7 @@ def diff(
         sections=_sections(files, schema, rows),
         is_stat=stat,
         limit=_limit(limit),
-        form=_form(form or "text"),
+        form=form,
         out=None if is_piped else out,
         to_standard_output=is_piped,
     )
@@ -163,6 +166,7 @@ def _compared(output: Terminal, request: _Request, no_index: bool) -> Iterator["
             repository = stack.enter_context(opened(output))
         except NotARepositoryError:
             if not are_files(output.here, words):
+                _check_are_there(output.here, words)
                 raise
             yield stack.enter_context(_compared_paths(output, request, words))
             return
@@ -171,6 +175,8 @@ def _compared(output: Terminal, request: _Request, no_index: bool) -> Iterator["
             asked = Asked(tuple(words[:at]), tuple(words[at + 1 :]))
         else:
             asked = read_words(repository, words)
+            if not asked.revisions and not asked.are_files and are_files(output.here, asked.names):
+                _hint_at_no_index(asked.names)
         if asked.are_files:
             yield stack.enter_context(
                 _compared_paths(output, request, asked.names, repository.settings.tables)
@@ -179,6 +185,25 @@ def _compared(output: Terminal, request: _Request, no_index: bool) -> Iterator["
         yield stack.enter_context(
             comparing(repository, asked.revisions, asked.names, options=request.options, depth=request.depth)
         )
+
+
+def _hint_at_no_index(names: Sequence[str]) -> None:
+    one, other = names
+    print(
+        one_line(
+            f"hint: {one} and {other} are each compared with HEAD; `datav diff --no-index {one} {other}`"
+            " compares them with each other"
+        ),
+        file=sys.stderr,
+    )
+
+
+def _check_are_there(here: Path, words: Sequence[str]) -> None:
+    """Raise UsageError where two files were meant, outside of any repository, and one is not there."""
+    names = [word for word in words if word != NO_REVISION and "\0" not in word]
+    missing = [name for name in names if not (here / name).exists()]
+    if len(names) == 2 and len(missing) == 1:
+        raise UsageError(f"there is no {missing[0]}")
 
 
 @contextmanager
@@ -263,6 +288,9 @@ def _write_feed(output: Terminal, request: _Request, comparison: "Comparison") -
             hint="name it with `-o FILE`; `-o -` is standard output",
         )
     found = _differing_rows(comparison)
+    if not found and comparison.diff.is_empty and (same := comparison.compare_same()) is not None:
+        # A feed of no rows: whoever applies it every night need not know about quiet days.
+        found = [same]
     if len(found) != 1:
         raise UsageError(
             f"`--format {request.form}` is for one table, and there are {len(found)} that differ",
@@ -341,6 +369,16 @@ def _limit(text: str) -> int | None:
     if not text.isdecimal():
         raise UsageError(f"{text!r} is no number of rows", hint="`--limit 100`, or `--limit all`")
     return int(text)
+
+
+def _form_of(out: Path | None) -> str:
+    """The format that the name of a file asks for."""
+    return "text" if out is None else _EXTENSIONS.get(out.suffix.lower(), "text")
+
+
+def _check_name(out: Path | None) -> None:
+    if out is not None and out.suffix.lower() == ".gz":
+        raise UsageError(f"{out} would not be compressed", hint="name it without `.gz`, and run `gzip` on it")
 
 
 def _form(text: str) -> str:

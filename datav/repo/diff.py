@@ -4,7 +4,7 @@ Datasets are matched by path; what is gone and what is new with the same content
 share is skipped by its id, so the cost is that of the change.
 """
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -34,6 +34,7 @@ from datav.repo.diffends import (
     Versions,
     choose,
     find_ends,
+    list_at,
     read_manifests,
     read_versions,
 )
@@ -41,6 +42,7 @@ from datav.repo.diffresult import DatasetDiff, Diff, Endpoint, FilesDiff, iter_t
 from datav.repo.disk import Disk, look
 from datav.repo.repository import Repository
 from datav.tables.options import DiffOptions
+from datav.tables.result import RowDiff
 
 if TYPE_CHECKING:
     from datav.formats.entry import Entry
@@ -72,6 +74,8 @@ class Comparison:
     diff: Diff
     errors: tuple[DatavError, ...]
     """Why datasets could not be compared; their `reason` says so too."""
+    compare_same: Callable[[], RowDiff | None] = lambda: None
+    """Where nothing differs, and one table was asked for: compares it with itself, for its columns."""
 
 
 @contextmanager
@@ -101,7 +105,8 @@ def comparing(
     with _Comparing(repository, options or DiffOptions(), depth, limits or Limits()) as work:
         if chosen is not None and not all(part.is_all for parts in chosen.values() for part in parts):
             check_parts(repository, work.keeper, chosen, read_manifests(repository, ends, chosen))
-        yield work.compare(ends, before, after, chosen)
+        compare_same = partial(work.compare_same, ends, chosen)
+        yield replace(work.compare(ends, before, after, chosen), compare_same=compare_same)
 
 
 @contextmanager
@@ -200,6 +205,24 @@ class _Comparing:
             # What was asked for fits no table at all.
             raise misused
         return Comparison(diff, tuple(self.errors))
+
+    def compare_same(self, ends: Ends, chosen: Chosen | None) -> RowDiff | None:
+        """Return the rows of the only dataset, compared with themselves; None if there is no such table."""
+        from datav.repo.diffsources import stored_version
+
+        manifests = read_manifests(self.repository, ends, chosen or list_at(self.repository, ends))
+        if len(manifests) != 1:
+            return None
+        ((dataset, versions),) = manifests.items()
+        if not versions or versions[-1].kind != "file":
+            return None
+        content, noted = versions[-1].content, versions[-1].table
+        file = stored_version(self.reader, dataset.path, b"", content)
+        if self._is_on_disk(dataset, content):
+            file = self.tables.on_disk(Path(dataset.path.on(self.repository.root)), content.size, content)
+        key = noted.key if noted is not None and noted.key else None
+        table, _ = self.tables.compare(bytes(dataset.path), file, file, key)
+        return None if table is None else table.rows
 
     def _recognized(self, version: DatasetVersion, gone: Set[Content | None]) -> DatasetVersion:
         """Return a version on disk as what its manifest says, if that is gone elsewhere, and true."""

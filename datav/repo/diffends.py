@@ -132,8 +132,12 @@ def choose(repository: Repository, ends: Ends, names: Sequence[str]) -> Chosen |
     """
     if not names:
         return None
-    paths = dict.fromkeys(path for end in ends for path in _names_at(repository, end))
-    return choose_among(repository, names, map(Dataset, paths))
+    return choose_among(repository, names, list_at(repository, ends))
+
+
+def list_at(repository: Repository, ends: Ends) -> list[Dataset]:
+    """Return the datasets that either end has."""
+    return list(dict.fromkeys(Dataset(path) for end in ends for path in _names_at(repository, end)))
 
 
 def read_manifests(

@@ -3,6 +3,7 @@
 A row diff gives its rows when they are asked for, so what was opened stays open until the comparison ends.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ from types import TracebackType
 from typing import Self, cast
 
 from datav.core import ChunkerParams
-from datav.errors import FormatError, IntegrityError, MissingChunkError
+from datav.errors import FormatError, IntegrityError, MissingChunkError, UsageError
 from datav.formats.entry import Content
 from datav.ids import Buffer
 from datav.relpath import RelPath
@@ -99,7 +100,12 @@ class Sources:
         self._open.close()
 
     def on_disk(self, path: Path) -> RandomAccess:
-        """Open a file of the user's."""
+        """Open a file of the user's, or the one that a link leads to.
+
+        Raises:
+            UsageError: it is a directory.
+        """
+        path = _followed(path)
         file = StableFile(path)
         if len(self._kept) < _KEPT_OPEN:
             self._kept.append(self._open.enter_context(file))
@@ -172,12 +178,19 @@ def find_gaps(reader: Reading, before: FileVersion, after: FileVersion) -> list[
         return None
 
 
+def _followed(path: Path) -> Path:
+    """Return where a file lies that the user may have named by a link."""
+    if os.path.isdir(path):
+        raise UsageError(f"{path} is a directory, and a file is wanted")
+    return Path(os.path.realpath(path))
+
+
 def name_file(path: Path, keeper: NodeKeeper, params: ChunkerParams, executor: Executor) -> Content:
     """Return what a file outside of any repository is called.
 
     Raises as `Sources.on_disk` does.
     """
-    with StableFile(path) as file:
+    with StableFile(_followed(path)) as file:
         # There is no version before, so nothing is asked of a store.
         ingest = Ingest(keeper, cast(Reader, keeper), params, executor)
         content = ingest.large_file(file).content

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from datav.core import ChunkerParams
@@ -20,6 +21,7 @@ from datav.repo.diffsources import FileVersion, NodeKeeper, name_file
 from datav.repo.difftables import Tables
 from datav.settings import ChunkSizes, TableSettings
 from datav.tables.options import DiffOptions
+from datav.tables.result import RowDiff
 from datav.workspace.ignore import IgnoreRules
 from datav.workspace.reading import StableFile
 from datav.workspace.scan import Found, scan_tree
@@ -59,7 +61,8 @@ def comparing_paths(
     try:
         found = work.compare(before, after, shown)
         old, new = (Endpoint(None, None, name) for name in shown)
-        yield Comparison(Diff(old, new, tuple(found), narrows(options)), ())
+        diff = Diff(old, new, tuple(found), narrows(options))
+        yield Comparison(diff, (), partial(work.compare_same, before, after))
     finally:
         work.tables.close()
 
@@ -106,6 +109,13 @@ class _Comparing:
             reason=reason,
             meta_changed=False,
         )
+
+    def compare_same(self, before: Path, after: Path) -> RowDiff | None:
+        """Return the rows of two files that are the same; None if these are no tables."""
+        if before.is_dir():
+            return None
+        table, _ = self._compare_files(before, after)
+        return None if table is None else table.rows
 
     def _compare_files(self, before: Path, after: Path) -> TableResult:
         if self._depth == "files":
@@ -188,13 +198,14 @@ class _Same:
 
 
 def is_same_file(before: Path, after: Path) -> bool:
-    """Whether two files hold the same bytes.
+    """Whether two files, or those that links lead to, hold the same bytes.
 
     Raises:
         UnreadableError: the system refuses.
         ChangedWhileReadError: one changed meanwhile.
     """
-    with StableFile(before) as old, StableFile(after) as new:
+    places = [Path(os.path.realpath(path)) for path in (before, after)]
+    with StableFile(places[0]) as old, StableFile(places[1]) as new:
         if old.size != new.size:
             return False
         left, right = memoryview(bytearray(_BLOCK)), memoryview(bytearray(_BLOCK))
@@ -219,7 +230,8 @@ def _kind(path: Path, shown: str) -> str:
 
 
 def _name(path: Path) -> str:
-    return Path(os.path.realpath(path)).name or "root"
+    # Not what a link leads to: the user calls it by its own name.
+    return Path(os.path.abspath(path)).name or "root"
 
 
 def _file_side(path: Path) -> Side:

@@ -427,3 +427,72 @@ def test_tables_stand_before_other_files_of_a_directory(cli):
     assert any("y.csv" in line for line in lines)
     assert any("+1 -1" in line for line in lines)
     assert "31 more files, +1 -1 rows in them" in lines[-1]
+
+
+def test_links_to_files_are_followed_and_keep_their_names(cli):
+    cli.repo.write("blob", b"id\n1\n2\n")
+    cli.repo.write("a.csv", b"id\n1\n")
+    cli.repo.path("link.csv").symlink_to("blob")
+    cli.repo.path("same.csv").symlink_to("a.csv")
+
+    (dataset,) = cli.ok("diff", "--no-index", "a.csv", "link.csv", "--json").json["datasets"]
+
+    assert (dataset["path"], dataset["rows"]["added"]) == ("link.csv", 1)
+    assert cli.ok("diff", "--no-index", "a.csv", "same.csv").out == "no differences\n"
+
+
+def test_a_directory_where_a_table_is_wanted_is_said_to_be_one(cli):
+    cli.repo.write("f.csv", b"id\n1\n")
+
+    assert "is a directory" in cli.fails("patch", ".", "f.csv").err
+
+
+def test_outside_of_any_repository_a_file_that_is_not_there_is_named(cli, tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"id\n1\n")
+
+    assert "there is no nothing.csv" in cli.fails("-C", str(tmp_path), "diff", "a.csv", "nothing.csv").err
+
+
+def test_two_files_of_the_repository_are_told_from_one_another_by_an_option(data):
+    data.repo.write("b.csv", b"id,v\n1,x\n")
+    data.ok("add", "b.csv")
+    data.repo.commit("third")
+
+    done = data("diff", "a.csv", "b.csv")
+
+    assert done.status == 0
+    assert "`datav diff --no-index a.csv b.csv`" in done.err
+    assert data.ok("diff", "--", "a.csv", "b.csv").out == "no differences\n"
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_where_nothing_differs_a_feed_has_no_rows(data, form):
+    data.repo.write("x.csv", data.repo.read("a.csv"))
+    data.repo.write("b.csv", data.repo.read("a.csv"))
+    data.repo.write("c.csv", b"id,v\n1,x\n")
+    data.ok("diff", "--key", "id", "--format", form, "-o", "other", "x.csv", "c.csv")
+
+    for words in (["--", "a.csv"], ["HEAD", "HEAD", "--", "a.csv"], ["--no-index", "x.csv", "b.csv"]):
+        data.ok("diff", "--key", "id", "--format", form, "-o", "feed", *words)
+        before = data.repo.read("x.csv")
+        data.ok("patch", "x.csv", "feed")
+        assert data.repo.read("x.csv") == before
+    if form == "csv":
+        header, *rows = data.repo.read("feed").splitlines()
+        assert (header, rows) == (data.repo.read("other").splitlines()[0], [])
+    data.fails("diff", "--format", form, "-o", "feed", "--", "d")
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("f.csv", b'"_op"'), ("f.parquet", b"PAR1"), ("f.md", b"`datav"), ("f.json", b"{")]
+)
+def test_the_name_of_the_output_says_what_is_written(changed, name, start):
+    changed.ok("diff", "-o", name)
+
+    assert changed.repo.read(name).startswith(start)
+    changed.ok("diff", "-o", name, "--format", "text")
+    assert changed.repo.read(name).startswith(b"a.csv")
+
+
+def test_a_name_that_promises_compression_is_refused(changed):
+    assert ".gz" in changed.fails("diff", "--format", "csv", "-o", "f.csv.gz").err
