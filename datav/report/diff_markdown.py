@@ -15,12 +15,13 @@ from datav.report.diff_sections import ALL, Sections
 from datav.report.diff_text import NOTHING, mark, same_text, sides_text, size_text
 from datav.report.style import count
 from datav.tables.changes import some_changes
-from datav.tables.result import ColumnChange, RowChange, RowDiff, SchemaDiff, TableDiff
+from datav.tables.result import ColumnChange, DuplicateKeys, RowChange, RowDiff, SchemaDiff, TableDiff
 
 # GitHub refuses a comment of more than 65 536 characters; what is longer belongs into a file.
 _FILES_SHOWN = 100
 _COLUMNS_SHOWN = 50
 _ROW_COLUMNS = 12
+_EXAMPLES = 3
 
 _CELL = 80
 """Longer cells are shortened."""
@@ -129,13 +130,22 @@ def _column_change(change: ColumnChange) -> tuple[str, str, str]:
     return _name(change.name), code(change.before), code(change.after)
 
 
+def _duplicates(duplicates: DuplicateKeys) -> str:
+    numbers = sides_text(f"{duplicates.before:,}", f"{duplicates.after:,}").replace("->", "→")
+    examples = [
+        ", ".join(f"{_name(name)} {_cell(cell)}" for name, cell in example.items())
+        for example in duplicates.examples[:_EXAMPLES]
+    ]
+    return f"{numbers}, such as {'; '.join(examples)}" if examples else numbers
+
+
 def _rows_blocks(rows: RowDiff, limit: int | None) -> Iterator[str]:
-    if rows.refused is not None:
+    if rows.duplicates is not None:
+        numbers = _duplicates(rows.duplicates)
+        yield f"**Keys that are not unique:** {numbers}; their rows count as added or removed."
+    elif rows.refused is not None:
         what = "Not compared by key" if rows.is_counted else "Rows not compared"
         yield f"**{what}:** {code(rows.refused)}"
-    if rows.duplicates is not None:
-        numbers = sides_text(f"{rows.duplicates.before:,}", f"{rows.duplicates.after:,}").replace("->", "→")
-        yield f"**Keys that are not unique:** {numbers}; their rows count as added or removed."
     if rows.is_empty:
         return
     counted = [("added", rows.added), ("removed", rows.removed), ("changed", rows.changed)]

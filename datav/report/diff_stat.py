@@ -37,6 +37,8 @@ def _details(dataset: DatasetDiff, style: Style) -> Iterator[str]:
     rows, columns_changed = _tables(dataset)
     if summary := _rows_text(rows, style):
         yield summary
+    if _has_duplicates(dataset):
+        yield style.warn("keys are not unique")
     if columns_changed:
         yield count(columns_changed, "column")
     if dataset.table is not None and is_same_table(dataset.table):
@@ -62,6 +64,12 @@ def _tables(dataset: DatasetDiff) -> tuple[RowDiff, int]:
     return _sum_rows(found), sum(_changed_columns(table.schema) for table in found)
 
 
+def _has_duplicates(dataset: DatasetDiff) -> bool:
+    tables = [dataset.table, *(item.table for item in dataset.files.items)]
+    rows = [table.rows for table in tables if table is not None]
+    return any(each is not None and each.duplicates is not None for each in rows)
+
+
 def _sum_rows(tables: list[TableDiff]) -> RowDiff:
     rows = [table.rows for table in tables if table.rows is not None]
     return RowDiff(
@@ -69,7 +77,7 @@ def _sum_rows(tables: list[TableDiff]) -> RowDiff:
         removed=sum(each.removed for each in rows),
         changed=sum(each.changed for each in rows),
         moved=sum(each.moved or 0 for each in rows) or None,
-        refused=next((each.refused for each in rows if each.refused is not None), None),
+        refused=next((each.refused for each in rows if not each.is_counted), None),
     )
 
 

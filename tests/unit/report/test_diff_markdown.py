@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from datav.formats.manifest import ColumnInfo
 from datav.repo.diffresult import FileItem, FilesDiff
 from datav.report.diff_markdown import diff_markdown, escape
-from datav.tables.result import ChangeBatch, ColumnChange, ColumnRename, SchemaDiff
+from datav.tables.result import ChangeBatch, ColumnChange, ColumnRename, DuplicateKeys, RowDiff, SchemaDiff
 from tests.support.diffs import changed_batch, diff_of, row_diff, table_dataset, text_table
 
 HOSTILE = [
@@ -132,3 +132,18 @@ def test_wide_rows_and_rows_without_a_key_are_shown_in_part():
 
 def test_nothing_that_changed_is_one_line():
     assert diff_markdown(diff_of(), limit=None) == "no differences\n"
+
+
+def test_keys_that_are_not_unique_are_one_line():
+    duplicates = DuplicateKeys(1, 2, ({"id": "7"}, {"id": "8|9"}))
+    rows = RowDiff(
+        key=("id",), from_rows=9, to_rows=10, duplicates=duplicates, refused="the key is not unique: so"
+    )
+
+    text = diff_markdown(diff_of(table_dataset(rows)), limit=1)
+
+    assert (
+        "**Keys that are not unique:** 1 → 2, such as <code>id</code> <code>7</code>; "
+        "<code>id</code> <code>8&#124;9</code>; their rows count as added or removed."
+    ) in text
+    assert "ot compared" not in text

@@ -4,7 +4,7 @@ from datav.formats.manifest import ColumnInfo
 from datav.repo.diffresult import FileItem, FilesDiff
 from datav.report.diff_stat import diff_stat
 from datav.report.style import PLAIN
-from datav.tables.result import ChangeBatch, RowDiff, SchemaDiff
+from datav.tables.result import ChangeBatch, DuplicateKeys, RowDiff, SchemaDiff
 from tests.support.diffs import diff_of, row_diff, table_dataset, text_table
 
 ROWS = row_diff(
@@ -46,3 +46,18 @@ def test_each_dataset_has_a_line_and_all_have_a_sum():
 
 def test_nothing_that_changed_is_one_line():
     assert diff_stat(diff_of(), PLAIN) == "no differences"
+
+
+def test_keys_that_are_not_unique_are_told_and_their_rows_were_compared():
+    duplicates = DuplicateKeys(1, 0, ({"id": "7"},))
+    rows = RowDiff(
+        key=("id",), from_rows=9, to_rows=10, added=1, duplicates=duplicates, refused="it is not unique"
+    )
+    same = RowDiff(key=("id",), from_rows=9, to_rows=9, duplicates=duplicates, refused="it is not unique")
+
+    text = diff_stat(diff_of(table_dataset(rows, path=b"a"), table_dataset(same, path=b"b")), PLAIN)
+
+    lines = text.splitlines()
+    assert lines[0].startswith(" a  | +1 row, keys are not unique, ")
+    assert lines[1].startswith(" b  | keys are not unique, ")
+    assert "not compared" not in text
