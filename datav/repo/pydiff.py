@@ -16,7 +16,7 @@ from datav.errors import NotARepositoryError, UsageError
 from datav.formats.entry import EMPTY_CONTENT, Content, Kind
 from datav.ids import hash_chunk
 from datav.progress import SILENT
-from datav.relpath import RelPath
+from datav.relpath import RelPath, one_line
 from datav.repo.difffiles import FileAt, TableResult, compare_files, pair_entries
 from datav.repo.diffresult import DatasetDiff, Diff, Endpoint, FilesDiff, Side
 from datav.repo.diffsources import FileVersion, NodeKeeper, name_file, stored_version
@@ -58,14 +58,19 @@ def diff(
     """Compare two tables, or two directories.
 
     The result can be used as long as it is there; rows are read when they are asked for, by
-    `result.rows.changes()` one by one, or by `result.rows.batches()` as Arrow tables.
+    `result.rows.changes()` one by one, as values of Python, or by `result.rows.batches()` as columns: each is
+    a ChangeBatch of one kind of change, in which cells of text tables are bytes.  Its `op` is `removed`, `added`, `changed` or `moved`; `before` and
+    `after` are Arrow tables with a row for each change, in step, one of them None where a row is on one side
+    only; `differs` says of changed rows for each column in which of them it does; `counts` how many rows like
+    each there are, None for one each; `has_key` whether they were matched by key.  A changed row of
+    `changes()` has the cells that changed and no others; `batches(whole=True)` gives all of its columns.
 
     Args:
         a, b: each a path on disk; `REV:PATH`, as it was in a commit; or a table in memory: of pyarrow, or
             whatever has `__arrow_c_stream__`, as tables of pandas and polars do.
-        key: the columns that identify a row; none: compare without a key; None: what the manifest or
+        key: the columns that identify a row; none, or "": compare without a key; None: what the manifest or
             datav.toml says.
-        columns: only these are compared, and the key.
+        columns: only these are compared and told of, and the key; none: all.
         ignore_columns: these are not.
         where: only changes of rows that meet this condition, before or after.
         tolerance: how far numbers may be apart: `0.01`, `"1%"`, `{"price": "1%"}`.
@@ -77,13 +82,14 @@ def diff(
         A TableDiff of two tables; of two directories a Diff, with the tables in them.
 
     Raises:
-        UsageError: one is no table; there is no such column, or no such path.
+        UsageError: one is no table, or has a column that Arrow cannot take; there is no such column, or no
+            such path; what should be names is not.
         Also what `datav.open` raises.
     """
     options = DiffOptions(
-        key=None if key is None else _names(key),
-        columns=_names(columns),
-        ignored=_names(ignore_columns),
+        key=None if key is None else _names("key", key),
+        columns=_names("columns", columns),
+        ignored=_names("ignore_columns", ignore_columns),
         where=where,
         tolerances=_tolerances(tolerance),
         typed=typed,
@@ -316,7 +322,15 @@ def _as_table(side: Any) -> "pyarrow.Table":
     if isinstance(side, pyarrow.Table):
         return side
     if hasattr(side, "__arrow_c_stream__"):
-        return pyarrow.RecordBatchReader.from_stream(side).read_all()
+        try:
+            return pyarrow.RecordBatchReader.from_stream(side).read_all()
+        except pyarrow.ArrowException as exc:
+            # Of a data frame: which column it is, is told behind why.
+            why = one_line(": ".join(map(str, reversed(exc.args))))
+            raise UsageError(
+                f"{type(side).__name__} cannot be read as a table of Arrow: {why}",
+                hint="a column of objects holds one type, such as text: `frame.astype({'NAME': 'string'})`",
+            ) from exc
     raise UsageError(
         f"{type(side).__name__} is neither a path nor a table",
         hint="tables are those of pyarrow, and whatever has `__arrow_c_stream__`: pandas 2.2, polars",
@@ -346,8 +360,17 @@ def _side(files: Sequence[FileAt]) -> Side:
     return Side(None, sum(file.size for file in files), len(files), None)
 
 
-def _names(columns: Columns) -> tuple[str, ...]:
-    return (columns,) if isinstance(columns, str) else tuple(columns)
+# Any: whatever somebody gives.
+def _names(argument: str, columns: Any) -> tuple[str, ...]:
+    """Return names of columns; none of empty text, as on the command line."""
+    if isinstance(columns, str):
+        return (columns,) if columns else ()
+    names = tuple(columns) if isinstance(columns, Iterable) else None
+    if names is None or not all(isinstance(name, str) for name in names):
+        raise UsageError(
+            f"{argument} should be the name of a column, or several, and is {one_line(repr(columns))}"
+        )
+    return names
 
 
 def _tolerances(given: Tolerances | None) -> dict[str, Tolerance]:

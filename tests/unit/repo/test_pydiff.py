@@ -143,3 +143,45 @@ def test_nothing_stays_open_when_the_result_is_gone(filled):
     before = compare()
 
     assert compare() <= before
+
+
+@pytest.mark.parametrize("key", ["", [], ()])
+def test_an_empty_key_is_none_as_on_the_command_line(filled, key):
+    result = datav.diff("HEAD:a.csv", "a.csv", key=key, columns="", repo=filled.root)
+
+    assert (result.rows.key, result.rows.added, result.rows.removed) == ((), 1, 1)
+
+
+@pytest.mark.parametrize("argument", ["key", "columns", "ignore_columns"])
+@pytest.mark.parametrize("names", [0, [1], ["id", None]])
+def test_what_is_no_name_of_a_column_is_an_error(tmp_path, argument, names):
+    table = pyarrow.table({"id": [1]})
+
+    with pytest.raises(UsageError) as error:
+        datav.diff(table, table, repo=tmp_path, **{argument: names})
+
+    assert str(error.value) == f"{argument} should be the name of a column, or several, and is {names!r}"
+
+
+def test_a_column_that_arrow_cannot_take_is_named(tmp_path):
+    class Frame:
+        def __arrow_c_stream__(self, requested_schema=None):
+            raise pyarrow.ArrowInvalid("Could not convert 'a'", "Conversion failed for column mixed")
+
+    with pytest.raises(
+        UsageError, match=r"Frame cannot be read as .*: Conversion failed for column mixed: Could"
+    ):
+        datav.diff(Frame(), Frame(), repo=tmp_path)
+
+
+def test_a_batch_is_what_the_documentation_says(filled):
+    result = datav.diff("HEAD:a.csv", "a.csv", repo=filled.root)
+
+    (batch,) = result.rows.batches()
+
+    assert (batch.op, batch.has_key, batch.counts) == ("changed", True, None)
+    assert (batch.before.to_pylist(), batch.after.to_pylist()) == (
+        [{"id": b"7", "v": b"49"}],
+        [{"id": b"7", "v": b"50"}],
+    )
+    assert {name: mask.to_pylist() for name, mask in batch.differs.items()} == {"v": [True]}
