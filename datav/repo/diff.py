@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from datav.errors import DatavError, IntegrityError, MissingChunkError, UsageError
 from datav.formats.entry import Content
+from datav.relpath import show_path
 from datav.repo.datasets import Dataset
 from datav.repo.diffchosen import ALL, Chosen, Part, check_parts
 from datav.repo.diffcounting import narrows
@@ -269,7 +270,7 @@ class _Comparing:
         after: DatasetVersion | DatavError | None,
         error: DatavError,
     ) -> DatasetDiff:
-        self.errors.append(error)
+        self.errors.append(_named(error, str(dataset)))
         sides = [version if isinstance(version, DatasetVersion) else None for version in (before, after)]
         return DatasetDiff(
             path=dataset.path,
@@ -382,7 +383,7 @@ class _Comparing:
             return self.tables.compare(prefix + path, before, after, key)
         except DatavError as exc:
             # The others can be compared.
-            self.errors.append(exc)
+            self.errors.append(_named(exc, show_path(prefix + path)))
             return None, str(exc)
 
     def _stored_pairs(self, before: DatasetVersion, after: DatasetVersion) -> list["Pair"]:
@@ -454,6 +455,13 @@ class _Comparing:
     def _on_disk(self, place: Path, size: int, content: Content | None) -> "FileVersion":
         # Only now are tables looked for, and all loaded that this takes.
         return self.tables.on_disk(place, size, content)
+
+
+def _named(error: DatavError, name: str) -> DatavError:
+    """Return an error of what was asked for that says of which data; others say so themselves."""
+    if type(error) is not UsageError or name in str(error):
+        return error
+    return UsageError(f"{name}: {error}", hint=error.hint)
 
 
 def _path(dataset: Dataset) -> bytes:

@@ -496,3 +496,18 @@ def test_the_name_of_the_output_says_what_is_written(changed, name, start):
 
 def test_a_name_that_promises_compression_is_refused(changed):
     assert ".gz" in changed.fails("diff", "--format", "csv", "-o", "f.csv.gz").err
+
+
+def test_an_option_that_fits_one_table_alone_is_an_error_that_names_the_others(data):
+    data.repo.write("b.csv", b"other\n1\n")
+    data.ok("add", "b.csv")
+    data.repo.commit("third")
+    data.repo.write("a.csv", b"id,v\n1,y\n")
+    data.repo.write("b.csv", b"other\n2\n")
+
+    done = data("diff", "--key", "id")
+
+    assert done.status == 2
+    assert [line for line in done.err.splitlines() if line.startswith("error: ")] == [
+        "error: b.csv: there is no column id"
+    ]
