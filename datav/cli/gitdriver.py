@@ -117,12 +117,15 @@ def _compared_lines(file: Path, text: bytes) -> list[str]:
     """What changed since the version that git was shown before; nothing where that is another's."""
     from datav.git.caller import find_caller
     from datav.git.repository import GitRepository
-    from datav.repo.gitpairs import find_former
+    from datav.repo.gitpairs import find_former, remember_lines
 
     git = GitRepository.discover(Path.cwd())
-    former = find_former(git, find_caller(), os.fsencode(file.name), text)
+    name = os.fsencode(file.name)
+    former = find_former(git, find_caller(), name, text)
     if former is None:
         return []
+    if former.lines is not None:
+        return list(former.lines)
     # Only here: whatever compares takes several times as long to import as all of the above takes to run.
     from datav.repo.gitdiff import comparing_manifests
     from datav.repo.repository import Repository
@@ -133,9 +136,14 @@ def _compared_lines(file: Path, text: bytes) -> list[str]:
         Repository.open(git.root) as repository,
         comparing_manifests(repository, former.path, former.text, text) as comparison,
     ):
-        lines = diff_lines(comparison.diff, PLAIN, width=_WIDTH, limit=_ROWS)
+        found = diff_lines(comparison.diff, PLAIN, width=_WIDTH, limit=_ROWS)
         # The first is about the dataset, of which git has said enough.
-        return ["", *islice(lines, 1, MOST_LINES)]
+        lines = ["", *islice(found, 1, MOST_LINES)]
+        is_complete = not comparison.errors
+    # What is not here now may be later.
+    if is_complete:
+        remember_lines(git, former, name, text, lines)
+    return lines
 
 
 def _style() -> "Style":

@@ -1,26 +1,33 @@
 """Which two versions of a manifest git shows together, when it asks for one after the other.
 
 git's textconv is a command for each version, and of what it prints most is one manifest in words.  So this is
-all that is asked for every version, and it imports nothing that compares.
+all that is asked for every version, and it imports nothing that compares.  What was found of two versions is
+remembered, for whoever pages through a history does so again.
 """
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from datav.errors import StorageError
+from datav import __version__
+from datav.errors import DatavError, StorageError
 from datav.git.repository import GitRepository
 from datav.git.succession import find_succession, possible_names
 from datav.ids import hash_chunk
 from datav.relpath import RelPath
-from datav.settings import FILE_NAME
+from datav.settings import FILE_NAME, PRIVATE_FILE_NAME
+from datav.storage.caching import Cache
 from datav.storage.durable import make_directories, remove_file, write_atomic
 
 # `git log -p` runs a command for each version there ever was.
 _MOST_SHOWN = 50
 # Of processes of git: those that are remembered.
 _KEPT = 16
+# Another one whenever other lines are shown of the same versions.
+_SHOWN_HOW = b"1"
+_MAX_CACHE = 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,8 @@ class Former:
     path: RelPath
     """Of the manifest."""
     text: bytes
+    lines: tuple[str, ...] | None
+    """What was shown of both before; None: they have to be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +71,53 @@ def find_former(git: GitRepository, caller: str, name: bytes, text: bytes) -> Fo
         return None
     place = git.common_dir / "datav" / "textconv" / hash_chunk(caller.encode()).hex()[:32]
     last = _read(place)
-    path = None
+    former = None
     if last is not None and _may_precede(last, name, text):
-        path = find_succession(git, name, last.text, text)
+        former = _recall(git, name, last.text, text)
+        if former is None:
+            path = find_succession(git, name, last.text, text)
+            former = Former(path, last.text, None) if path is not None else None
     pairs = last.pairs if last is not None else 0
-    _write(place, _Shown(name, text, path is not None, pairs + (path is not None)))
-    return Former(path, last.text) if path is not None and last is not None else None
+    _write(place, _Shown(name, text, former is not None, pairs + (former is not None)))
+    return former
+
+
+def remember_lines(
+    git: GitRepository, former: Former, name: bytes, text: bytes, lines: Sequence[str]
+) -> None:
+    """Remember what is shown of two versions, under the settings of now.
+
+    Args:
+        name, text: as of `find_former`.
+    """
+    document = {"path": former.path.hex(), "lines": list(lines)}
+    _cache(git).write(_pair_name(git, name, former.text, text), [json.dumps(document).encode()])
+
+
+def _recall(git: GitRepository, name: bytes, before: bytes, after: bytes) -> Former | None:
+    """Return two versions that were shown before; that history has one behind the other was found then."""
+    data = _cache(git).read(_pair_name(git, name, before, after))
+    if data is None:
+        return None
+    with suppress(ValueError, KeyError, TypeError, DatavError):
+        document = json.loads(bytes(data))
+        path, lines = RelPath(bytes.fromhex(document["path"])), tuple(map(str, document["lines"]))
+        return Former(path, before, lines)
+    return None
+
+
+def _cache(git: GitRepository) -> Cache:
+    return Cache(git.common_dir / "datav" / "cache" / "textconv", _MAX_CACHE)
+
+
+def _pair_name(git: GitRepository, name: bytes, before: bytes, after: bytes) -> str:
+    """Names two versions, and all else that decides what is shown of them."""
+    settings = [git.root / FILE_NAME, git.common_dir / "datav" / PRIVATE_FILE_NAME]
+    texts = [path.read_bytes() if path.exists() else b"" for path in settings]
+    # Without the letters that git may have put in front, which are others each time.
+    plain = min(possible_names(name), key=len)
+    parts = [__version__.encode(), _SHOWN_HOW, plain, before, after, *texts]
+    return hash_chunk(b"".join(b"%d:%b" % (len(part), part) for part in parts)).hex()[:32]
 
 
 def _may_precede(last: _Shown, name: bytes, text: bytes) -> bool:

@@ -231,11 +231,49 @@ def test_files_of_different_names_are_no_pair_and_history_is_not_searched(shown,
     old, new = (shown.repo.git("show", "--no-textconv", f"HEAD{back}:a.csv.datav") for back in ("~1", ""))
 
     assert find_former(repository, "one", b"a.csv.datav", old) is None
-    assert find_former(repository, "one", b"AbC123_a.csv.datav", new) == Former(b"a.csv.datav", old)
+    assert find_former(repository, "one", b"AbC123_a.csv.datav", new) == Former(b"a.csv.datav", old, None)
 
     monkeypatch.setattr("datav.repo.gitpairs.find_succession", None)
     assert find_former(repository, "two", b"a.csv.datav", old) is None
     assert find_former(repository, "two", b"b.csv.datav", new) is None
+
+
+def test_what_was_shown_of_two_versions_is_remembered(shown):
+    grow(shown, 2)
+    first = git(shown, "log", "-p", "--", "*.datav")
+    for pack in shown.repo.path(".git/datav/store/packs").iterdir():
+        pack.unlink()
+
+    assert git(shown, "log", "-p", "--", "*.datav") == first
+
+
+def test_what_was_remembered_counts_under_the_same_settings_only(shown):
+    assert "without a key" in git(shown, "show")
+    settings = shown.repo.read("datav.toml") + b'[table."*.csv"]\nkey = ["id"]\n'
+    shown.repo.write("datav.toml", settings)
+
+    assert "without a key" not in git(shown, "show")
+
+
+def test_what_could_not_be_compared_is_not_remembered(shown):
+    packs = shown.repo.path(".git/datav/store/packs")
+    packs.rename(packs.parent / "away")
+    packs.mkdir()
+    assert "not compared" in git(shown, "show")
+    packs.rmdir()
+    (packs.parent / "away").rename(packs)
+
+    assert "+ id=2  v=y" in added_lines(git(shown, "show"))
+
+
+def test_a_memory_that_is_damaged_is_none(shown):
+    first = git(shown, "show")
+    remembered = list(shown.repo.path(".git/datav/cache/textconv").iterdir())
+    assert remembered
+    for file in remembered:
+        file.write_bytes(b"{}")
+
+    assert git(shown, "show") == first
 
 
 def test_few_files_are_kept_of_what_was_shown(shown):
