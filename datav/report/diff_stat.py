@@ -96,6 +96,14 @@ def _rows_text(rows: RowDiff, style: Style) -> str:
     return ", ".join(parts)
 
 
+def _changed(diff: Diff) -> str:
+    if diff.before.rev is not None or diff.after.rev is not None:
+        return count(len(diff.datasets), "dataset")
+    # Two files, or two directories, that need not be anybody's dataset.
+    is_directory = any(dataset.kind == "directory" for dataset in diff.datasets)
+    return count(len(diff.datasets), *(("directory", "directories") if is_directory else ("file",)))
+
+
 def _total(diff: Diff, style: Style) -> str:
     summed = [_tables(dataset) for dataset in diff.datasets]
     rows = RowDiff(
@@ -104,7 +112,7 @@ def _total(diff: Diff, style: Style) -> str:
         changed=sum(each.changed for each, _ in summed),
         moved=sum(each.moved or 0 for each, _ in summed) or None,
     )
-    parts = [f"{count(len(diff.datasets), 'dataset')} changed", _rows_text(rows, style)]
+    parts = [f"{_changed(diff)} changed", _rows_text(rows, style)]
     columns_changed = sum(number for _, number in summed)
     if columns_changed:
         parts.append(count(columns_changed, "column"))

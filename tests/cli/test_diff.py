@@ -511,3 +511,14 @@ def test_an_option_that_fits_one_table_alone_is_an_error_that_names_the_others(d
     assert [line for line in done.err.splitlines() if line.startswith("error: ")] == [
         "error: b.csv: there is no column id"
     ]
+
+
+def test_files_that_are_no_datasets_are_not_called_so(cli):
+    cli.repo.write("x/a.csv", b"id\n1\n")
+    cli.repo.write("y/a.csv", b"id\n2\n")
+
+    files = cli.ok("diff", "--no-index", "x/a.csv", "y/a.csv", "--stat").lines
+    directories = cli.ok("diff", "--no-index", "x", "y", "--stat").lines
+
+    assert files[-1].startswith(" 1 file changed, +1 -1 rows")
+    assert directories[-1].startswith(" 1 directory changed, +1 -1 rows")
