@@ -59,11 +59,12 @@ def diff(
 
     The result can be used as long as it is there; rows are read when they are asked for, by
     `result.rows.changes()` one by one, as values of Python, or by `result.rows.batches()` as columns: each is
-    a ChangeBatch of one kind of change, in which cells of text tables are bytes.  Its `op` is `removed`, `added`, `changed` or `moved`; `before` and
-    `after` are Arrow tables with a row for each change, in step, one of them None where a row is on one side
-    only; `differs` says of changed rows for each column in which of them it does; `counts` how many rows like
-    each there are, None for one each; `has_key` whether they were matched by key.  A changed row of
-    `changes()` has the cells that changed and no others; `batches(whole=True)` gives all of its columns.
+    a ChangeBatch of one kind of change, in which cells of text tables are bytes.  Its `op` is `removed`,
+    `added`, `changed` or `moved`; `before` and `after` are Arrow tables with a row for each change, in step,
+    one of them None where a row is on one side only; `differs` says of changed rows for each column in which
+    of them it does; `counts` how many rows like each there are, None for one each; `has_key` whether they
+    were matched by key.  A changed row of `changes()` has the cells that changed and no others;
+    `batches(whole=True)` gives all of its columns.
 
     Args:
         a, b: each a path on disk; `REV:PATH`, as it was in a commit; or a table in memory: of pyarrow, or

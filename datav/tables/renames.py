@@ -7,7 +7,7 @@ import numpy as np
 
 from datav.tables.arrays import integers
 from datav.tables.result import ColumnRename, SchemaDiff
-from datav.tables.typed import canonical_cells
+from datav.tables.typed import meant_cells
 from datav.tables.version import U64, Prints, TableVersion
 from datav.tables.views import Compared
 
@@ -60,7 +60,7 @@ def _cells(version: TableVersion, name: str, places: U64) -> Any:
     number = next(n for n, column in enumerate(version.columns) if column.name == name)
     order = np.argsort(places)
     table = version.take(places[order], (number,), (version.types[number],))
-    return canonical_cells(table.column(0)).take(integers(np.argsort(order)))
+    return meant_cells(table.column(0), version.format).take(integers(np.argsort(order)))
 
 
 def _share(before: Any, after: Any) -> float:

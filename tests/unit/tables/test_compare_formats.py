@@ -118,3 +118,12 @@ def test_half_a_character_is_shown_as_json_spells_it():
     )
 
     assert [(change.before, change.after) for change in changes] == [({"x": '"\\ud800"'}, {"x": "a"})]
+
+
+def test_a_column_that_was_renamed_is_recognized_in_another_format():
+    lines = b"".join(b'{"id": %d, "a": "%d"}\n' % (n, n * n) for n in range(40))
+    text = b"id,b\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(40))
+
+    found, _ = diff(("a.jsonl", lines), ("a.csv", text), key=("id",))
+
+    assert [(rename.before, rename.after) for rename in found.schema.renamed] == [("a", "b")]
