@@ -5,7 +5,7 @@ import secrets
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow
@@ -13,14 +13,10 @@ import pyarrow
 from datav.errors import TableError, UsageError
 from datav.storage.scratch import Scratch
 from datav.tables.cellvalues import cell_values
-from datav.tables.harvesting import Harvest, can_harvest
-from datav.tables.jsonpair import pair_lines, share_lines
 from datav.tables.matching import EXAMPLES, Matched, match_rows
 from datav.tables.moving import find_moved
 from datav.tables.options import DiffOptions
 from datav.tables.pairing import Pairing, pair_whole
-from datav.tables.parquetfacts import pair_parquets
-from datav.tables.parquetversion import ParquetVersion
 from datav.tables.predicate import Predicate, parse_predicate
 from datav.tables.renames import guess_renames
 from datav.tables.result import ColumnChange, DuplicateKeys, RowDiff, SchemaDiff, TableDiff
@@ -32,6 +28,9 @@ from datav.tables.text import TextVersion
 from datav.tables.textfacts import pair_texts
 from datav.tables.version import U64, TableVersion, View
 from datav.tables.views import Compared, choose_views, no_such_column
+
+if TYPE_CHECKING:
+    from datav.tables.harvesting import Harvest
 
 
 def compare(
@@ -59,7 +58,10 @@ def compare(
         UsageError: an option names a column that is in neither version, or contradicts another.
         What the versions' sources raise.
     """
-    shared = share_lines(before, after, shared, executor)
+    if before.format == after.format == "jsonl":
+        from datav.tables.jsonpair import share_lines
+
+        shared = share_lines(before, after, shared, executor)
     spoken_of = (options.spoken_of(version.columns) for version in (before, after))
     schema = replace(compare_columns(*spoken_of), written=_compare_writing(before, after))
     if not schema.added:
@@ -195,17 +197,37 @@ def _pair(
     seed = secrets.randbits(64)
     if shared is None or options.ordered or options.added_columns:
         return pair_whole(compared), seed
-    for pair in (pair_texts, pair_parquets, partial(pair_lines, scratch=scratch)):
-        found = pair(compared, shared, seed, executor)
-        if found is not None:
-            return found
+    found = _pair_formats(compared, scratch, executor, shared, seed)
+    if found is not None:
+        return found
     shared.refuse_reading_all()
     return pair_whole(compared), seed
 
 
-def _harvest(pairing: Pairing, compared: Compared) -> Harvest | None:
+def _pair_formats(
+    compared: Compared, scratch: Scratch, executor: Executor, shared: Shared, seed: int
+) -> tuple[Pairing, int] | None:
+    """Pair two versions of one format.  What reads a format is imported where there is a file of it."""
+    match {compared.before.format, compared.after.format}:
+        case formats if formats == {"parquet"}:
+            from datav.tables.parquetfacts import pair_parquets
+
+            return pair_parquets(compared, shared, seed, executor)
+        case formats if formats == {"jsonl"}:
+            from datav.tables.jsonpair import pair_lines
+
+            return pair_lines(compared, shared, seed, executor, scratch=scratch)
+    return pair_texts(compared, shared, seed, executor)
+
+
+def _harvest(pairing: Pairing, compared: Compared) -> "Harvest | None":
     """Return what takes cells while both versions are scanned, where that saves decoding them twice."""
     before, after = pairing.before, pairing.after
+    if not before.format == after.format == "parquet":
+        return None
+    from datav.tables.harvesting import Harvest, can_harvest
+    from datav.tables.parquetversion import ParquetVersion
+
     if not isinstance(before, ParquetVersion) or not isinstance(after, ParquetVersion):
         return None
     if not can_harvest(before, compared.before_view) or not can_harvest(after, compared.after_view):

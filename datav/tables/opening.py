@@ -8,7 +8,6 @@ from itertools import chain
 from datav.errors import TableError
 from datav.storage.scratch import Scratch
 from datav.tables import arrow_ipc
-from datav.tables.arrowversion import ArrowVersion
 from datav.tables.describe import describe
 from datav.tables.dialect import (
     HEAD_SIZE,
@@ -19,8 +18,6 @@ from datav.tables.dialect import (
     read_records,
 )
 from datav.tables.encodings import decode_head
-from datav.tables.jsonl import JsonLinesVersion, is_json_lines
-from datav.tables.parquetversion import ParquetVersion
 from datav.tables.rules import TableRules
 from datav.tables.sniff import MAGIC_SIZE, TableFormat, sniff_magic
 from datav.tables.source import NotATable, RandomAccess
@@ -92,21 +89,48 @@ def _open(name: str, source: RandomAccess, scratch: Scratch, rules: TableRules) 
         return _open_text(name, source, scratch, rules)
     start, end = source.read_at(0, MAGIC_SIZE), source.read_at(max(0, source.size - MAGIC_SIZE), MAGIC_SIZE)
     if rules.format == "parquet":
-        return ParquetVersion(source)
+        return _parquet(source)
     if rules.format == "arrow":
-        return ArrowVersion(source, stream=not start.startswith(arrow_ipc.FILE_MAGIC))
+        return _arrow(source, stream=not start.startswith(arrow_ipc.FILE_MAGIC))
     match sniff_magic(name, start, end):
         case TableFormat.PARQUET:
-            return ParquetVersion(source)
+            return _parquet(source)
         case TableFormat.ARROW_FILE:
-            return ArrowVersion(source, stream=False)
+            return _arrow(source, stream=False)
         case TableFormat.ARROW_STREAM:
-            return ArrowVersion(source, stream=True)
+            return _arrow(source, stream=True)
         case TableFormat.FEATHER_V1:
             return _describe_failure(name, source)
     if extension_of(name) in _BINARY:
         return _describe_failure(name, source)
     return _open_text(name, source, scratch, rules)
+
+
+# What reads a format is imported where there is a file of it: that takes longer than most comparisons.
+
+
+def _parquet(source: RandomAccess) -> TableVersion:
+    from datav.tables.parquetversion import ParquetVersion
+
+    return ParquetVersion(source)
+
+
+def _arrow(source: RandomAccess, *, stream: bool) -> TableVersion:
+    from datav.tables.arrowversion import ArrowVersion
+
+    return ArrowVersion(source, stream=stream)
+
+
+def _json_lines(source: RandomAccess, dialect: TextDialect) -> TableVersion:
+    from datav.tables.jsonl import JsonLinesVersion
+
+    return JsonLinesVersion(source, dialect)
+
+
+def _are_json_lines(head: bytes) -> bool:
+    from datav.tables.jsonl import is_json_lines
+
+    return is_json_lines(head, len(head) < HEAD_SIZE)
 
 
 def _describe_failure(name: str, source: RandomAccess) -> NotATable:
@@ -131,7 +155,7 @@ def _open_text(
         source = to_scratch(recoded(source, own), scratch)
         dialect = replace(dialect, encoding="utf-8", bytewise=True)
     if dialect.format == TableFormat.JSONL:
-        return JsonLinesVersion(source, dialect)
+        return _json_lines(source, dialect)
     return TextVersion(source, dialect, has_header=rules.header is not False, encoding=own)
 
 
@@ -146,7 +170,7 @@ def _find_dialect(name: str, head: bytes, rules: TableRules) -> TextDialect | No
         extension = _NAMES[rules.format]
     elif rules.delimiter is not None and not is_named_like_text(name):
         extension = ".csv"
-    elif extension in _MAYBE_JSON_LINES and is_json_lines(head, len(head) < HEAD_SIZE):
+    elif extension in _MAYBE_JSON_LINES and _are_json_lines(head):
         extension = ".jsonl"
     elif not extension:
         # A .txt claims nothing either, and is only taken for a table if it is very regular.
