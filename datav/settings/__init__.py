@@ -24,25 +24,52 @@ A key that is not known is refused and named: a setting that is silently without
 error.
 """
 
-import codecs
 import dataclasses
-import json
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from datav.errors import FormatError, UsageError
+from datav.settings.tables import TABLE_FORMATS, TableSettings, take_tables
+from datav.settings.toml import (
+    FILE_NAME,
+    PRIVATE_FILE_NAME,
+    encode_key,
+    encode_text,
+    parse_toml,
+    refuse_rest,
+    take_table,
+)
 
-FILE_NAME = "datav.toml"
-PRIVATE_FILE_NAME = "config.toml"
+__all__ = [
+    "FILE_NAME",
+    "PRIVATE_FILE_NAME",
+    "TABLE_FORMATS",
+    "ChunkSizes",
+    "PrivateSettings",
+    "RemoteSettings",
+    "Settings",
+    "TableSettings",
+    "TransferSettings",
+    "combine_settings",
+    "encode_key",
+    "encode_remote",
+    "encode_settings",
+    "encode_text",
+    "find_secret",
+    "hide_secrets",
+    "is_remote_name",
+    "parse_private_settings",
+    "parse_settings",
+    "parse_size",
+]
+
 VERSION = 1
 
 _REMOTE_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,99}")
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _TEXTS = ("url", "endpoint", "region", "profile")
 _FLAGS = ("anonymous", "default")
 # No key that may stand in a remote's table has one of these in it.
@@ -70,9 +97,6 @@ for _power, _letter in enumerate("KMGT", start=1):
 # What one reader and one writer at work need at least.
 _LEAST_MEMORY = 16 * 2**20
 _MOST_JOBS = 256
-
-TABLE_FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
-_TABLE_KEYS = ("key", "format", "delimiter", "encoding", "quoting", "header")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,25 +144,6 @@ class TransferSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class TableSettings:
-    """How the tables at some paths are to be read; what is None is found out."""
-
-    glob: str
-    """As in a `.gitignore`: without a slash any name, else from the root of the repository."""
-    key: tuple[str, ...] | None = None
-    """The columns that identify a row; none: there is no key."""
-    format: str | None = None
-    """One of TABLE_FORMATS."""
-    delimiter: str | None = None
-    """One ASCII character."""
-    encoding: str | None = None
-    """As Python calls it."""
-    quoting: bool | None = None
-    header: bool | None = None
-    """Whether the first record holds the names of the columns."""
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """What `datav.toml` says; in an open repository, with what the private configuration overrides."""
 
@@ -171,36 +176,36 @@ def parse_settings(text: str) -> Settings:
         UsageError: it is no TOML, has a key or a value that means nothing, or holds a secret.
         FormatError: a newer datav wrote it.
     """
-    values = _parse(text, FILE_NAME)
+    values = parse_toml(text, FILE_NAME)
     version = values.pop("datav", None)
     if version != VERSION:
         if isinstance(version, int) and version > VERSION:
             raise FormatError(f"{FILE_NAME} was written for a newer datav", hint="upgrade datav")
         raise UsageError(f"{FILE_NAME} does not begin with `datav = {VERSION}`")
-    chunks = _take_table(values, "chunks", FILE_NAME)
+    chunks = take_table(values, "chunks", FILE_NAME)
     sizes = {}
     for name, default in (("smallest", 16 * 2**10), ("target", 64 * 2**10), ("largest", 256 * 2**10)):
         sizes[name] = chunks.pop(name, default)
         if not isinstance(sizes[name], int) or isinstance(sizes[name], bool):
             raise UsageError(f"`chunks.{name}` in {FILE_NAME} is not a number of bytes")
-    _refuse_rest(chunks, FILE_NAME, "chunks.")
+    refuse_rest(chunks, FILE_NAME, "chunks.")
     remotes = _take_remotes(values, FILE_NAME)
     transfer = _take_transfer(values, FILE_NAME)
-    tables = _take_tables(values)
-    _refuse_rest(values, FILE_NAME, "")
+    tables = take_tables(values)
+    refuse_rest(values, FILE_NAME, "")
     public = Settings(ChunkSizes(**sizes), transfer=TransferSettings(**transfer), tables=tables)
     return _with_remotes(public, remotes, FILE_NAME)
 
 
 def parse_private_settings(text: str) -> PrivateSettings:
     """Return what the text of the private configuration says; UsageError if it means nothing."""
-    values = _parse(text, PRIVATE_FILE_NAME)
+    values = parse_toml(text, PRIVATE_FILE_NAME)
     store = values.pop("store", None)
     if store is not None and not isinstance(store, str):
         raise UsageError(f"`store` in {PRIVATE_FILE_NAME} is not a path")
     remotes = _take_remotes(values, PRIVATE_FILE_NAME)
     transfer = _take_transfer(values, PRIVATE_FILE_NAME)
-    _refuse_rest(values, PRIVATE_FILE_NAME, "")
+    refuse_rest(values, PRIVATE_FILE_NAME, "")
     return PrivateSettings(store, remotes, transfer)
 
 
@@ -273,17 +278,6 @@ def encode_remote(remote: RemoteSettings, *, is_default: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def encode_text(text: str) -> str:
-    """Return `text` as a TOML string."""
-    # A JSON string is one of TOML but for DEL, which JSON leaves as it is.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def encode_key(name: str) -> str:
-    """Return `name` as a part of a TOML key."""
-    return name if _BARE_KEY.fullmatch(name) else encode_text(name)
-
-
 def parse_size(value: Any) -> int | None:
     """Return the bytes that `value` says: a number, or a text such as `256MB` or `1.5 GiB`; None if none."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -324,7 +318,7 @@ def _with_remotes(settings: Settings, tables: Mapping[str, Mapping[str, Any]], n
 
 def _take_remotes(values: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
     """Take the tables of all remotes out of a file's `values`."""
-    tables = _take_table(values, "remote", name)
+    tables = take_table(values, "remote", name)
     found = {}
     for remote in list(tables):
         if not is_remote_name(remote):
@@ -332,7 +326,7 @@ def _take_remotes(values: dict[str, Any], name: str) -> dict[str, dict[str, Any]
                 f"{name} has a remote of the name {encode_text(remote)}",
                 hint="use letters, digits, `-`, `_` and `.`, and begin with none of `-`",
             )
-        found[remote] = _take_remote(_take_table(tables, remote, name, "remote."), remote, name)
+        found[remote] = _take_remote(take_table(tables, remote, name, "remote."), remote, name)
     marked = [remote for remote, table in found.items() if table.get("default")]
     if len(marked) > 1:
         raise UsageError(f"{name} has more than one default remote: {' and '.join(marked)}")
@@ -352,7 +346,7 @@ def _take_remote(table: dict[str, Any], remote: str, name: str) -> dict[str, Any
                 raise UsageError(f"`{prefix}{key}` in {name} is neither true nor false")
     if name == PRIVATE_FILE_NAME:
         if "options" in table:
-            taken["options"] = _take_table(table, "options", name, prefix)
+            taken["options"] = take_table(table, "options", name, prefix)
         for key in table:
             raise UsageError(
                 f"{name} has a setting `{prefix}{key}` that datav does not know",
@@ -361,7 +355,7 @@ def _take_remote(table: dict[str, Any], remote: str, name: str) -> dict[str, Any
     for key in table:
         if key == "options" or any(word in key.lower() for word in _SECRET_WORDS):
             raise UsageError(f"`{prefix}{key}` must not stand in {name}", hint=_SECRET_HINT)
-    _refuse_rest(table, name, prefix)
+    refuse_rest(table, name, prefix)
     return taken
 
 
@@ -376,7 +370,7 @@ def _checked_text(value: Any, key: str, name: str) -> str:
 
 def _take_transfer(values: dict[str, Any], name: str) -> dict[str, Any]:
     """Take the table `transfer` out of a file's `values`: what it says, by the names of TransferSettings."""
-    table = _take_table(values, "transfer", name)
+    table = take_table(values, "transfer", name)
     taken: dict[str, Any] = {}
     if "jobs" in table:
         jobs = taken["jobs"] = table.pop("jobs")
@@ -396,92 +390,5 @@ def _take_transfer(values: dict[str, Any], name: str) -> dict[str, Any]:
         if not is_number or not 0 < timeout_s < math.inf:
             raise UsageError(f"`transfer.stall_timeout` in {name} is not a number of seconds above 0")
         taken["stall_timeout_s"] = float(timeout_s)
-    _refuse_rest(table, name, "transfer.")
+    refuse_rest(table, name, "transfer.")
     return taken
-
-
-def _take_tables(values: dict[str, Any]) -> tuple[TableSettings, ...]:
-    """Take what is said of tables out of the `values` of `datav.toml`."""
-    tables = _take_table(values, "table", FILE_NAME)
-    return tuple(
-        _table_settings(glob, _take_table(tables, glob, FILE_NAME, "table.")) for glob in list(tables)
-    )
-
-
-def _table_settings(glob: str, table: dict[str, Any]) -> TableSettings:
-    prefix = f"table.{encode_key(glob)}."
-    if not glob:
-        raise UsageError(
-            f"{FILE_NAME} has a table for no paths", hint='`[table."*.csv"]` is for all CSV files'
-        )
-    for name in table:
-        if name not in _TABLE_KEYS:
-            raise UsageError(
-                f"{FILE_NAME} has a setting `{prefix}{name}` that datav does not know",
-                hint=f"of a table there are {', '.join(_TABLE_KEYS[:-1])} and {_TABLE_KEYS[-1]}",
-            )
-    form = table.get("format")
-    if form is not None and form not in TABLE_FORMATS:
-        raise UsageError(
-            f"`{prefix}format` in {FILE_NAME} is no format of tables",
-            hint=f"there are {', '.join(TABLE_FORMATS[:-1])} and {TABLE_FORMATS[-1]}",
-        )
-    delimiter = table.get("delimiter")
-    if delimiter is not None and not _is_delimiter(delimiter):
-        raise UsageError(
-            f"`{prefix}delimiter` in {FILE_NAME} is not one ASCII character",
-            hint='such as ";", "|" or "\\t"; no quote and no line end',
-        )
-    for flag in ("quoting", "header"):
-        if not isinstance(table.get(flag, True), bool):
-            raise UsageError(f"`{prefix}{flag}` in {FILE_NAME} is neither true nor false")
-    encoding = table.get("encoding")
-    if encoding is not None and not _is_encoding(encoding):
-        raise UsageError(
-            f"`{prefix}encoding` in {FILE_NAME} is no encoding that Python knows", hint='such as "latin-1"'
-        )
-    key = _key_columns(table["key"], prefix) if "key" in table else None
-    return TableSettings(glob, key, form, delimiter, encoding, table.get("quoting"), table.get("header"))
-
-
-def _key_columns(value: Any, prefix: str) -> tuple[str, ...]:
-    columns = [value] if isinstance(value, str) else value
-    if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns):
-        raise UsageError(f"`{prefix}key` in {FILE_NAME} is no list of columns", hint='such as `key = ["id"]`')
-    if len(set(columns)) < len(columns):
-        raise UsageError(f"`{prefix}key` in {FILE_NAME} names a column twice")
-    return tuple(columns)
-
-
-def _is_delimiter(value: Any) -> bool:
-    return isinstance(value, str) and len(value) == 1 and value.isascii() and value not in '"\r\n\0'
-
-
-def _is_encoding(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and bool(codecs.lookup(value))
-    except (LookupError, ValueError):
-        return False
-
-
-def _take_table(values: dict[str, Any], key: str, name: str, prefix: str = "") -> dict[str, Any]:
-    """Take a table out of `values`; an empty one if there is none.  Returns a copy."""
-    table = values.get(key, {})
-    values.pop(key, None)
-    if not isinstance(table, dict):
-        raise UsageError(f"`{prefix}{key}` in {name} is not a table")
-    return dict(table)
-
-
-def _parse(text: str, name: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as exc:
-        raise UsageError(f"{name} is not valid TOML: {exc}") from exc
-
-
-def _refuse_rest(values: dict[str, Any], name: str, prefix: str) -> None:
-    for key in values:
-        raise UsageError(
-            f"{name} has a setting `{prefix}{key}` that datav does not know", hint="is it misspelt?"
-        )

@@ -1,0 +1,94 @@
+"""`[table."GLOB"]` of `datav.toml`: how the tables at some paths are read, and what identifies their rows."""
+
+import codecs
+from dataclasses import dataclass
+from typing import Any
+
+from datav.errors import UsageError
+from datav.settings.toml import FILE_NAME, encode_key, take_table
+
+TABLE_FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
+_TABLE_KEYS = ("key", "format", "delimiter", "encoding", "quoting", "header")
+
+
+@dataclass(frozen=True, slots=True)
+class TableSettings:
+    """How the tables at some paths are to be read; what is None is found out."""
+
+    glob: str
+    """As in a `.gitignore`: without a slash any name, else from the root of the repository."""
+    key: tuple[str, ...] | None = None
+    """The columns that identify a row; none: there is no key."""
+    format: str | None = None
+    """One of TABLE_FORMATS."""
+    delimiter: str | None = None
+    """One ASCII character."""
+    encoding: str | None = None
+    """As Python calls it."""
+    quoting: bool | None = None
+    header: bool | None = None
+    """Whether the first record holds the names of the columns."""
+
+
+def take_tables(values: dict[str, Any]) -> tuple[TableSettings, ...]:
+    """Take what is said of tables out of the `values` of `datav.toml`."""
+    tables = take_table(values, "table", FILE_NAME)
+    return tuple(
+        _table_settings(glob, take_table(tables, glob, FILE_NAME, "table.")) for glob in list(tables)
+    )
+
+
+def _table_settings(glob: str, table: dict[str, Any]) -> TableSettings:
+    prefix = f"table.{encode_key(glob)}."
+    if not glob:
+        raise UsageError(
+            f"{FILE_NAME} has a table for no paths", hint='`[table."*.csv"]` is for all CSV files'
+        )
+    for name in table:
+        if name not in _TABLE_KEYS:
+            raise UsageError(
+                f"{FILE_NAME} has a setting `{prefix}{name}` that datav does not know",
+                hint=f"of a table there are {', '.join(_TABLE_KEYS[:-1])} and {_TABLE_KEYS[-1]}",
+            )
+    form = table.get("format")
+    if form is not None and form not in TABLE_FORMATS:
+        raise UsageError(
+            f"`{prefix}format` in {FILE_NAME} is no format of tables",
+            hint=f"there are {', '.join(TABLE_FORMATS[:-1])} and {TABLE_FORMATS[-1]}",
+        )
+    delimiter = table.get("delimiter")
+    if delimiter is not None and not _is_delimiter(delimiter):
+        raise UsageError(
+            f"`{prefix}delimiter` in {FILE_NAME} is not one ASCII character",
+            hint='such as ";", "|" or "\\t"; no quote and no line end',
+        )
+    for flag in ("quoting", "header"):
+        if not isinstance(table.get(flag, True), bool):
+            raise UsageError(f"`{prefix}{flag}` in {FILE_NAME} is neither true nor false")
+    encoding = table.get("encoding")
+    if encoding is not None and not _is_encoding(encoding):
+        raise UsageError(
+            f"`{prefix}encoding` in {FILE_NAME} is no encoding that Python knows", hint='such as "latin-1"'
+        )
+    key = _key_columns(table["key"], prefix) if "key" in table else None
+    return TableSettings(glob, key, form, delimiter, encoding, table.get("quoting"), table.get("header"))
+
+
+def _key_columns(value: Any, prefix: str) -> tuple[str, ...]:
+    columns = [value] if isinstance(value, str) else value
+    if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns):
+        raise UsageError(f"`{prefix}key` in {FILE_NAME} is no list of columns", hint='such as `key = ["id"]`')
+    if len(set(columns)) < len(columns):
+        raise UsageError(f"`{prefix}key` in {FILE_NAME} names a column twice")
+    return tuple(columns)
+
+
+def _is_delimiter(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 1 and value.isascii() and value not in '"\r\n\0'
+
+
+def _is_encoding(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(codecs.lookup(value))
+    except (LookupError, ValueError):
+        return False
