@@ -217,8 +217,6 @@ class Telling:
         """The columns that a condition needs, of a version."""
         needed = self._where.columns if self._where is not None else ()
         chosen = tuple(n for n, column in enumerate(version.columns) if column.name in needed)
-        # One at least: a table without columns has no rows.
-        chosen = chosen or tuple(range(min(1, len(version.columns))))
         return View(chosen, (), tuple(version.types[n] for n in chosen))
 
     def _changed(self, *, whole: bool, counts: Counts | None) -> Iterator[ChangeBatch]:
@@ -236,6 +234,9 @@ class Telling:
 
     def _with_condition(self, version: TableVersion, view: View) -> View:
         more = [n for n in self._narrow(version).columns if n not in view.columns]
+        if not view.columns and not more and version.columns:
+            # One at least: a table without columns has no rows.
+            more = [0]
         return View(view.columns + tuple(more), view.key, view.types + tuple(version.types[n] for n in more))
 
     def _tell(self, window: Callable[[], tuple[Any, Any]]) -> tuple[list[ChangeBatch], int]:

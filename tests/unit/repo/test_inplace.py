@@ -149,7 +149,7 @@ def test_the_public_face_costs_nothing_until_it_is_used():
 
 
 def test_the_public_face_has_no_other_names():
-    assert datav.__all__ == ["open", "read_table"]
+    assert datav.__all__ == ["diff", "open", "read_table"]
     with pytest.raises(AttributeError):
         _ = datav.nothing
 

@@ -334,3 +334,10 @@ def test_how_a_file_is_written_is_told():
     assert [(change.name, change.before, change.after) for change in found.schema.written] == [
         ("delimiter", ",", ";")
     ]
+
+
+@pytest.mark.parametrize(("condition", "added"), [("c = 5", 1), ("c = 9", 0), ("b = 2", 0)])
+def test_a_condition_on_a_column_that_one_version_has_needs_no_key(condition, added):
+    found, _ = diff("a,b\n1,2\n3,4\n", "a,c\n1,2\n3,9\n5,5\n", where=condition)
+
+    assert counts(found)[:2] == (added, 0)
