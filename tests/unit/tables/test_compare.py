@@ -340,4 +340,4 @@ def test_how_a_file_is_written_is_told():
 def test_a_condition_on_a_column_that_one_version_has_needs_no_key(condition, added):
     found, _ = diff("a,b\n1,2\n3,4\n", "a,c\n1,2\n3,9\n5,5\n", where=condition)
 
-    assert counts(found)[:2] == (added, 0)
+    assert counts(found.rows)[:2] == (added, 0)
