@@ -14,8 +14,8 @@ from datav.cli.columns import parse_columns
 from datav.cli.context import opened, terminal
 from datav.cli.main import NO_REVISION
 from datav.cli.outputs import is_standard_output
-from datav.cli.terminal import Terminal, writing_output
-from datav.errors import DatavError, NotARepositoryError, UsageError
+from datav.cli.terminal import Terminal, complain, writing_output
+from datav.errors import NotARepositoryError, UsageError
 from datav.relpath import one_line
 from datav.report.diff_sections import ALL, Sections
 from datav.report.style import PLAIN, Style
@@ -106,7 +106,7 @@ def diff(
         is_different = exit_code and _has_differences(request, comparison)
         errors = comparison.errors
     for error in errors:
-        _complain(error)
+        complain(str(error), error.hint)
     if errors:
         raise typer.Exit(2)
     if is_different:
@@ -118,13 +118,6 @@ def _has_differences(request: "_Request", comparison: "Comparison") -> bool:
 
     asked = request.sections
     return has_differences(comparison.diff, files=asked.files, schema=asked.schema, rows=asked.rows)
-
-
-def _complain(error: DatavError) -> None:
-    sys.stdout.flush()
-    print(f"error: {one_line(str(error))}", file=sys.stderr)
-    if error.hint:
-        print(f"hint: {one_line(error.hint)}", file=sys.stderr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,23 +203,17 @@ def _check_are_there(here: Path, words: Sequence[str]) -> None:
 def _compared_paths(
     output: Terminal, request: _Request, names: Sequence[str], rules: Sequence["TableSettings"] = ()
 ) -> Iterator["Comparison"]:
-    from concurrent.futures import ThreadPoolExecutor
-
     from datav.repo.noindex import comparing_paths
 
     before, after = names
-    with (
-        ThreadPoolExecutor(thread_name_prefix="datav") as executor,
-        comparing_paths(
-            output.here / before,
-            output.here / after,
-            executor,
-            shown=(before, after),
-            options=request.options,
-            depth=request.depth,
-            rules=rules,
-        ) as comparison,
-    ):
+    with comparing_paths(
+        output.here / before,
+        output.here / after,
+        shown=(before, after),
+        options=request.options,
+        depth=request.depth,
+        rules=rules,
+    ) as comparison:
         yield comparison
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from datav import __version__
-from datav.relpath import one_line
 
 _HELP = """Versions data as well as git versions code.
 
@@ -131,7 +130,7 @@ def _is_option(word: str, previous: str) -> bool:
 def _invoke(arguments: list[str]) -> int:
     import typer
 
-    from datav.cli.terminal import OutputError, writing_output
+    from datav.cli.terminal import OutputError, complain, writing_output
     from datav.errors import DatavError
 
     # The class above all that typer says of a wrong call.  Which module it lies in depends on typer's
@@ -152,23 +151,23 @@ def _invoke(arguments: list[str]) -> int:
         return exc.exit_code
     except wrong_call as exc:
         message = str(exc.format_message()) if hasattr(exc, "format_message") else str(exc)
-        _complain(message[:1].lower() + message[1:].rstrip("."), _help_on(arguments))
+        complain(message[:1].lower() + message[1:].rstrip("."), _help_on(arguments))
         return 2
     except DatavError as exc:
         if isinstance(exc, OutputError):
             _abandon_output()
         if debug:
             traceback.print_exc()
-        _complain(str(exc), exc.hint)
+        complain(str(exc), exc.hint)
         return exc.exit_status
     except (KeyboardInterrupt, BrokenPipeError):
         raise
     except MemoryError:
-        _complain("there is not enough memory for that", None)
+        complain("there is not enough memory for that", None)
         return 2
     except Exception:
         traceback.print_exc()
-        _complain("this is a bug in datav", "please report it with the lines above")
+        complain("this is a bug in datav", "please report it with the lines above")
         return 70
     return 0
 
@@ -187,13 +186,6 @@ def _help_on(arguments: list[str]) -> str:
 def _abandon_output() -> None:
     """What is still to be written goes nowhere: Python would complain when it cannot be, at the end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _complain(message: str, hint: str | None) -> None:
-    sys.stdout.flush()
-    print(f"error: {one_line(message)}", file=sys.stderr)
-    if hint:
-        print(f"hint: {one_line(hint)}", file=sys.stderr)
 
 
 def build(arguments: list[str]) -> Any:

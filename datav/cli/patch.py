@@ -21,16 +21,11 @@ def patch(
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done.")] = False,
 ) -> None:
     """Apply a change feed to a table: rows are added, removed and changed, all others stay as they are."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from datav.repo.patch import patch as apply_changes
     from datav.report.patch import patch_json, patch_text
 
     output = terminal()
     stream = sys.stdout.buffer if out is not None and is_standard_output(output.here / out) else None
-    with ThreadPoolExecutor(thread_name_prefix="datav") as executor:
-        result = apply_changes(
-            output.here, file, changes, executor, output=out, stream=stream, dry_run=dry_run
-        )
+    result = apply_changes(output.here, file, changes, output=out, stream=stream, dry_run=dry_run)
     if stream is None or dry_run:
         output.show(patch_text(result, output.style), patch_json(result))

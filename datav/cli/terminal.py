@@ -60,6 +60,14 @@ class Terminal:
         return Bar()
 
 
+def complain(message: str, hint: str | None) -> None:
+    """Say what went wrong, behind all that was printed so far."""
+    sys.stdout.flush()
+    print(f"error: {one_line(message)}", file=sys.stderr)
+    if hint:
+        print(f"hint: {one_line(hint)}", file=sys.stderr)
+
+
 class OutputError(StorageError):
     """Standard output takes no more: a full disk, mostly."""
 

@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
-from contextlib import contextmanager
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,32 +39,34 @@ DEFAULT_CHUNKER = ChunkerParams(_SIZES.smallest, _SIZES.target, _SIZES.largest)
 def comparing_paths(
     before: Path,
     after: Path,
-    executor: Executor,
     *,
     shown: tuple[str, str],
     options: DiffOptions | None = None,
     depth: Depth = "tables",
     rules: Sequence[TableSettings] = (),
+    executor: Executor | None = None,
 ) -> Iterator[Comparison]:
     """Compare two files or two directories; what rows are read from is closed when the block ends.
 
     Args:
         shown: what the user calls them.
         rules: for the names of the files.
+        executor: of a caller who has one.
 
     Raises:
         UsageError: one is not there, or one is a file and the other a directory.
         UnreadableError: the system refuses.
     """
     options = options or DiffOptions()
-    work = _Comparing(executor, options, depth, rules)
-    try:
+    with ExitStack() as opened:
+        if executor is None:
+            executor = opened.enter_context(ThreadPoolExecutor(thread_name_prefix="datav"))
+        work = _Comparing(executor, options, depth, rules)
+        opened.callback(work.tables.close)
         found = work.compare(before, after, shown)
         old, new = (Endpoint(None, None, name) for name in shown)
         diff = Diff(old, new, tuple(found), narrows(options))
         yield Comparison(diff, (), partial(work.compare_same, before, after))
-    finally:
-        work.tables.close()
 
 
 class _Comparing:

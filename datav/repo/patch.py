@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -36,7 +36,6 @@ def patch(
     here: Path,
     name: str,
     changes: str,
-    executor: Executor,
     *,
     output: str | None = None,
     stream: BinaryIO | None = None,
@@ -58,7 +57,11 @@ def patch(
         UnreadableError, StorageError: the system refuses.
         ChangedWhileReadError: somebody wrote to the table meanwhile.
     """
-    with Sources() as sources, Scratch() as scratch:
+    with (
+        Sources() as sources,
+        Scratch() as scratch,
+        ThreadPoolExecutor(thread_name_prefix="datav") as executor,
+    ):
         # What a link points to is replaced, not the link.
         path = (here / name).resolve()
         source, feed_source = sources.on_disk(path), sources.on_disk(here / changes)

@@ -240,7 +240,12 @@ class _Comparing:
     def _compare_directories(self, sides: tuple[Any, Any], shown: tuple[str, str]) -> Diff:
         if isinstance(sides[0], Path) and isinstance(sides[1], Path):
             compared = comparing_paths(
-                sides[0], sides[1], self._executor, shown=shown, options=self._options, rules=self._rules
+                sides[0],
+                sides[1],
+                shown=shown,
+                options=self._options,
+                rules=self._rules,
+                executor=self._executor,
             )
             return self._keep_all(self._held.opened.enter_context(compared).diff)
         before, after = (self._list(side) for side in sides)

@@ -236,6 +236,18 @@ def test_only_git_starts_processes():
     assert wrong == []
 
 
+def test_only_repo_starts_pools():
+    wrong = [
+        f"{source.at(node)} {name}"
+        for source in SOURCES
+        if source.part != "repo"
+        for node, name in iter_calls(source)
+        if name.endswith(("ThreadPoolExecutor", "ProcessPoolExecutor"))
+    ]
+
+    assert wrong == []
+
+
 def test_only_cli_reads_the_environment():
     wrong = [
         f"{source.at(node)} {name}"
