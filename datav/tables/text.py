@@ -7,12 +7,12 @@ quotes, it is scanned again.  So the answer is that of a scan from front to back
 A place is the offset of a record times 2^20, plus its length, as far as that fits.
 """
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from copy import copy
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ from datav.core.rows import gather, read_text, scan_text
 from datav.errors import TableError
 from datav.formats.manifest import ColumnInfo
 from datav.formats.words import u32_array
+from datav.tables.batches import in_order
 from datav.tables.celltypes import column_types
 from datav.tables.dialect import HEAD_SIZE, TextDialect, read_records
 from datav.tables.encodings import decode_head
@@ -34,7 +35,7 @@ BLOCK = 4 * 2**20
 # Beyond the end of a block: its last record mostly ends there.
 _LOOK_BEHIND = 64 * 2**10
 # Scanned and not yet asked for.
-_AHEAD = 4
+_AHEAD = 3
 _LENGTH_BITS = 20
 LONGEST = 2**_LENGTH_BITS - 1
 # Rows nearer to each other than this are read in one go.
@@ -143,27 +144,19 @@ class TextVersion:
         """
         wanted = _Wanted(bytes(u32_array(view.columns)), bytes(u32_array(view.key)), seed, quotes)
         spans = self._spans if self._spans is not None else [Span(self.body, self.source.size)]
-        units = self._units(spans)
-        ahead: deque[tuple[list[_Block], Future[list[Records]]]] = deque()
+        jobs = (partial(self._scan_unit, unit, wanted) for unit in self._units(spans))
         end = -1
-        while True:
-            while len(ahead) < _AHEAD and (unit := next(units, None)) is not None:
-                ahead.append((unit, executor.submit(self._scan_unit, unit, wanted)))
-            if not ahead:
-                return
-            blocks, future = ahead.popleft()
-            scanned = future.result()
-            for block, records in zip(blocks[: len(scanned)], scanned, strict=True):
-                if block.is_first:
-                    end = block.start
-                # Else the block began inside quotes, or behind another kind of line end.
-                is_right = records.begin == end
-                found = records if is_right else self._scan_block(block, wanted, begin=end)
-                if found.ragged is not None:
-                    raise self._uneven(*found.ragged)
-                if len(found.starts):
-                    end = found.end
-                    yield found
+        for block, records in chain.from_iterable(in_order(executor, jobs, _AHEAD)):
+            if block.is_first:
+                end = block.start
+            # Else the block began inside quotes, or behind another kind of line end.
+            is_right = records.begin == end
+            found = records if is_right else self._scan_block(block, wanted, begin=end)
+            if found.ragged is not None:
+                raise self._uneven(*found.ragged)
+            if len(found.starts):
+                end = found.end
+                yield found
 
     def take(self, places: U64, columns: Sequence[int], types: Sequence[object]) -> pyarrow.Table:
         names = [self.columns[column].name for column in columns]
@@ -247,11 +240,11 @@ class TextVersion:
         if unit:
             yield unit
 
-    def _scan_unit(self, blocks: "Sequence[_Block]", wanted: _Wanted) -> list[Records]:
+    def _scan_unit(self, blocks: "Sequence[_Block]", wanted: _Wanted) -> "list[tuple[_Block, Records]]":
         if len(blocks) > 1 and not wanted.quotes:
             # Small spans, each of whole records: so are all of them back to back.
-            return [self._scan_joined(blocks, wanted)]
-        return [self._scan_block(block, wanted) for block in blocks]
+            return [(blocks[0], self._scan_joined(blocks, wanted))]
+        return [(block, self._scan_block(block, wanted)) for block in blocks]
 
     def _scan_joined(self, blocks: "Sequence[_Block]", wanted: _Wanted) -> Records:
         texts = [self.source.read_at(block.start, block.end - block.start) for block in blocks]
@@ -277,8 +270,7 @@ class TextVersion:
 
         Args:
             begin: where a record is known to begin; None: at the block's start if it is the first of its
-            span,
-                else behind the first line end at or before that.
+                span, else behind the first line end at or before that.
         """
         if begin is not None and begin >= block.end:
             return _nothing(begin)
