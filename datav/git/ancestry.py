@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from datav.git.history import _FIELDS, _iter_records, _parse_date
-from datav.git.manifestlog import _parse_change
+from datav.git.history import COMMIT_FIELDS, iter_records, parse_date
+from datav.git.manifestlog import parse_change
 from datav.git.process import split_nul
 from datav.git.repository import MANIFEST_SUFFIX, GitRepository
 from datav.relpath import RelPath
@@ -45,10 +45,10 @@ def iter_ancestry(repository: GitRepository, path: RelPath, rev: str) -> Iterato
         *("--literal-pathspecs", "-c", "log.showSignature=false", "-c", "diff.relative=false"),
         *("-c", "log.follow=false", "-c", "log.showRoot=true"),
         *("log", "--topo-order", "--parents", "--no-renames", "-c", "--raw", "-z", "--no-abbrev"),
-        *("--no-notes", "--no-ext-diff", "--encoding=UTF-8", f"--format=tformat:{_FIELDS}p%P%x00"),
+        *("--no-notes", "--no-ext-diff", "--encoding=UTF-8", f"--format=tformat:{COMMIT_FIELDS}p%P%x00"),
         *(oid, "--", path),
     ) as log:
-        for record in _iter_records(log):
+        for record in iter_records(log):
             yield _parse_commit(record)
 
 
@@ -80,6 +80,6 @@ def _parse_commit(record: bytes) -> FileCommit:
         field[1:].decode("utf-8", "replace") for field in fields[:6]
     )
     rest = iter([field.strip(b"\n") if field.startswith(b"\n:") else field for field in fields[6:] if field])
-    changes = [_parse_change(raw, rest) for raw in rest]
+    changes = [parse_change(raw, rest) for raw in rest]
     blob = changes[0].after if changes else None
-    return FileCommit(oid, tuple(parents.split()), author, email, _parse_date(date), subject, blob)
+    return FileCommit(oid, tuple(parents.split()), author, email, parse_date(date), subject, blob)

@@ -44,14 +44,14 @@ _ROOT_REFS = (
 # Written between the records of a log.  Nothing else there has two NULs before it, because every field
 # begins with a letter, whatever its commit left empty.
 _RECORD = b"\0\0commit\0"
-_FIELDS = "%x00commit%x00o%H%x00n%aN%x00e%aE%x00d%aI%x00s%s%x00"
+COMMIT_FIELDS = "%x00commit%x00o%H%x00n%aN%x00e%aE%x00d%aI%x00s%s%x00"
 
 _PIECE_SIZE = 2**16
 
 # Differences taken from git at a time, which bounds the memory for them.
 _COMMITS_AT_ONCE = 20_000
 
-_RAW = re.compile(rb"(:+)([0-7]{6}(?: [0-7]{6})*) ([0-9a-f]+(?: [0-9a-f]+)*) ([A-Z]+)[0-9]*\Z")
+RAW_CHANGE = re.compile(rb"(:+)([0-7]{6}(?: [0-7]{6})*) ([0-9a-f]+(?: [0-9a-f]+)*) ([A-Z]+)[0-9]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,10 @@ def read_log(
     with repository.git.converse(
         *("--literal-pathspecs", "-c", "log.showSignature=false", "-c", "diff.relative=false"),
         *("log", "--follow", "-M100%", "-c", "--raw", "-z", "--no-abbrev", "--no-notes", "--no-ext-diff"),
-        *("--encoding=UTF-8", f"--format=tformat:{_FIELDS}", oid, "--", path),
+        *("--encoding=UTF-8", f"--format=tformat:{COMMIT_FIELDS}", oid, "--", path),
     ) as log:
         # Not --max-count: it would count the merges that are left out.
-        commits = (commit for commit in map(_parse_commit, _iter_records(log)) if commit is not None)
+        commits = (commit for commit in map(_parse_commit, iter_records(log)) if commit is not None)
         return list(islice(commits, limit))
 
 
@@ -196,7 +196,7 @@ def _iter_origins(git: Git, tips: list[str], suffix: bytes, which: str) -> Itera
                 yield oid.decode(), Origin(commit, RelPath(path))
 
 
-def _iter_records(log: Conversation) -> Iterator[bytes]:
+def iter_records(log: Conversation) -> Iterator[bytes]:
     """Yield the records of `read_log` as git finds them."""
     pending = b"\0"  # The first record has only one NUL before it.
     while piece := log.answers.read1(_PIECE_SIZE):
@@ -219,7 +219,7 @@ def _parse_commit(record: bytes) -> Commit | None:
     if not rest:
         return None
     raw, *paths = rest
-    match = _RAW.match(raw)
+    match = RAW_CHANGE.match(raw)
     if match is None:
         raise GitError(f"git's log has a line of unknown form: {raw[:80]!r}")
     blob = match[3].split()[-1].decode()
@@ -228,14 +228,14 @@ def _parse_commit(record: bytes) -> Commit | None:
         oid,
         author,
         email,
-        _parse_date(date),
+        parse_date(date),
         subject,
         RelPath(paths[-1]),
         None if set(blob) == {"0"} else blob,
     )
 
 
-def _parse_date(text: str) -> datetime:
+def parse_date(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:

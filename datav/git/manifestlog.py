@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from datav.errors import GitError
-from datav.git.history import _FIELDS, _RAW, _iter_records, _parse_date
+from datav.git.history import COMMIT_FIELDS, RAW_CHANGE, iter_records, parse_date
 from datav.git.repository import MANIFEST_SUFFIX, GitRepository
 from datav.relpath import RelPath
 
@@ -67,9 +67,9 @@ def iter_changes(
     with repository.git.converse(
         *("-c", "log.showSignature=false", "-c", "diff.relative=false", "-c", "log.follow=false"),
         *("log", *follow, "-M100%", "-c", "--raw", "-z", "--no-abbrev", "--no-notes", "--no-ext-diff"),
-        *("--encoding=UTF-8", f"--format=tformat:{_FIELDS}", oid, "--", *chosen),
+        *("--encoding=UTF-8", f"--format=tformat:{COMMIT_FIELDS}", oid, "--", *chosen),
     ) as log:
-        for record in _iter_records(log):
+        for record in iter_records(log):
             commit = _parse_commit(record)
             if commit.changes:
                 yield commit
@@ -81,12 +81,13 @@ def _parse_commit(record: bytes) -> CommitChanges:
     oid, author, email, date, subject = (field[1:].decode("utf-8", "replace") for field in fields[:5])
     # A line feed or a NUL, by the kind of commit, lies between the subject and the differences.
     rest = iter([field.strip(b"\n") if field.startswith(b"\n:") else field for field in fields[5:] if field])
-    changes = tuple(sorted((_parse_change(raw, rest) for raw in rest), key=lambda change: change.path))
-    return CommitChanges(oid, author, email, _parse_date(date), subject, changes)
+    changes = tuple(sorted((parse_change(raw, rest) for raw in rest), key=lambda change: change.path))
+    return CommitChanges(oid, author, email, parse_date(date), subject, changes)
 
 
-def _parse_change(raw: bytes, rest: Iterator[bytes]) -> FileChange:
-    match = _RAW.match(raw)
+def parse_change(raw: bytes, rest: Iterator[bytes]) -> FileChange:
+    """Read a line of numbers, and of `rest` the path, or two of a rename."""
+    match = RAW_CHANGE.match(raw)
     path = next(rest, b"")
     if match is None or not path:
         raise GitError(f"git's log has a line of unknown form: {raw[:80]!r}")

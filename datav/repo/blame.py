@@ -111,6 +111,7 @@ def blame(
     Cost: a comparison for each version down to the last that changed one of the rows, each of what changed.
     """
     located = _locate(repository, name, rev)
+    commit = repository.git.resolve(rev)
     asked = TableAt(located.dataset.path, located.manifest)
     source = Source(repository)
     with TableHistory(repository, source, DiffOptions()) as opened:
@@ -122,14 +123,13 @@ def blame(
         wanted = np.searchsorted(places, found[:limit]).astype(np.int64)
         tracked = Tracked(version, len(places), columns, column, repository.executor)
         walk = _Walk(repository, source, tracked)
-        walk.run(asked, repository.git.resolve(rev), len(places), wanted)
+        walk.run(asked, commit, len(places), wanted)
         cells = read_cells(version, places[wanted])
     rows = tuple(
         _row(int(number), row, columns, column, *walk.answer(int(number)))
         for number, row in zip(wanted, cells, strict=True)
     )
-    unread = tuple(Unread(commit, reason) for commit, reason in walk.unread.items())
-    commit = repository.git.resolve(rev)
+    unread = tuple(Unread(oid, reason) for oid, reason in walk.unread.items())
     return Blame(asked.path, rev, commit, columns, column, len(found), rows, unread)
 
 
@@ -341,13 +341,11 @@ class _Walk:
         blobs = {node.commit.blob for node in nodes if node.commit.blob is not None}
         found = dict(self._repository.git.iter_blobs(blobs))
         for node in nodes:
-            data = found.get(node.commit.blob) if node.commit.blob is not None else b""
-            self._tables[node.number] = _parse_table(data, node)
+            blob = node.commit.blob
+            self._tables[node.number] = None if blob is None else _parse_table(found.get(blob), node)
 
 
 def _parse_table(data: bytes | None, node: _Node) -> TableAt | DatavError | None:
-    if data == b"" and node.commit.blob is None:
-        return None
     where = f"{node.path} at {node.commit.oid[:10]}"
     if data is None:
         return UsageError(f"the manifest of {where} is too large")

@@ -19,10 +19,10 @@ from datav.repo.diffchosen import ALL, Chosen, Part, check_parts
 from datav.repo.diffcounting import narrows
 from datav.repo.diffdatasets import (
     appeared,
+    failed,
     is_executable,
     join_renamed,
     key_of,
-    kind_of,
     modified,
     side_of,
     users_part,
@@ -39,7 +39,7 @@ from datav.repo.diffends import (
     read_manifests,
     read_versions,
 )
-from datav.repo.diffresult import DatasetDiff, Diff, Endpoint, FilesDiff, iter_tables
+from datav.repo.diffresult import DatasetDiff, Diff, Endpoint, iter_tables
 from datav.repo.disk import Disk, look
 from datav.repo.repository import Repository
 from datav.tables.options import DiffOptions
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from datav.repo.difffiles import CompareTables, FileAt, Pair, TableResult
     from datav.repo.diffsources import FileVersion, NodeKeeper
     from datav.repo.difftables import Tables
-    from datav.store.reading import Reading
 
 Depth = Literal["files", "tables"]
 """How far a comparison looks: `files`: which files differ; `tables`: into the tables that do."""
@@ -160,7 +159,7 @@ class _Comparing:
 
             repository = self.repository
             self._tables = Tables(
-                self.reader,
+                self.keeper,
                 repository.executor,
                 self.options,
                 repository.settings.tables,
@@ -180,10 +179,6 @@ class _Comparing:
             near = self.repository.store.reader
             self._keeper = NodeKeeper(Source(self.repository) if self.limits.far else near)
         return self._keeper
-
-    @property
-    def reader(self) -> "Reading":
-        return self.keeper
 
     def compare(self, ends: Ends, before: Versions, after: Versions, chosen: Chosen | None) -> Comparison:
         found = []
@@ -217,12 +212,11 @@ class _Comparing:
         ((dataset, versions),) = manifests.items()
         if not versions or versions[-1].kind != "file":
             return None
-        content, noted = versions[-1].content, versions[-1].table
-        file = stored_version(self.reader, dataset.path, b"", content)
+        content = versions[-1].content
+        file = stored_version(self.keeper, dataset.path, b"", content)
         if self._is_on_disk(dataset, content):
             file = self.tables.on_disk(Path(dataset.path.on(self.repository.root)), content.size, content)
-        key = noted.key if noted is not None and noted.key else None
-        table, _ = self.tables.compare(bytes(dataset.path), file, file, key)
+        table, _ = self.tables.compare(bytes(dataset.path), file, file, key_of(versions[-1]))
         return None if table is None else table.rows
 
     def _recognized(self, version: DatasetVersion, gone: Set[Content | None]) -> DatasetVersion:
@@ -271,19 +265,7 @@ class _Comparing:
         error: DatavError,
     ) -> DatasetDiff:
         self.errors.append(_named(error, str(dataset)))
-        sides = [version if isinstance(version, DatasetVersion) else None for version in (before, after)]
-        return DatasetDiff(
-            path=dataset.path,
-            status="added" if before is None else "removed" if after is None else "modified",
-            before_path=None,
-            kind="file" if not any(sides) else kind_of(next(side for side in reversed(sides) if side)),
-            before=side_of(sides[0]),
-            after=side_of(sides[1]),
-            files=FilesDiff(),
-            table=None,
-            reason=str(error),
-            meta_changed=False,
-        )
+        return failed(dataset, before, after, str(error))
 
     def _compare_both(
         self, before: DatasetVersion, after: DatasetVersion, only: tuple[Part, ...]
@@ -321,7 +303,7 @@ class _Comparing:
             bytes(after.dataset.path),
             self._version(before, before.manifest.content),
             self._version(after, content),
-            key_of(before, after),
+            key_of(after.manifest, before.manifest),
         )
         if table is not None and table.rows is not None:
             result = replace(
@@ -338,7 +320,7 @@ class _Comparing:
         path = version.dataset.path
         if version.on_disk or self._is_on_disk(version.dataset, content):
             return self.tables.on_disk(Path(path.on(self.repository.root)), content.size, content)
-        return stored_version(self.reader, path, b"", content)
+        return stored_version(self.keeper, path, b"", content)
 
     def _is_on_disk(self, dataset: Dataset, content: Content) -> bool:
         """Whether a file of a version is also what lies on disk, which is read much faster than the store."""
@@ -366,7 +348,7 @@ class _Comparing:
     def _comparer(self, before: DatasetVersion, after: DatasetVersion) -> "CompareTables | None":
         if self.depth == "files":
             return None
-        key = key_of(before, after)
+        key = key_of(after.manifest, before.manifest)
         prefix = bytes(after.dataset.path) + b"/"
         return partial(self._compare_inside, prefix, key)
 
@@ -389,7 +371,7 @@ class _Comparing:
     def _stored_pairs(self, before: DatasetVersion, after: DatasetVersion) -> list["Pair"]:
         from datav.store.treediff import differing_entries
 
-        found = differing_entries(self.reader, before.manifest.content, after.manifest.content)
+        found = differing_entries(self.keeper, before.manifest.content, after.manifest.content)
         return [
             (
                 self._stored_file(before, old) if old is not None else None,
@@ -408,7 +390,7 @@ class _Comparing:
             entry.kind,
             entry.size,
             content,
-            lambda: stored_version(self.reader, path, entry.path, content),
+            lambda: stored_version(self.keeper, path, entry.path, content),
         )
 
     def _file(self, version: DatasetVersion, entry: "Entry") -> "FileAt":
@@ -433,7 +415,7 @@ class _Comparing:
                 pass  # that tree is not here (any more): every file is looked at
         from datav.store.trees import read_directory
 
-        old = {entry.path: entry for entry in read_directory(self.reader, before.manifest.content)[0]}
+        old = {entry.path: entry for entry in read_directory(self.keeper, before.manifest.content)[0]}
         unsure = find_unsure(disk, old)
         contents = name_files(self.repository, self.keeper, disk, unsure)
         return [
@@ -449,12 +431,14 @@ class _Comparing:
 
         found = disk.entries[number]
         place = disk.root / found.path.decode("utf-8", "surrogateescape")
-        version = partial(self._on_disk, place, found.size, content)
-        return FileAt(found.path, found.kind, found.size, content, version)
-
-    def _on_disk(self, place: Path, size: int, content: Content | None) -> "FileVersion":
-        # Only now are tables looked for, and all loaded that this takes.
-        return self.tables.on_disk(place, size, content)
+        # Only when it is read are tables looked for, and all loaded that this takes.
+        return FileAt(
+            found.path,
+            found.kind,
+            found.size,
+            content,
+            lambda: self.tables.on_disk(place, found.size, content),
+        )
 
 
 def _named(error: DatavError, name: str) -> DatavError:

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Literal
 
+from datav.errors import DatavError
 from datav.formats.entry import Content, Kind
 from datav.formats.manifest import Manifest
+from datav.repo.datasets import Dataset
 from datav.repo.diffends import DatasetVersion
-from datav.repo.diffresult import DatasetDiff, FilesDiff, Side
+from datav.repo.diffresult import DatasetDiff, DatasetStatus, FilesDiff, Side
 
 
 def kind_of(version: DatasetVersion) -> Literal["file", "directory"]:
@@ -41,30 +43,16 @@ def users_part(manifest: Manifest) -> tuple[tuple[str, ...], str]:
     return manifest.table.key if manifest.table is not None else (), manifest.meta
 
 
-def key_of(before: DatasetVersion, after: DatasetVersion) -> tuple[str, ...] | None:
-    """The key that the manifests name; None where none does."""
-    for version in (after, before):
-        table = version.manifest.table
-        if table is not None and table.key:
-            return table.key
-    return None
+def key_of(*manifests: Manifest) -> tuple[str, ...] | None:
+    """The key that the first of these manifests names which names any; None where none does."""
+    tables = (manifest.table for manifest in manifests)
+    return next((table.key for table in tables if table is not None and table.key), None)
 
 
 def modified(
     before: DatasetVersion, after: DatasetVersion, meta_changed: bool, *, reason: str | None = None
 ) -> DatasetDiff:
-    return DatasetDiff(
-        path=after.dataset.path,
-        status="modified",
-        before_path=None,
-        kind=kind_of(after),
-        before=side_of(before),
-        after=side_of(after),
-        files=FilesDiff(),
-        table=None,
-        reason=reason,
-        meta_changed=meta_changed,
-    )
+    return _difference(after.dataset, "modified", before, after, meta_changed=meta_changed, reason=reason)
 
 
 def appeared(before: DatasetVersion | None, after: DatasetVersion | None) -> DatasetDiff | None:
@@ -72,17 +60,42 @@ def appeared(before: DatasetVersion | None, after: DatasetVersion | None) -> Dat
     there = after if after is not None else before
     if there is None:
         return None
+    return _difference(there.dataset, "added" if before is None else "removed", before, after)
+
+
+def failed(
+    dataset: Dataset,
+    before: DatasetVersion | DatavError | None,
+    after: DatasetVersion | DatavError | None,
+    reason: str,
+) -> DatasetDiff:
+    """What could not be compared."""
+    status: DatasetStatus = "added" if before is None else "removed" if after is None else "modified"
+    sides = [version if isinstance(version, DatasetVersion) else None for version in (before, after)]
+    return _difference(dataset, status, sides[0], sides[1], reason=reason)
+
+
+def _difference(
+    dataset: Dataset,
+    status: DatasetStatus,
+    before: DatasetVersion | None,
+    after: DatasetVersion | None,
+    *,
+    meta_changed: bool = False,
+    reason: str | None = None,
+) -> DatasetDiff:
+    there = after if after is not None else before
     return DatasetDiff(
-        path=there.dataset.path,
-        status="added" if before is None else "removed",
+        path=dataset.path,
+        status=status,
         before_path=None,
-        kind=kind_of(there),
+        kind="file" if there is None else kind_of(there),
         before=side_of(before),
         after=side_of(after),
         files=FilesDiff(),
         table=None,
-        reason=None,
-        meta_changed=False,
+        reason=reason,
+        meta_changed=meta_changed,
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, Self
 from datav.errors import DatavError, MissingChunkError
 from datav.formats.manifest import Manifest
 from datav.relpath import RelPath
+from datav.repo.diffdatasets import key_of
 from datav.repo.difffiles import is_named_like_table
 from datav.repo.difftables import find_rules
 from datav.repo.repository import Repository
@@ -159,7 +160,7 @@ class RowLog:
     ) -> MatchingRows | None:
         if before is None or after is None:
             return self._match_alone(history, before, after, where)
-        found = history.compare(before, after, _key_of(before, after))
+        found = history.compare(before, after, key_of(after.manifest, before.manifest))
         if isinstance(found, str):
             return MatchingRows(RowCounts(refused=found))
         rows = found.rows
@@ -193,7 +194,7 @@ class RowLog:
         options = DiffOptions(key=self._key)
         with TableHistory(self._repository, self._repository.store.reader, options) as history:
             try:
-                found = history.compare(before, after, _key_of(before, after))
+                found = history.compare(before, after, key_of(after.manifest, before.manifest))
             except DatavError as exc:
                 return RowCounts(refused=_reason(exc)), False
         if isinstance(found, str):
@@ -205,7 +206,7 @@ class RowLog:
         """Names a comparison: what is compared, and how."""
         rules = [find_rules(self._repository.settings.tables, table.path) for table in (before, after)]
         names = [bytes(table.path).rpartition(b".")[2] for table in (before, after)]
-        how = repr((_COUNTED_HOW, self._key, _key_of(before, after), rules, names))
+        how = repr((_COUNTED_HOW, self._key, key_of(after.manifest, before.manifest), rules, names))
         ids = before.manifest.content.id + after.manifest.content.id
         return blake2b(ids + how.encode(), digest_size=16).hexdigest()
 
@@ -239,14 +240,6 @@ def _appeared(before: TableAt | None, after: TableAt | None) -> RowCounts | None
     assert there is not None
     rows = there.manifest.table.rows if there.manifest.table is not None else None
     return RowCounts(rows, 0, 0) if after is not None else RowCounts(0, rows, 0)
-
-
-def _key_of(before: TableAt, after: TableAt) -> tuple[str, ...] | None:
-    """The key that the manifests name, the later one first; None where none does."""
-    for side in (after, before):
-        if side.manifest.table is not None and side.manifest.table.key:
-            return side.manifest.table.key
-    return None
 
 
 def _counts(rows: RowDiff) -> RowCounts:

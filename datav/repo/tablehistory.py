@@ -7,6 +7,7 @@ from typing import Self
 from datav.errors import TableError
 from datav.formats.manifest import Manifest
 from datav.relpath import RelPath
+from datav.repo.diffdatasets import key_of
 from datav.repo.diffsources import FileVersion, stored_version
 from datav.repo.difftables import Tables, find_rules
 from datav.repo.repository import Repository
@@ -78,7 +79,7 @@ class TableHistory:
 
 def find_key(repository: Repository, table: TableAt) -> tuple[str, ...]:
     """Return the columns that identify a row, as the manifest says, else the settings; empty: none do."""
-    if table.manifest.table is not None and table.manifest.table.key:
-        return table.manifest.table.key
+    if key := key_of(table.manifest):
+        return key
     rules = find_rules(repository.settings.tables, table.path)
     return rules.key if rules is not None and rules.key else ()

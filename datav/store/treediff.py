@@ -17,9 +17,9 @@ from datav.store.reading import Reading
 from datav.store.trees import (
     MAX_CHUNKS,
     SMALLEST_CHUNK,
-    _read_directory_nodes,
-    _read_file_nodes,
     check_order,
+    read_directory_nodes,
+    read_file_nodes,
 )
 
 
@@ -66,9 +66,8 @@ def differing_ranges(reader: Reading, before: Content, after: Content) -> list[G
     if not before.size or not after.size:
         return [Gap(0, before.size, 0, after.size)]
     sides = [_top(before), _top(after)]
-    levels = [before.depth - 1, after.depth - 1]
     # A chunk is below level 0: -1.
-    level = max(levels)
+    levels = [before.depth - 1, after.depth - 1]
     for number, content in enumerate((before, after)):
         while levels[number] > min(levels):
             sides[number] = _expand(reader, sides[number], levels[number], content)
@@ -112,7 +111,7 @@ def _expand(reader: Reading, pieces: list[_Piece], level: int, content: Content)
     """Return what is right below these nodes, in order."""
     limit = min(MAX_CHUNKS, content.size // SMALLEST_CHUNK + 1) // MIN_ENTRIES**level + 1
     ids, sizes = [piece.id for piece in pieces], [piece.size for piece in pieces]
-    nodes = _read_file_nodes(reader, ids, sizes, level, limit)
+    nodes = read_file_nodes(reader, ids, sizes, level, limit)
     return [_Piece(node.id(number), size) for node in nodes for number, size in enumerate(node.sizes)]
 
 
@@ -267,7 +266,7 @@ def _nodes(reader: Reading, children: list[_Child], level: int) -> list[Director
     counts = [child.files for child in children if child.files is not None]
     firsts = [child.first for child in children if child.first is not None]
     is_root = len(counts) < len(children)
-    return _read_directory_nodes(
+    return read_directory_nodes(
         reader,
         [child.id for child in children],
         level,

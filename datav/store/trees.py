@@ -76,7 +76,7 @@ def read_file_shape(reader: Reading, content: Content) -> FileShape:
     limit = min(MAX_CHUNKS, content.size // SMALLEST_CHUNK + 1)
     for level in range(content.depth - 1, -1, -1):
         levels.append((ids, list(accumulate(sizes))))
-        nodes = _read_file_nodes(reader, ids, sizes, level, limit // MIN_ENTRIES**level + 1)
+        nodes = read_file_nodes(reader, ids, sizes, level, limit // MIN_ENTRIES**level + 1)
         packed = b"".join([node.ids for node in nodes])
         sizes = [size for node in nodes for size in node.sizes]
         if level:
@@ -86,7 +86,7 @@ def read_file_shape(reader: Reading, content: Content) -> FileShape:
     return FileShape(packed, u64_array(sizes), tuple(reversed(levels)))
 
 
-def _read_file_nodes(
+def read_file_nodes(
     reader: Reading, ids: list[bytes], sizes: list[int], level: int, limit: int
 ) -> list[FileNode]:
     """Read the nodes of a level; FormatError when they have more than `limit` entries together."""
@@ -187,9 +187,9 @@ def read_directory(
             chosen = sorted({max(0, bisect_right(paths, path) - 1) for path in only})
             ids, paths = [ids[leaf] for leaf in chosen], [paths[leaf] for leaf in chosen]
             sizes, counts = [sizes[leaf] for leaf in chosen], [counts[leaf] for leaf in chosen]
-            nodes = _read_directory_nodes(reader, ids, level, sizes, counts, paths)
+            nodes = read_directory_nodes(reader, ids, level, sizes, counts, paths)
         else:
-            nodes = _read_directory_nodes(reader, ids, level, sizes, counts, paths)
+            nodes = read_directory_nodes(reader, ids, level, sizes, counts, paths)
             levels.append((ids, [node.paths[0] if node.paths else b"" for node in nodes]))
         if level == 0:
             for node in nodes:
@@ -205,7 +205,7 @@ def read_directory(
     return entries, DirectoryShape(tuple(reversed(levels)))
 
 
-def _read_directory_nodes(
+def read_directory_nodes(
     reader: Reading,
     ids: list[bytes],
     level: int,
@@ -213,6 +213,15 @@ def _read_directory_nodes(
     counts: list[int] | None,
     paths: list[bytes] | None,
 ) -> list[DirectoryNode]:
+    """Read the nodes of a level.
+
+    Args:
+        sizes, counts, paths: what their parents say: bytes and entries below each, and its first path; None:
+            not known.
+
+    Raises:
+        FormatError: a node is not what its parent says.
+    """
     nodes: list[DirectoryNode] = []
     for first in range(0, len(ids), BATCH):
         batch = ids[first : first + BATCH]

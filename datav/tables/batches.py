@@ -27,7 +27,7 @@ BATCH_ROWS = 64 * 1024
 def in_order(executor: Executor, jobs: Iterable[Callable[[], T]], ahead: int) -> Iterator[T]:
     """Yield what jobs return, in their order, while at most `ahead` later ones run or wait to be asked for.
 
-    Jobs are drawn in the caller's thread, which is where they may read.  Who stops early waits for what runs.
+    Jobs are drawn in the caller's thread.  Who stops early waits for what runs.
     """
     running: deque[Future[T]] = deque()
     try:

@@ -20,7 +20,7 @@ from datav.tables.dialect import (
 from datav.tables.encodings import decode_head
 from datav.tables.jsonlines import sample_columns
 from datav.tables.parquet import describe_parquet
-from datav.tables.sniff import MAGIC_SIZE, TableFormat, sniff_magic
+from datav.tables.sniff import TableFormat, sniff_source
 from datav.tables.source import NotATable, RandomAccess
 
 ROWS_SAMPLED = 1000
@@ -29,7 +29,8 @@ ROWS_SAMPLED = 1000
 # Looking at a cell costs about a microsecond, and nobody waits for types.
 _CELLS_SAMPLED = 200_000
 
-_BINARY_NAMES = {".parquet": "Parquet", ".arrow": "Arrow", ".arrows": "Arrow", ".feather": "Feather"}
+BINARY_NAMES = {".parquet": "Parquet", ".arrow": "Arrow", ".arrows": "Arrow", ".feather": "Feather"}
+"""What files of these extensions claim to be."""
 
 
 def describe(name: str, source: RandomAccess, records: int | None) -> TableInfo | NotATable | None:
@@ -48,9 +49,7 @@ def describe(name: str, source: RandomAccess, records: int | None) -> TableInfo 
     Cost: at most a MiB of a text table, the footer of another; independent of the size of the file
     (but see describe_arrow).
     """
-    size = source.size
-    ends = source.read_at(0, MAGIC_SIZE), source.read_at(max(0, size - MAGIC_SIZE), MAGIC_SIZE)
-    match sniff_magic(name, *ends):
+    match sniff_source(name, source):
         case TableFormat.PARQUET:
             return describe_parquet(source)
         case TableFormat.ARROW_FILE:
@@ -60,8 +59,8 @@ def describe(name: str, source: RandomAccess, records: int | None) -> TableInfo 
         case TableFormat.FEATHER_V1:
             return NotATable("is Feather version 1, which is not read; version 2 is")
     extension = extension_of(name)
-    if extension in _BINARY_NAMES:
-        return NotATable(f"is named like {_BINARY_NAMES[extension]} but is not; it may be cut")
+    if extension in BINARY_NAMES:
+        return NotATable(f"is named like {BINARY_NAMES[extension]} but is not; it may be cut")
     if not is_named_like_text(name):
         return None
     head = source.read_at(0, HEAD_SIZE)

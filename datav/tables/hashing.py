@@ -14,13 +14,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow
-from numpy.typing import NDArray
 from pyarrow import compute, types
 
 from datav.core.rows import hash_binary, hash_fixed, hash_null
-from datav.tables.version import U64
-
-I64 = NDArray[np.int64]
+from datav.tables.version import I64, U64
 
 _FIXED_WIDTHS = (1, 2, 4, 8, 16, 32)
 

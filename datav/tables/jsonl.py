@@ -27,7 +27,7 @@ from datav.tables.batches import in_order
 from datav.tables.dialect import TextDialect
 from datav.tables.hashing import fingerprint
 from datav.tables.jsoncells import DECODER, columns_of, flatten, plain_cells
-from datav.tables.jsonlines import RECORDS_SAMPLED, _without_surrogates
+from datav.tables.jsonlines import RECORDS_SAMPLED, without_surrogates
 from datav.tables.jsonpaths import Part, PathFacts, find_kinds, find_paths, lines
 from datav.tables.naming import unique_names
 from datav.tables.source import RandomAccess, line_number
@@ -70,7 +70,7 @@ class JsonLinesVersion:
     @cached_property
     def columns(self) -> tuple[ColumnInfo, ...]:
         kinds = self.kinds
-        names = unique_names(map(_without_surrogates, kinds))
+        names = unique_names(map(without_surrogates, kinds))
         return tuple(ColumnInfo(name, kind) for name, kind in zip(names, kinds.values(), strict=True))
 
     @cached_property

@@ -36,8 +36,8 @@ def sample_columns(text: str, whole: bool) -> list[ColumnInfo] | NotATable:
             continue
         if isinstance(record, dict):
             for key, value in record.items():
-                types[key] = _join(types.get(key, "empty"), _type_of(value))
-    return [ColumnInfo(_without_surrogates(key), kind) for key, kind in types.items()]
+                types[key] = join_kinds(types.get(key, "empty"), _type_of(value))
+    return [ColumnInfo(without_surrogates(key), kind) for key, kind in types.items()]
 
 
 def _complete_lines(text: str, whole: bool) -> Iterator[str]:
@@ -71,7 +71,8 @@ def _type_of(value: object) -> str:
     return "object"
 
 
-def _join(a: str, b: str) -> str:
+def join_kinds(a: str, b: str) -> str:
+    """Return what a column holds some cells of which are `a` and others `b`."""
     if b == "empty" or a == b:
         return a
     if a == "empty":
@@ -79,6 +80,6 @@ def _join(a: str, b: str) -> str:
     return _JOINS.get(frozenset((a, b)), "mixed")
 
 
-def _without_surrogates(key: str) -> str:
-    # JSON can spell half a character ("\ud800"), which no manifest and no terminal can hold.
+def without_surrogates(key: str) -> str:
+    """Return a key as a text that manifests and terminals can hold: JSON can spell half a character."""
     return key.encode("utf-8", "backslashreplace").decode()

@@ -32,7 +32,7 @@ from datav.tables.jsoncells import (
     plain_starts,
     read_plain,
 )
-from datav.tables.jsonlines import _join
+from datav.tables.jsonlines import join_kinds
 from datav.tables.recordmap import RecordMap, derive_map
 from datav.tables.version import U64
 
@@ -367,7 +367,7 @@ def find_kinds(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     kinds: dict[str, str] = {}
     for record in records:
         for path, value in record.items():
-            kinds[path] = _join(kinds.get(path, "empty"), kind_of(value))
+            kinds[path] = join_kinds(kinds.get(path, "empty"), kind_of(value))
     return kinds
 
 

@@ -8,7 +8,7 @@ from itertools import chain
 from datav.errors import TableError
 from datav.storage.scratch import Scratch
 from datav.tables import arrow_ipc
-from datav.tables.describe import describe
+from datav.tables.describe import BINARY_NAMES, describe
 from datav.tables.dialect import (
     HEAD_SIZE,
     TextDialect,
@@ -19,7 +19,7 @@ from datav.tables.dialect import (
 )
 from datav.tables.encodings import decode_head
 from datav.tables.rules import TableRules
-from datav.tables.sniff import MAGIC_SIZE, TableFormat, sniff_magic
+from datav.tables.sniff import TableFormat, sniff_source
 from datav.tables.source import NotATable, RandomAccess
 from datav.tables.text import TextVersion
 from datav.tables.unpacking import GZIP_MAGIC, ZSTD_MAGIC, recoded, to_scratch, unpacked
@@ -27,7 +27,6 @@ from datav.tables.version import TableVersion
 
 # What a file of each format is called, to whom names tell formats.
 _NAMES = {"csv": ".csv", "tsv": ".tsv", "jsonl": ".jsonl"}
-_BINARY = (".parquet", ".arrow", ".arrows", ".feather")
 _PACKED = {".gz": ("gzip", GZIP_MAGIC), ".zst": ("zstd", ZSTD_MAGIC)}
 
 # Files of these names hold many things, JSON Lines among them.
@@ -74,7 +73,7 @@ def _open_packed(
 ) -> TableVersion | NotATable:
     """Open what comes out of a compressed file, whose name would be `name`."""
     head = b""
-    if rules.format is None and not is_named_like_text(name) and extension_of(name) not in _BINARY:
+    if rules.format is None and not is_named_like_text(name) and extension_of(name) not in BINARY_NAMES:
         # A large archive is not unpacked just to find that it is no table.
         while len(head) < HEAD_SIZE and (piece := next(pieces, b"")):
             head += piece
@@ -87,12 +86,12 @@ def _open_packed(
 def _open(name: str, source: RandomAccess, scratch: Scratch, rules: TableRules) -> TableVersion | NotATable:
     if rules.format in _NAMES:
         return _open_text(name, source, scratch, rules)
-    start, end = source.read_at(0, MAGIC_SIZE), source.read_at(max(0, source.size - MAGIC_SIZE), MAGIC_SIZE)
     if rules.format == "parquet":
         return _parquet(source)
     if rules.format == "arrow":
-        return _arrow(source, stream=not start.startswith(arrow_ipc.FILE_MAGIC))
-    match sniff_magic(name, start, end):
+        magic = arrow_ipc.FILE_MAGIC
+        return _arrow(source, stream=source.read_at(0, len(magic)) != magic)
+    match sniff_source(name, source):
         case TableFormat.PARQUET:
             return _parquet(source)
         case TableFormat.ARROW_FILE:
@@ -101,7 +100,7 @@ def _open(name: str, source: RandomAccess, scratch: Scratch, rules: TableRules) 
             return _arrow(source, stream=True)
         case TableFormat.FEATHER_V1:
             return _describe_failure(name, source)
-    if extension_of(name) in _BINARY:
+    if extension_of(name) in BINARY_NAMES:
         return _describe_failure(name, source)
     return _open_text(name, source, scratch, rules)
 

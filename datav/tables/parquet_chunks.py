@@ -6,7 +6,7 @@ encrypted or corrupt; so what the footer says of them is read here.  Layout: see
 
 from dataclasses import dataclass
 
-from datav.tables.parquet_counts import _STRUCT, _Reader
+from datav.tables.parquet_counts import STRUCT, Reader
 
 # Fields of ColumnMetaData.
 _CODEC, _SIZE, _DATA, _DICTIONARY = 4, 7, 9, 11
@@ -32,7 +32,7 @@ def parse_chunks(footer: bytes) -> list[list[Chunk | None]]:
 
     Cost: about 30 microseconds for each column of each row group.
     """
-    reader = _Reader(footer)
+    reader = Reader(footer)
     groups: list[list[Chunk | None]] = []
     for field, kind in reader.fields():
         if field == 4:
@@ -42,7 +42,7 @@ def parse_chunks(footer: bytes) -> list[list[Chunk | None]]:
     return groups
 
 
-def _parse_group(reader: _Reader) -> list[Chunk | None]:
+def _parse_group(reader: Reader) -> list[Chunk | None]:
     chunks: list[Chunk | None] = []
     for field, kind in reader.fields():
         if field == 1:
@@ -52,10 +52,10 @@ def _parse_group(reader: _Reader) -> list[Chunk | None]:
     return chunks
 
 
-def _parse_chunk(reader: _Reader) -> Chunk | None:
+def _parse_chunk(reader: Reader) -> Chunk | None:
     chunk, is_readable = None, True
     for field, kind in reader.fields():
-        if (field, kind) == (3, _STRUCT):
+        if (field, kind) == (3, STRUCT):
             chunk = _parse_metadata(reader)
             continue
         # In another file; encrypted.
@@ -64,7 +64,7 @@ def _parse_chunk(reader: _Reader) -> Chunk | None:
     return chunk if is_readable else None
 
 
-def _parse_metadata(reader: _Reader) -> Chunk | None:
+def _parse_metadata(reader: Reader) -> Chunk | None:
     """ColumnChunk.meta_data."""
     found: dict[int, int] = {}
     for field, kind in reader.fields():

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Types of the compact protocol.
-_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
+_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP = 1, 2, 3, 7, 8, 9, 10, 11
+STRUCT = 12
 _INTEGERS = (4, 5, 6)
 
 # FileMetaData nests eight deep; what nests deeper is hostile, and would end in a RecursionError.
@@ -58,7 +59,7 @@ def parse_counts(footer: bytes) -> Counts:
 
     Cost: about 15 microseconds for each column of each row group.
     """
-    reader = _Reader(footer)
+    reader = Reader(footer)
     rows, groups = -1, []
     for field, kind in reader.fields():
         if field == 3:
@@ -70,7 +71,7 @@ def parse_counts(footer: bytes) -> Counts:
     return Counts(rows, groups)
 
 
-def _parse_group(reader: "_Reader") -> RowGroup:
+def _parse_group(reader: "Reader") -> RowGroup:
     rows, nulls = -1, []
     for field, kind in reader.fields():
         if field == 1:
@@ -82,15 +83,15 @@ def _parse_group(reader: "_Reader") -> RowGroup:
     return RowGroup(rows, nulls)
 
 
-def _parse_chunk(reader: "_Reader") -> int | None:
+def _parse_chunk(reader: "Reader") -> int | None:
     """ColumnChunk.meta_data.statistics.null_count."""
     found = None
     for field, kind in reader.fields():
-        if (field, kind) != (3, _STRUCT):
+        if (field, kind) != (3, STRUCT):
             reader.skip(kind)
             continue
         for meta_field, meta_kind in reader.fields():
-            if (meta_field, meta_kind) != (12, _STRUCT):
+            if (meta_field, meta_kind) != (12, STRUCT):
                 reader.skip(meta_kind)
                 continue
             for statistic, statistic_kind in reader.fields():
@@ -101,7 +102,7 @@ def _parse_chunk(reader: "_Reader") -> int | None:
     return found
 
 
-class _Reader:
+class Reader:
     """A place in bytes of the compact protocol.  A step takes a byte at least: the bytes bound the work."""
 
     def __init__(self, data: bytes) -> None:
@@ -122,7 +123,7 @@ class _Reader:
     def structs(self, kind: int) -> Iterator[None]:
         """Yield once for each struct of a list; the caller takes it."""
         size, element = self._list_header()
-        if kind != _LIST or element != _STRUCT:
+        if kind != _LIST or element != STRUCT:
             raise ValueError("not a list of structs")
         for _ in range(size):
             yield
@@ -139,7 +140,7 @@ class _Reader:
             self._varint()
         elif kind == _BINARY:
             self._advance(self._varint())
-        elif kind == _STRUCT:
+        elif kind == STRUCT:
             for _, inner in self.fields():
                 self.skip(inner, depth + 1)
         elif kind in (_LIST, _SET):

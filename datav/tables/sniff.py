@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from datav.tables import arrow_ipc, parquet
 from datav.tables.dialect import extension_of, text_dialect
+from datav.tables.source import RandomAccess
 
 MAGIC_SIZE = 12
 """How many bytes of both ends `sniff_magic` wants."""
@@ -42,6 +43,12 @@ def sniff(name: str, head: bytes, tail: bytes) -> TableFormat | None:
         return found
     dialect = text_dialect(name, head)
     return None if dialect is None else TableFormat(dialect.format)
+
+
+def sniff_source(name: str, source: RandomAccess) -> TableFormat | None:
+    """Like sniff_magic, of a file that can be read at any place."""
+    ends = source.read_at(0, MAGIC_SIZE), source.read_at(max(0, source.size - MAGIC_SIZE), MAGIC_SIZE)
+    return sniff_magic(name, *ends)
 
 
 def sniff_magic(name: str, head: bytes, tail: bytes) -> TableFormat | None:

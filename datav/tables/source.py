@@ -17,7 +17,8 @@ class RandomAccess(Protocol):
     def read_at(self, offset: int, size: int) -> bytes:
         """Return the bytes offset <= i < offset + size, fewer at the end.
 
-        May be called any number of times, in any order, from the thread that made the source.
+        May be called any number of times, in any order.  Tables that are compared are read from several
+        threads at the same time (version.py); what only describes one stays on the caller's.
         """
 
 

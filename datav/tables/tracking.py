@@ -17,9 +17,8 @@ from datav.tables.hashing import fingerprint
 from datav.tables.options import DiffOptions
 from datav.tables.result import RowDiff
 from datav.tables.typed import CanonicalVersion, canonical_cells
-from datav.tables.version import U64, TableVersion, View
+from datav.tables.version import I64, U64, TableVersion, View
 
-I64 = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 

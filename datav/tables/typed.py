@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from datav.formats.manifest import ColumnInfo
 from datav.tables.celltypes import cell_type
-from datav.tables.cellvalues import cell_values, duration_text
+from datav.tables.cellvalues import cell_text, cell_values
 from datav.tables.hashing import fingerprint
 from datav.tables.version import U64, Prints, TableVersion, View
 
@@ -155,23 +155,11 @@ def _short_floats(cells: Any) -> list[object]:
 
 
 def _text(value: object) -> str:
-    """A cell's value as a CSV would have it."""
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case bytes():
-            return value.decode("utf-8", "backslashreplace")
-        case datetime():
-            return value.isoformat()
-        case timedelta():
-            return duration_text(value)
-        case dict() | list():
-            # As cells of JSON Lines are.
-            compact = (",", ":")
-            return json.dumps(value, ensure_ascii=False, separators=compact, default=_text, sort_keys=True)
-    return str(value)
+    """A cell's value as a CSV would have it; what is nested as cells of JSON Lines are."""
+    if not isinstance(value, dict | list):
+        return cell_text(value)
+    compact = (",", ":")
+    return json.dumps(value, ensure_ascii=False, separators=compact, default=cell_text, sort_keys=True)
 
 
 class CanonicalVersion:

@@ -18,6 +18,7 @@ from datav.formats.manifest import ColumnInfo
 if TYPE_CHECKING:
     import pyarrow
 
+I64 = NDArray[np.int64]
 U64 = NDArray[np.uint64]
 
 

@@ -16,7 +16,6 @@ changed, and the digest of their keys (diff_peers.py).  What is there and comple
 multiplies rows and edits; there are ten edits of each kind at least.
 """
 
-import argparse
 import json
 import shutil
 import sys
@@ -29,7 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 from diff_peers import Answer, answer_of
-from workloads import SEED, two_tables, write_csv
+from workloads import SEED, make_as_told, two_tables, write_csv
 
 _SMALL_ROWS = 100_000
 _MANY_ROWS = 100_000_000
@@ -154,21 +153,5 @@ def _csv_writer(directory: Path, schema: pa.Schema) -> pyarrow.csv.CSVWriter:
     return pyarrow.csv.CSVWriter(directory / "data.csv", schema)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="by default all")
-    parser.add_argument("--scale", type=float, default=1.0)
-    options = parser.parse_args()
-    unknown = set(options.workloads) - set(WORKLOADS)
-    if unknown:
-        parser.error(f"no such workload: {' '.join(sorted(unknown))}")
-    for workload in options.workloads or WORKLOADS:
-        make(options.directory, options.scale, workload)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(make_as_told(__doc__, WORKLOADS, make))

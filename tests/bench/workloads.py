@@ -16,7 +16,7 @@ import argparse
 import base64
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -202,21 +202,24 @@ def _changed(chance: np.random.Generator, old: pa.Table) -> pa.Table:
     return old
 
 
-def main() -> int:
+def make_as_told(
+    description: str | None, names: Collection[str], make: Callable[[Path, float, str], None]
+) -> int:
+    """Make the workloads that the command line names; for programs of which these are all."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("directory", type=Path)
-    parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {' '.join(_MAKERS)}; by default all")
+    parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {' '.join(names)}; by default all")
     parser.add_argument("--scale", type=float, default=1.0)
     options = parser.parse_args()
-    unknown = set(options.workloads) - set(_MAKERS)
+    unknown = set(options.workloads) - set(names)
     if unknown:
         parser.error(f"no such workload: {' '.join(sorted(unknown))}")
-    for workload in options.workloads or _MAKERS:
+    for workload in options.workloads or names:
         make(options.directory, options.scale, workload)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(make_as_told(__doc__, _MAKERS, make))

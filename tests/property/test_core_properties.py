@@ -14,26 +14,20 @@ from hypothesis import strategies as st
 
 from datav import core
 from datav.core import ChunkerParams, Cutter, reference
+from tests.support.natives import every_variant
 
 try:
     from datav.core import _native
 except ImportError:
     _native = None  # type: ignore[assignment]  # a machine without a compiler
 
-VARIANTS = _native.variants() if _native else ()
 SMALL = ChunkerParams(1024, 4096, 16384)
 SMALL_SIZES = (SMALL.smallest, SMALL.target, SMALL.largest)
 
 
 def every_native() -> Iterator[ModuleType]:
     """For tests that draw data: all variants over one example."""
-    if not _native:
-        pytest.skip("the extension is not built")
-    before = _native.variant()
-    for variant in VARIANTS:
-        _native.use(variant)
-        yield _native
-    _native.use(before)
+    return every_variant(_native)
 
 
 def u64(packed: bytes) -> list[int]:

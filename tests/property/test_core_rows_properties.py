@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from datav.core import rows, rows_reference
+from tests.support.natives import every_variant
 
 try:
     from datav.core import _rows
@@ -22,13 +22,7 @@ except ImportError:
 
 def every_native() -> Iterator[ModuleType]:
     """For tests that draw data: all variants over one example."""
-    if not _rows:
-        pytest.skip("the extension is not built")
-    before = _rows.variant()
-    for variant in _rows.variants():
-        _rows.use(variant)
-        yield _rows
-    _rows.use(before)
+    return every_variant(_rows)
 
 
 def u32(items: list[int]) -> bytes:

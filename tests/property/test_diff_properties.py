@@ -26,12 +26,7 @@ from datav.tables import (
     matching,
     pairs,
     parting,
-    recordmap,
-    remembering,
     telling,
-    text,
-    textfacts,
-    textpair,
     walking,
 )
 from datav.tables.feed import read_feed, write_feed
@@ -64,6 +59,7 @@ from tests.support.randomtables import (
     write_text,
 )
 from tests.support.rowtwin import PlainTable, Rules, TwinDiff, cells_of, diff_rows
+from tests.support.smallness import pair_small_files, shrink_blocks, shrink_gaps
 
 FIRST_SEED = int(os.environ.get("DATAV_DIFF_FIRST_SEED", "0"))
 SEEDS = range(FIRST_SEED, FIRST_SEED + int(os.environ.get("DATAV_DIFF_SEEDS", "8")))
@@ -77,22 +73,16 @@ with_seeds = pytest.mark.parametrize("seed", SEEDS)
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch, seed):
     """Blocks, windows and memory so small that a table of some rows takes many of them."""
-    monkeypatch.setattr(text, "BLOCK", 200)
-    monkeypatch.setattr(text, "_LOOK_BEHIND", 16)
+    shrink_blocks(monkeypatch)
+    pair_small_files(monkeypatch)
     monkeypatch.setattr(jsonl, "_BLOCK", 100)
     for module in (arrowversion, batches):
         monkeypatch.setattr(module, "BATCH_ROWS", 7)
-    # Small texts are otherwise read as a whole, whatever they share.
-    monkeypatch.setattr(textfacts, "_WORTH_IT", 0)
-    monkeypatch.setattr(textfacts, "_MOST_SHARE", 1.0)
-    monkeypatch.setattr(recordmap, "STRIDE", 32)
     if seed % 2:
         monkeypatch.setattr(walking, "STEP", 8)
         monkeypatch.setattr(parting, "_PART_ROWS", 16)
         monkeypatch.setattr(parting, "_FEW", 4)
-        monkeypatch.setattr(textpair, "_GAPS_AT_ONCE", 2)
-        monkeypatch.setattr(textpair, "_KEPT", 100)
-        monkeypatch.setattr(remembering, "_MAX_DERIVED", 10.0)
+        shrink_gaps(monkeypatch)
         for module in (pairs, telling):
             monkeypatch.setattr(module, "WINDOW_ROWS", 5)
         monkeypatch.setitem(matching.match_rows.__kwdefaults__, "max_in_memory", 16)

@@ -24,10 +24,6 @@ from datav.tables import (
     jsonpair,
     jsonpaths,
     linegaps,
-    recordmap,
-    remembering,
-    text,
-    textpair,
 )
 from datav.tables.dialect import TextDialect
 from datav.tables.jsoncells import cell_of, columns_of, plain_cells
@@ -40,6 +36,7 @@ from datav.tables.textpair import pair_text
 from datav.tables.version import View
 from tests.support.comparing import BytesSource, Comparing, comparing
 from tests.support.randomtables import random_gaps
+from tests.support.smallness import shrink_blocks, shrink_gaps
 
 SEEDS = range(int(os.environ.get("DATAV_DIFF_SEEDS", "8")))
 ROUNDS = int(os.environ.get("DATAV_DIFF_ROUNDS", "25"))
@@ -65,21 +62,17 @@ NAMES = ("id", "a", "b", "c.d", "n", "\\u0061", "é", "", "a\\ud83d")
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch, seed):
     """Blocks, parts and files so small that some lines take many of them."""
+    shrink_blocks(monkeypatch)
     monkeypatch.setattr(jsonpair, "_WORTH_IT", 0)
     monkeypatch.setattr(linegaps, "_NEAR", 8)
-    monkeypatch.setattr(text, "BLOCK", 200)
-    monkeypatch.setattr(text, "_LOOK_BEHIND", 16)
-    monkeypatch.setattr(recordmap, "STRIDE", 32)
     monkeypatch.setattr(jsonl, "_PART", 40 if seed % 4 < 2 else 400)
     monkeypatch.setattr(jsonl, "RECORDS_SAMPLED", 5)
     if seed % 2:
+        shrink_gaps(monkeypatch)
         monkeypatch.setattr(jsonl, "_BLOCK", 100)
         monkeypatch.setattr(jsonl, "_GLANCE", 8)
         monkeypatch.setattr(jsonl, "_LINES_AT_ONCE", 3)
         monkeypatch.setattr(linegaps, "_STEP", 8)
-        monkeypatch.setattr(textpair, "_GAPS_AT_ONCE", 2)
-        monkeypatch.setattr(textpair, "_KEPT", 100)
-        monkeypatch.setattr(remembering, "_MAX_DERIVED", 10.0)
         monkeypatch.setattr(jsonpaths, "_MOST_UNEVEN", 1)
 
 

@@ -11,30 +11,12 @@ from datav.core import find_cuts
 from datav.formats import tree as tree_format
 from datav.formats.entry import Entry, Kind
 from datav.formats.words import u64_array
-from datav.ids import hash_chunk, hash_node
+from datav.ids import hash_chunk
 from datav.store import treediff
-from datav.store.reading import Reading
 from datav.store.treediff import differing_entries, differing_ranges
 from datav.store.trees import write_file_tree
-from tests.support.trees import write_entries
+from tests.support.trees import Nodes, write_entries
 from tests.unit.store.files import TINY
-
-
-class Nodes(Reading):
-    """A store of nodes in memory that counts what is read."""
-
-    def __init__(self):
-        self.held = {}
-        self.reads = 0
-
-    def put_nodes(self, nodes, bases):
-        ids = [bytes(hash_node(node)) for node in nodes]
-        self.held.update(zip(ids, nodes, strict=True))
-        return ids
-
-    def read_many(self, ids, *, nodes):
-        self.reads += len(ids)
-        return [self.held[bytes(identity)] for identity in ids]
 
 
 @pytest.fixture(autouse=True)

@@ -15,12 +15,13 @@ from random import Random
 import pytest
 
 from datav.storage.caching import Cache
-from datav.tables import pairs, recordmap, remembering, text, textfacts, textpair, walking
+from datav.tables import pairs, recordmap, remembering, text, textpair, walking
 from datav.tables.dialect import TextDialect
 from datav.tables.options import DiffOptions, Tolerance
 from datav.tables.result import RowChange, RowDiff
 from datav.tables.shared import Gap, Shared
 from tests.support.randomtables import edit, random_gaps, random_text_table
+from tests.support.smallness import pair_small_files
 from tests.support.texts import comma_dialect, compare_all, edit_bytes, text_version
 
 SEEDS = range(int(os.environ.get("DATAV_DIFF_SEEDS", "12")))
@@ -52,8 +53,7 @@ def small_sizes(monkeypatch, seed):
     monkeypatch.setattr(text, "_LOOK_BEHIND", rng.choice((1, 16, 2**16)))
     monkeypatch.setattr(text, "_NEAR", rng.choice((0, 10, 2**15)))
     monkeypatch.setattr(recordmap, "STRIDE", rng.choice((1, 8, 64, 2**14)))
-    monkeypatch.setattr(textfacts, "_WORTH_IT", 0)
-    monkeypatch.setattr(textfacts, "_MOST_SHARE", 2.0)
+    pair_small_files(monkeypatch)
     monkeypatch.setattr(textpair, "_GAPS_AT_ONCE", rng.choice((1, 3, 64)))
     monkeypatch.setattr(textpair, "_KEPT", rng.choice((0, 50, 2**20)))
     monkeypatch.setattr(remembering, "_MAX_DERIVED", rng.choice((0.0, 0.1, 100.0)))

@@ -13,6 +13,7 @@ import pytest
 
 from datav import core
 from datav.core import ChunkerParams, Cutter, reference
+from tests.support.natives import one_variant, variants
 
 try:
     from datav.core import _native
@@ -23,16 +24,13 @@ SIZES = (1024, 4096, 16384)
 COMMA = ord(",")
 
 
-@pytest.fixture(params=["reference", *(_native.variants() if _native else ())])
+@pytest.fixture(params=["reference", *variants(_native)])
 def implementation(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The reference, then the native module with each instruction set of this machine."""
     if request.param == "reference":
         yield reference
-        return
-    before = _native.variant()
-    _native.use(request.param)
-    yield _native
-    _native.use(before)
+    else:
+        yield from one_variant(_native, request.param)
 
 
 def u64(*items: int) -> bytes:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from datav.core import rows, rows_reference
+from tests.support.natives import one_variant, variants
 
 try:
     from datav.core import _rows
@@ -23,16 +24,13 @@ except ImportError:
 COMMA = ord(",")
 
 
-@pytest.fixture(params=["reference", *(_rows.variants() if _rows else ())])
+@pytest.fixture(params=["reference", *variants(_rows)])
 def implementation(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The reference, then the native module with each instruction set of this machine."""
     if request.param == "reference":
         yield rows_reference
-        return
-    before = _rows.variant()
-    _rows.use(request.param)
-    yield _rows
-    _rows.use(before)
+    else:
+        yield from one_variant(_rows, request.param)
 
 
 def u32(*items: int) -> bytes:
@@ -317,9 +315,13 @@ def test_a_column_of_nulls(implementation: Any) -> None:
 
 
 def test_no_rows_need_no_buffers(implementation: Any) -> None:
-    implementation.hash_fixed(bytearray(), b"", 8, b"", 0)
-    implementation.hash_binary(bytearray(), b"", 4, b"", b"", 0)
-    implementation.hash_null(bytearray())
+    prints = bytearray()
+
+    implementation.hash_fixed(prints, b"", 8, b"", 0)
+    implementation.hash_binary(prints, b"", 4, b"", b"", 0)
+    implementation.hash_null(prints)
+
+    assert prints == b""
 
 
 @pytest.mark.parametrize(

@@ -9,30 +9,9 @@ from datav.formats import tree as tree_format
 from datav.formats.entry import Content, Entry, Kind
 from datav.formats.tree import encode_directory_node, encode_file_node, parse_directory_node, parse_file_node
 from datav.formats.words import u64_array
-from datav.ids import hash_node
 from datav.store.lazytree import FileTree, Folder, find_below, fold_below, read_below
 from datav.store.trees import write_file_tree
-from tests.support.trees import write_entries
-
-
-class Nodes:
-    """A store of nodes in memory that counts what is read."""
-
-    def __init__(self):
-        self.held = {}
-        self.reads = 0
-
-    def put_nodes(self, nodes, bases):
-        ids = [bytes(hash_node(node)) for node in nodes]
-        self.held.update(zip(ids, nodes, strict=True))
-        return ids
-
-    def read_many(self, ids, *, nodes):
-        self.reads += len(ids)
-        return [self.held[bytes(identity)] for identity in ids]
-
-    def read_node(self, node):
-        return self.read_many([node], nodes=True)[0]
+from tests.support.trees import Nodes, write_entries
 
 
 @pytest.fixture

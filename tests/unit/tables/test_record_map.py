@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from datav.storage.caching import Cache
-from datav.tables import recordmap, remembering, text, textfacts
+from datav.tables import recordmap, remembering, text
 from datav.tables.options import DiffOptions
 from datav.tables.recordmap import KeyIndex, Marks, RecordMap, derive_map, distinct, make_index, scan_facts
 from datav.tables.shared import Gap, Shared
 from datav.tables.version import View
+from tests.support.smallness import pair_small_files
 from tests.support.texts import all_columns, comma_dialect, compare_all, edit_bytes, text_version
 
 KEY = View((0,), (0,), (None,))
@@ -180,8 +181,7 @@ def test_values_each_once():
 
 @pytest.fixture
 def small_files_are_paired(monkeypatch):
-    monkeypatch.setattr(textfacts, "_WORTH_IT", 0)
-    monkeypatch.setattr(textfacts, "_MOST_SHARE", 2.0)
+    pair_small_files(monkeypatch)
 
 
 @pytest.mark.usefixtures("sizes", "small_files_are_paired")

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from datav.errors import TableError
-from datav.tables import recordmap, text, textfacts, textpair
+from datav.tables import recordmap, text, textpair
 from datav.tables.options import DiffOptions
 from datav.tables.recordmap import scan_facts
 from datav.tables.shared import Gap, Shared
@@ -17,6 +17,7 @@ from datav.tables.text import Span
 from datav.tables.textpair import TextPair, pair_text
 from datav.tables.version import View
 from tests.support.comparing import BytesSource
+from tests.support.smallness import pair_small_files
 from tests.support.texts import (
     comma_dialect,
     compare_all,
@@ -47,8 +48,7 @@ def sizes(request, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def small_files_are_paired(monkeypatch):
-    monkeypatch.setattr(textfacts, "_WORTH_IT", 0)
-    monkeypatch.setattr(textfacts, "_MOST_SHARE", 2.0)
+    pair_small_files(monkeypatch)
 
 
 def pair(before: bytes, after: bytes, gaps, executor, dialect=DIALECT) -> TextPair:
