@@ -1,4 +1,4 @@
-"""`[table."GLOB"]` of `datav.toml`: how the tables at some paths are read, and what identifies their rows."""
+"""`[table."GLOB"]` of `datav.toml`: how the tables at some paths are read, and what their columns are for."""
 
 import codecs
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from datav.errors import UsageError
 from datav.settings.toml import FILE_NAME, encode_key, take_table
 
 TABLE_FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
-_TABLE_KEYS = ("key", "format", "delimiter", "encoding", "quoting", "header")
+_TABLE_KEYS = ("key", "label", "format", "delimiter", "encoding", "quoting", "header")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class TableSettings:
     quoting: bool | None = None
     header: bool | None = None
     """Whether the first record holds the names of the columns."""
+    label: str | None = None
+    """The column that a model is to learn from the others."""
 
 
 def take_tables(values: dict[str, Any]) -> tuple[TableSettings, ...]:
@@ -71,7 +73,10 @@ def _table_settings(glob: str, table: dict[str, Any]) -> TableSettings:
             f"`{prefix}encoding` in {FILE_NAME} is no encoding that Python knows", hint='such as "latin-1"'
         )
     key = _key_columns(table["key"], prefix) if "key" in table else None
-    return TableSettings(glob, key, form, delimiter, encoding, table.get("quoting"), table.get("header"))
+    label = _label_column(table["label"], key, prefix) if "label" in table else None
+    return TableSettings(
+        glob, key, form, delimiter, encoding, table.get("quoting"), table.get("header"), label
+    )
 
 
 def _key_columns(value: Any, prefix: str) -> tuple[str, ...]:
@@ -81,6 +86,19 @@ def _key_columns(value: Any, prefix: str) -> tuple[str, ...]:
     if len(set(columns)) < len(columns):
         raise UsageError(f"`{prefix}key` in {FILE_NAME} names a column twice")
     return tuple(columns)
+
+
+def _label_column(value: Any, key: tuple[str, ...] | None, prefix: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise UsageError(
+            f"`{prefix}label` in {FILE_NAME} is no name of a column", hint='such as `label = "species"`'
+        )
+    if value in (key or ()):
+        raise UsageError(
+            f"`{prefix}label` in {FILE_NAME} is a column of the key too",
+            hint="a key identifies a row whatever its label is; name other columns",
+        )
+    return value
 
 
 def _is_delimiter(value: Any) -> bool:

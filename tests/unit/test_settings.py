@@ -305,6 +305,20 @@ def test_a_table_may_be_said_to_have_no_key():
     assert public('[table."*.csv"]\nkey = []\n').tables == (TableSettings("*.csv", ()),)
 
 
+def test_a_table_may_have_a_label():
+    settings = public('[table."*.csv"]\nkey = "id"\nlabel = "class"\n')
+
+    assert settings.tables == (TableSettings("*.csv", ("id",), label="class"),)
+
+
+def test_what_is_no_label_is_refused_with_one_that_is():
+    with pytest.raises(UsageError) as error:
+        public('[table."*.csv"]\nlabel = ["class"]\n')
+
+    assert str(error.value) == '`table."*.csv".label` in datav.toml is no name of a column'
+    assert error.value.hint == 'such as `label = "species"`'
+
+
 @pytest.mark.parametrize(
     ("line", "named"),
     [
@@ -318,6 +332,10 @@ def test_a_table_may_be_said_to_have_no_key():
         ('header = "yes"', "`table.x.header`"),
         ("key = 3", "`table.x.key`"),
         ('key = ["a", "a"]', "`table.x.key`"),
+        ("label = 3", "`table.x.label`"),
+        ('label = ""', "`table.x.label`"),
+        ('label = ["a"]', "`table.x.label`"),
+        ('key = "a"\nlabel = "a"', "`table.x.label`"),
     ],
 )
 def test_what_means_nothing_for_a_table_is_refused_and_named(line, named):
@@ -332,4 +350,6 @@ def test_a_setting_of_a_table_that_is_not_known_is_refused_with_those_that_are()
         public('[table."*.csv"]\nkeys = ["id"]\n')
 
     assert '`table."*.csv".keys`' in str(error.value)
-    assert error.value.hint == "of a table there are key, format, delimiter, encoding, quoting and header"
+    assert (
+        error.value.hint == "of a table there are key, label, format, delimiter, encoding, quoting and header"
+    )
