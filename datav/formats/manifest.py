@@ -15,9 +15,13 @@ from typing import Any, Literal, NoReturn, TypeVar
 
 from datav.errors import FormatError
 from datav.formats.entry import EMPTY_CONTENT, Content
+from datav.formats.frame import MAX_CHUNK
 from datav.ids import ChunkId, Id, NodeId
 
-VERSION = 1
+VERSION = 2
+
+_FIRST_WITH_PROFILE = 2
+"""A manifest says the lowest version that has all it says: a reader of 1 would collect its profile."""
 
 MAX_SIZE = 2**20
 """A reader takes no more than this into memory, whatever a repository holds."""
@@ -27,6 +31,9 @@ MAX_COLUMNS = 1000
 
 MAX_DEPTH = 13
 """Trees have levels 0 to 12 (docs/formats/tree.md); the depth of a content is the level of its root + 1."""
+
+MAX_PROFILE = 16 * 2**20
+"""Bytes of a profile.  Most have some dozen KiB; who reads one takes no more than this into memory."""
 
 # Column names may be of any length; half of the largest manifest is left for [meta] and the rest.
 _COLUMNS_BUDGET = MAX_SIZE // 2
@@ -89,6 +96,13 @@ class Manifest:
     table: TableInfo | None = None
     meta: str = ""
     """The user's text at the end to the letter, `[meta]` line and comments included; empty without one."""
+    profile: Content | None = None
+    """A stored file: the profile of this very content; also of a directory.  None: there is none."""
+
+    @property
+    def contents(self) -> tuple[Content, ...]:
+        """All that this manifest needs in a store: what the dataset holds, then its profile."""
+        return (self.content,) if self.profile is None else (self.content, self.profile)
 
 
 class ManifestConflictError(FormatError):
@@ -129,18 +143,22 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     text = _decode(data, where)
     head, meta = _split_meta(text)
     fields = _Fields(_parse_toml(head, where), where)
-    _check_version(fields)
-    manifest = _read_manifest(fields)
+    manifest = _read_manifest(fields, _read_version(fields))
     _check_meta(meta, text.count("\n") - meta.count("\n"), where)
     return replace(manifest, meta=meta)
 
 
 def keep_users_part(new: Manifest, old: Manifest) -> Manifest:
-    """Return `new` with what is the user's in `old`: `[meta]`, and the key while there is a table."""
+    """Return `new` with what is the user's in `old`: `[meta]`, and the key while there is a table.
+
+    A profile is nobody's but its content's, read as the table that it is: it stays while those do.
+    """
     table = new.table
     if table is not None and old.table is not None:
         table = replace(table, key=old.table.key)
-    return replace(new, table=table, meta=old.meta)
+    is_same = new.content == old.content and table == old.table
+    profile = old.profile if new.profile is None and is_same else new.profile
+    return replace(new, table=table, meta=old.meta, profile=profile)
 
 
 def limit_columns(columns: Sequence[ColumnInfo]) -> tuple[tuple[ColumnInfo, ...], int]:
@@ -158,7 +176,7 @@ def limit_columns(columns: Sequence[ColumnInfo]) -> tuple[tuple[ColumnInfo, ...]
 
 def _head_lines(manifest: Manifest) -> Iterable[str]:
     yield _BANNER
-    yield f"datav = {VERSION}"
+    yield f"datav = {1 if manifest.profile is None else _FIRST_WITH_PROFILE}"
     yield f"kind = {_quote(manifest.kind)}"
     yield f"id = {_quote(Id(manifest.content.id).text)}"
     yield f"depth = {manifest.content.depth}"
@@ -166,6 +184,9 @@ def _head_lines(manifest: Manifest) -> Iterable[str]:
     yield f"files = {manifest.files}"
     if manifest.executable:
         yield "executable = true"
+    if manifest.profile is not None:
+        identity, depth, size = manifest.profile
+        yield f"profile = {{ id = {_quote(Id(identity).text)}, depth = {depth}, bytes = {size} }}"
     if manifest.table is not None:
         yield ""
         yield from _table_lines(manifest.table)
@@ -290,10 +311,11 @@ def _parse_toml(text: str, where: str, skipped_lines: int = 0) -> dict[str, Any]
         raise FormatError(f"manifest {where}: is not TOML: {str(exc)[:200]}") from exc
 
 
-def _check_version(fields: "_Fields") -> None:
+def _read_version(fields: "_Fields") -> int:
     version = fields.integer("datav", low=1)
     if version > VERSION:
         fields.refuse(f"was written by a newer datav (this one reads version {VERSION})")
+    return version
 
 
 def _check_meta(meta: str, lines_above: int, where: str) -> None:
@@ -305,7 +327,7 @@ def _check_meta(meta: str, lines_above: int, where: str) -> None:
         _refuse(where, "[meta] must be a table")
 
 
-def _read_manifest(fields: "_Fields") -> Manifest:
+def _read_manifest(fields: "_Fields", version: int) -> Manifest:
     kind = fields.text("kind")
     if kind not in ("file", "directory"):
         fields.refuse("`kind` is neither `file` nor `directory`")
@@ -314,6 +336,7 @@ def _read_manifest(fields: "_Fields") -> Manifest:
     content = Content(fields.id("id", ChunkId if depth == 0 else NodeId), depth, fields.integer("bytes"))
     files = fields.integer("files")
     executable = fields.boolean("executable")
+    profile = fields.table("profile") if version >= _FIRST_WITH_PROFILE else None
     table = fields.table("table")
     if is_file and files != 1:
         fields.refuse("a file has `files = 1`")
@@ -322,8 +345,24 @@ def _read_manifest(fields: "_Fields") -> Manifest:
     if not is_file and (executable or table is not None):
         fields.refuse("a directory has neither `executable` nor [table]")
     fields.finish()
-    info = None if table is None else _read_table(table)
-    return Manifest("file" if is_file else "directory", content, files, executable, info)
+    return Manifest(
+        "file" if is_file else "directory",
+        content,
+        files,
+        executable,
+        None if table is None else _read_table(table),
+        profile=None if profile is None else _read_profile(profile),
+    )
+
+
+def _read_profile(fields: "_Fields") -> Content:
+    depth = fields.integer("depth", high=MAX_DEPTH)
+    size = fields.integer("bytes", low=1, high=MAX_PROFILE)
+    profile = Content(fields.id("id", ChunkId if depth == 0 else NodeId), depth, size)
+    if profile.id == EMPTY_CONTENT.id or (depth == 0 and size > MAX_CHUNK):
+        fields.refuse("`id`, `depth` and `bytes` of its profile do not agree")
+    fields.finish()
+    return profile
 
 
 def _read_table(fields: "_Fields") -> TableInfo:
@@ -395,7 +434,7 @@ class _Fields:
         try:
             return bytes(kind.parse(self.text(name)))
         except FormatError as exc:
-            raise FormatError(f"manifest {self._where}: `{name}`: {exc}") from exc
+            raise FormatError(f"manifest {self._where}: `{self._prefix}{name}`: {exc}") from exc
 
     def texts(self, name: str) -> list[str]:
         values: list[Any] = self._take(name, list, "a list of strings") if name in self._values else []

@@ -247,7 +247,7 @@ def test_settings_that_are_a_directory_are_an_error(data):
 
 
 def newer(text):
-    return text.replace(b"datav = 1\n", b"datav = 2\nnew = 3\n")
+    return text.replace(b"datav = 1\n", b"datav = 9\nnew = 3\n")
 
 
 def conflicted(text):

@@ -1,4 +1,4 @@
-"""Manifests of version 1 as they were first written: readable for ever, and written so again.
+"""Manifests of each version as they were first written: readable for ever, and written so again.
 
 The files are never regenerated: a change that breaks this test breaks the format.
 """
@@ -50,6 +50,31 @@ MANIFESTS = {
     ),
     "empty.datav": Manifest("file", EMPTY_CONTENT, 1, executable=True),
     "directory.datav": Manifest("directory", Content(bytes(range(64, 96)), 3, 123456789), 250),
+    # Of version 2, as all that have a profile.
+    "profile.datav": Manifest(
+        "file",
+        Content(bytes(range(96, 128)), 1, 482113),
+        1,
+        executable=True,
+        table=TableInfo(
+            format="jsonl",
+            encoding="utf-8",
+            delimiter=None,
+            rows=3987,
+            key=(),
+            columns=(ColumnInfo("id", "integer"),),
+            more_columns=0,
+            sampled=True,
+        ),
+        meta='[meta]\nsource = "ourairports.com"\n',
+        profile=Content(bytes(range(128, 160)), 0, 12345),
+    ),
+    "directory_profile.datav": Manifest(
+        "directory",
+        Content(bytes(range(64, 96)), 3, 123456789),
+        250,
+        profile=Content(bytes(range(160, 192)), 2, 16 * 2**20),
+    ),
 }
 
 

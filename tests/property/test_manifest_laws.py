@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from datav.errors import FormatError
 from datav.formats.entry import EMPTY_CONTENT, Content
-from datav.formats.manifest import ColumnInfo, Manifest, TableInfo, encode_manifest, parse_manifest
+from datav.formats.frame import MAX_CHUNK
+from datav.formats.manifest import (
+    MAX_PROFILE,
+    ColumnInfo,
+    Manifest,
+    TableInfo,
+    encode_manifest,
+    parse_manifest,
+)
 
 # Any text but lone surrogates, which no UTF-8 can hold.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -37,6 +45,11 @@ METAS = st.sampled_from(
         "\n\n[meta]\n",
     ]
 )
+PROFILES = (
+    st.none()
+    | st.builds(Content, IDS, st.just(0), st.integers(1, MAX_CHUNK))
+    | st.builds(Content, IDS, st.integers(1, 13), st.integers(1, MAX_PROFILE))
+)
 FILES = st.builds(
     Manifest,
     kind=st.just("file"),
@@ -45,6 +58,7 @@ FILES = st.builds(
     executable=st.booleans(),
     table=st.none() | TABLES,
     meta=METAS,
+    profile=PROFILES,
 )
 DIRECTORIES = st.builds(
     Manifest,
@@ -54,6 +68,7 @@ DIRECTORIES = st.builds(
     executable=st.just(False),
     table=st.none(),
     meta=METAS,
+    profile=PROFILES,
 )
 MANIFESTS = FILES | DIRECTORIES
 
@@ -68,6 +83,8 @@ def test_a_manifest_is_toml_to_every_other_reader_too(manifest):
     values = tomllib.loads(encode_manifest(manifest).decode())
 
     assert values["bytes"] == manifest.content.size
+    assert values["datav"] == (1 if manifest.profile is None else 2)
+    assert values.get("profile", {}).get("bytes") == (manifest.profile and manifest.profile.size)
     columns = values["table"]["columns"] if manifest.table else []
     assert [c["name"] for c in columns] == [
         c.name for c in (manifest.table.columns if manifest.table else ())

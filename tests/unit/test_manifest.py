@@ -7,9 +7,12 @@ import pytest
 
 from datav.errors import FormatError
 from datav.formats.entry import EMPTY_CONTENT, Content
+from datav.formats.frame import MAX_CHUNK
 from datav.formats.manifest import (
     MAX_COLUMNS,
+    MAX_PROFILE,
     MAX_SIZE,
+    VERSION,
     ColumnInfo,
     Manifest,
     ManifestConflictError,
@@ -27,6 +30,9 @@ TABLE = TableInfo(
 )
 FILE = Manifest("file", CONTENT, 1, table=TABLE)
 TEXT = encode_manifest(FILE).decode()
+PROFILE = Content(bytes(hash_chunk(b"a profile")), 0, 9)
+PROFILED = replace(FILE, profile=PROFILE)
+PROFILED_TEXT = encode_manifest(PROFILED).decode()
 
 
 def parse(text: str) -> Manifest:
@@ -140,6 +146,12 @@ def test_a_lone_surrogate_is_never_written():
         replace(FILE, content=EMPTY_CONTENT._replace(size=1)),
         replace(FILE, content=CONTENT._replace(id=b"short")),
         replace(FILE, kind="directory"),
+        replace(FILE, profile=EMPTY_CONTENT),
+        replace(FILE, profile=PROFILE._replace(size=0)),
+        replace(FILE, profile=PROFILE._replace(size=MAX_CHUNK + 1)),
+        replace(FILE, profile=PROFILE._replace(depth=1, size=MAX_PROFILE + 1)),
+        replace(FILE, profile=PROFILE._replace(depth=14)),
+        replace(FILE, profile=PROFILE._replace(id=b"short")),
         replace(FILE, table=replace(TABLE, rows=-1)),
         replace(FILE, table=replace(TABLE, key=("a", "a"))),
         replace(FILE, table=replace(TABLE, delimiter="")),
@@ -162,7 +174,7 @@ def test_what_could_not_be_read_back_is_never_written(manifest):
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("datav = 1", "datav = 2", "written by a newer datav"),
+        ("datav = 1", f"datav = {VERSION + 1}", "written by a newer datav"),
         ("datav = 1", "datav = 0", "`datav` is not between"),
         ("datav = 1", "datav = true", "`datav` is not an integer"),
         ("datav = 1\n", "", "has no `datav`"),
@@ -180,6 +192,7 @@ def test_what_could_not_be_read_back_is_never_written(manifest):
         ("files = 1", 'files = 1\nexecutable = "yes"', "`executable` is not true or false"),
         ("files = 1", "files = 1\nfiles = 1", "is not TOML"),
         ("files = 1", "files = 1\nmeta.x = 1", 'has "meta"'),
+        ("files = 1", "files = 1\nprofile = { depth = 0 }", 'has "profile"'),
         ("[table]", "[mata]\n[table]", 'has "mata"'),
         ("[table]", "[[table]]", "`table` is not a table"),
         ("rows = 0", "raws = 0", 'has "table.raws"'),
@@ -208,6 +221,63 @@ def test_what_is_wrong_is_named(old, new, reason):
     assert reason in str(error.value)
     assert str(error.value).startswith("manifest a.csv.datav: ")
     assert len(str(error.value)) < 400
+
+
+def test_a_profile_is_one_line_and_makes_it_version_two():
+    executable = replace(PROFILED, executable=True)
+
+    lines = encode_manifest(executable).decode().splitlines()
+
+    assert lines[1] == "datav = 2"
+    assert lines[6:10] == [
+        "files = 1",
+        "executable = true",
+        f'profile = {{ id = "{hash_chunk(b"a profile").text}", depth = 0, bytes = 9 }}',
+        "",
+    ]
+    assert parse_manifest(encode_manifest(executable), "x") == executable
+    assert (FILE.contents, PROFILED.contents) == ((CONTENT,), (CONTENT, PROFILE))
+
+
+def test_a_directory_may_have_a_profile_that_is_a_tree():
+    directory = Manifest(
+        "directory", Content(CONTENT.id, 1, 0), 0, profile=Content(PROFILE.id, 2, 16 * 2**20)
+    )
+
+    assert parse_manifest(encode_manifest(directory), "x") == directory
+
+
+def test_version_two_may_be_without_a_profile():
+    assert parse(TEXT.replace("datav = 1", "datav = 2")) == FILE
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("datav = 2", "datav = 1", 'has "profile", which is not a field'),
+        ("profile = {", "profile = 3 # {", "`profile` is not a table"),
+        ("profile = {", "profile = [] # {", "`profile` is not a table"),
+        ('profile = { id = "b3:', 'profile = { id = "md5:', "`profile.id`: "),
+        ("depth = 0, bytes", "depth = 14, bytes", "`profile.depth` is not between 0 and 13"),
+        ("depth = 0, bytes", "depth = -1, bytes", "`profile.depth` is not between 0 and 13"),
+        ("depth = 0, bytes", "bytes", "has no `profile.depth`"),
+        ("bytes = 9 }", "bytes = 0 }", "`profile.bytes` is not between 1 and"),
+        (
+            "depth = 0, bytes = 9 }",
+            f"depth = 3, bytes = {MAX_PROFILE + 1} }}",
+            "is not between 1 and 16777216",
+        ),
+        ("bytes = 9 }", f"bytes = {MAX_CHUNK + 1} }}", "of its profile do not agree"),
+        ("bytes = 9 }", "bytes = true }", "`profile.bytes` is not an integer"),
+        ("bytes = 9 }", "bytes = 9, kind = 1 }", 'has "profile.kind"'),
+        (hash_chunk(b"a profile").text, hash_chunk(b"").text, "of its profile do not agree"),
+    ],
+)
+def test_a_profile_that_cannot_be_is_refused(old, new, reason):
+    assert old in PROFILED_TEXT
+
+    with pytest.raises(FormatError, match=re.escape(reason)):
+        parse(PROFILED_TEXT.replace(old, new, 1))
 
 
 def test_text_that_is_no_text_is_refused():
@@ -258,6 +328,18 @@ def test_key_and_meta_are_carried_to_the_next_version():
     assert kept.meta == old.meta
     assert kept.table == replace(TABLE, rows=1)
     assert keep_users_part(replace(new, table=None), old).table is None
+
+
+def test_a_profile_stays_with_its_content_alone():
+    another = PROFILE._replace(size=10)
+    renamed = replace(TABLE, columns=(ColumnInfo("x", "empty"), ColumnInfo("name", "empty")))
+
+    assert keep_users_part(FILE, PROFILED) == PROFILED
+    assert keep_users_part(replace(FILE, table=replace(TABLE, key=())), PROFILED) == PROFILED
+    assert keep_users_part(replace(FILE, profile=another), PROFILED).profile == another
+    assert keep_users_part(replace(FILE, content=CONTENT._replace(size=9)), PROFILED).profile is None
+    assert keep_users_part(replace(FILE, table=renamed), PROFILED).profile is None
+    assert keep_users_part(FILE, replace(PROFILED, content=CONTENT._replace(size=9))).profile is None
 
 
 def test_more_columns_than_anybody_reads_are_counted():
