@@ -1,5 +1,6 @@
 """Several processes at work in one repository."""
 
+import os
 import shutil
 
 import pytest
@@ -157,12 +158,17 @@ def _copy(source, target):
     """cp -r: what goes away meanwhile is not in the copy.  A lock that git held then nobody holds there."""
 
     def copy_file(origin, place, **_):
+        if os.path.exists(place):
+            return place
         try:
             return shutil.copy2(origin, place, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
     shutil.copytree(source, target, symlinks=True, copy_function=copy_file)
+    # git's index may name a file that git wrote only after its objects were copied: those come last.
+    objects = ".git/objects"
+    shutil.copytree(source / objects, target / objects, copy_function=copy_file, dirs_exist_ok=True)
     (target / ".git" / "index.lock").unlink(missing_ok=True)
 
 
