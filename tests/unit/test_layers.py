@@ -22,6 +22,7 @@ ROWS = (
     ("core", "formats", "git"),
     ("storage",),
     ("store", "tables", "workspace"),
+    ("profiles",),
     ("checks", "lineage"),
     ("repo",),
     ("report",),

@@ -1,0 +1,331 @@
+"""Cells to sketches: a column of Arrow, or of a text table, as the sketch of it.  Vectorised throughout.
+
+Every value is sorted or counted once; what follows looks at the different values and how often each occurs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow
+from pyarrow import compute, types
+
+from datav.profiles.arrays import I64, U64, Values, count_sorted, sum_in_order
+from datav.profiles.columns import (
+    DAYS_KEPT,
+    NO_NUMBERS,
+    NO_TEXTS,
+    NO_TIMES,
+    ColumnSketch,
+    Kind,
+    Numbers,
+    Texts,
+    Times,
+)
+from datav.profiles.distinct import NOTHING, Distinct, merge_distinct, sketch_hashes
+from datav.profiles.frequent import keep_frequent
+from datav.profiles.parsing import count_numbers, count_times, parse_integers, parse_numbers, parse_times
+from datav.profiles.ranks import NO_RANKS, rank_values
+from datav.tables.hashing import fold_cells
+from datav.tables.typenames import type_name
+
+MAX_TEXT = 200
+"""Characters of a frequent value; a longer one ends in an ellipsis and its hash."""
+
+# Of profiles, which outlive this process: a part of their format.
+_SEED = 0
+
+_DAY = 86_400_000_000
+_HOUR = 3_600_000_000
+_SECONDS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+
+# Whole floats up to here are integers to the hash, so that 5 and 5.0 are one value.
+_WHOLE = 2.0**53
+
+
+# Any, here and below: pyarrow has no types of its own that mypy could see.
+def sketch_cells(name: str, kind: str, cells: Any) -> ColumnSketch:
+    """Return the sketch of a column of a text table.
+
+    Args:
+        kind: what the column is taken for: `integer`, `float`, `date`, `timestamp`, `boolean`, `text` or
+            `empty`; a cell that cannot be read so is a text.
+        cells: an array of large_binary; a cell without a byte is a null.
+    """
+    sizes = compute.binary_length(cells).to_numpy()
+    present = cells if sizes.all() else cells.filter(pyarrow.array(sizes > 0))
+    texts = _as_texts(present)
+    sketch = partial(ColumnSketch, name, kind, len(cells), len(cells) - len(present))
+    if not len(texts):
+        return sketch(NO_NUMBERS, NO_TIMES, NO_TEXTS, NOTHING, "empty")
+    if kind in ("integer", "float"):
+        integers = parse_integers(texts) if kind == "integer" else None
+        parsed, mask = (integers, None) if integers is not None else _numbers_in(texts)
+        numbers, seen = _sketch_numbers(parsed)
+        rest, others = _rest(texts, mask)
+        return sketch(numbers, NO_TIMES, rest, merge_distinct([seen, others]), "number")
+    if kind in ("date", "timestamp"):
+        mask, values = parse_times(texts)
+        times, seen = _sketch_times(values)
+        rest, others = _rest(texts, mask)
+        return sketch(NO_NUMBERS, times, rest, merge_distinct([seen, others]), "time")
+    found, seen = _sketch_texts(texts)
+    return sketch(NO_NUMBERS, NO_TIMES, found, seen, "boolean" if kind == "boolean" else "text")
+
+
+def sketch_array(name: str, array: Any) -> Iterator[ColumnSketch]:
+    """Yield the sketches of a column of Arrow: of a nested one those of its leaves."""
+    kind = array.type
+    if isinstance(kind, pyarrow.BaseExtensionType):
+        yield from sketch_array(name, array.storage)
+    elif types.is_struct(kind):
+        # Flattened, so that a field of a null is null.
+        for field, child in zip(kind, array.flatten(), strict=True):
+            yield from sketch_array(f"{name}.{field.name}", child)
+    elif types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        yield _sketch_leaf(name, kind, array)
+        yield from sketch_array(f"{name}[]", array.flatten())
+    elif types.is_map(kind):
+        yield _sketch_leaf(name, kind, array)
+        # The entries of nulls, and of what a slice cut off, are not in `array.keys`.
+        entries = array.cast(
+            pyarrow.list_(pyarrow.struct([("key", kind.key_type), ("value", kind.item_type)]))
+        )
+        yield from sketch_array(f"{name}[]", entries.flatten())
+    else:
+        yield _sketch_leaf(name, kind, array)
+
+
+def _sketch_leaf(name: str, kind: Any, array: Any) -> ColumnSketch:
+    present = array.drop_null() if array.null_count else array
+    sketch = partial(ColumnSketch, name, type_name(kind), len(array), len(array) - len(present))
+    nothing = sketch(NO_NUMBERS, NO_TIMES, NO_TEXTS, NOTHING, _kind_of(kind))
+    if not len(present):
+        return nothing
+    match nothing.kind:
+        case "number":
+            numbers, seen = _sketch_numbers(_as_numbers(present))
+            return replace(nothing, numbers=numbers, distinct=seen)
+        case "time":
+            times, seen = _sketch_times(_as_microseconds(present))
+            return replace(nothing, times=times, distinct=seen)
+        case "text" | "boolean":
+            texts, seen = _sketch_texts(_plain_text(present))
+            return replace(nothing, texts=texts, distinct=seen)
+        case "binary":
+            texts, seen = _sketch_binary(present)
+            return replace(nothing, texts=texts, distinct=seen)
+        case "list":
+            lengths, _ = _sketch_numbers(compute.list_value_length(present).cast("int64").to_numpy())
+            return replace(nothing, numbers=lengths)
+    return nothing
+
+
+def _kind_of(kind: Any) -> Kind:
+    if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
+        return _kind_of(kind.value_type)
+    if types.is_boolean(kind):
+        return "boolean"
+    if types.is_date(kind) or types.is_timestamp(kind):
+        return "time"
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+        return "number"
+    if types.is_time(kind) or types.is_duration(kind):
+        return "number"
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        return "text"
+    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
+        return "binary"
+    return "empty" if types.is_null(kind) else "list" if types.is_nested(kind) else "binary"
+
+
+def _numbers_in(texts: Any) -> tuple[Values, Any]:
+    mask, values = parse_numbers(texts)
+    return values, mask
+
+
+def _rest(texts: Any, mask: Any) -> tuple[Texts, Distinct]:
+    """Return the sketch of the texts that the mask leaves out; None: of none."""
+    if mask is None or mask.all():
+        return NO_TEXTS, NOTHING
+    return _sketch_texts(texts.filter(pyarrow.array(~mask)))
+
+
+def _as_texts(cells: Any) -> Any:
+    try:
+        return cells.cast(pyarrow.large_string())
+    except pyarrow.ArrowInvalid:
+        # Not UTF-8: as good as can be shown.  Python's loop, for a file that is broken.
+        return pyarrow.array(
+            [cell.decode("utf-8", "backslashreplace") for cell in cells.to_pylist()], pyarrow.large_string()
+        )
+
+
+def _plain_text(array: Any) -> Any:
+    """Return texts, or truths as `true` and `false`; dictionaries stay what they are."""
+    if types.is_dictionary(array.type):
+        return array
+    return array.cast(pyarrow.large_string())
+
+
+def _as_numbers(array: Any) -> Values:
+    kind = array.type
+    if types.is_dictionary(kind):
+        return _as_numbers(array.dictionary_decode())
+    if types.is_run_end_encoded(kind):
+        return _as_numbers(compute.run_end_decode(array))
+    if types.is_time(kind) or types.is_duration(kind):
+        whole = array.cast("int32" if types.is_time32(kind) else "int64").cast("float64")
+        return np.asarray(whole.to_numpy() / _SECONDS[kind.unit])
+    if types.is_uint64(kind):
+        values = array.to_numpy()
+        return np.asarray(values.astype(np.float64 if (values >> np.uint64(63)).any() else np.int64))
+    if types.is_integer(kind):
+        return np.asarray(array.cast("int64").to_numpy())
+    if types.is_float16(kind):
+        return np.asarray(array.to_numpy(zero_copy_only=False)).astype(np.float64)
+    return np.asarray(array.cast("float64").to_numpy())
+
+
+def _as_microseconds(array: Any) -> I64:
+    kind = array.type
+    if types.is_dictionary(kind):
+        return _as_microseconds(array.dictionary_decode())
+    if types.is_run_end_encoded(kind):
+        return _as_microseconds(compute.run_end_decode(array))
+    if types.is_date32(kind):
+        return np.asarray(array.cast("int32").to_numpy().astype(np.int64) * _DAY)
+    values = np.asarray(array.cast("int64").to_numpy())
+    unit = "ms" if types.is_date64(kind) else kind.unit
+    # What would overflow is hundreds of thousands of years away.
+    return values // 1000 if unit == "ns" else values * int(1e6 / _SECONDS[unit])
+
+
+def _sketch_numbers(values: Values) -> tuple[Numbers, Distinct]:
+    nans = infinities = 0
+    if values.dtype == np.float64:
+        is_finite = np.isfinite(values)
+        if not is_finite.all():
+            nans = int(np.isnan(values).sum())
+            infinities = len(values) - nans - int(is_finite.sum())
+            values = values[is_finite]
+        # What is added makes 0.0 of -0.0.
+        values = values + 0.0
+    different, counts = count_sorted(np.sort(values))
+    if not len(different):
+        return replace(NO_NUMBERS, nans=nans, infinities=infinities), NOTHING
+    ranks = rank_values(different, counts)
+    floats, weights = different.astype(np.float64), counts.astype(np.float64)
+    total = len(values)
+    mean = sum_in_order(floats * weights) / total
+    zero = int(np.searchsorted(different, 0))
+    is_there = zero < len(different) and different[zero] == 0
+    numbers = Numbers(
+        ranks=ranks,
+        mean=mean,
+        squares=sum_in_order((floats - mean) ** 2 * weights),
+        zeros=int(counts[zero]) if is_there else 0,
+        negatives=int(counts[:zero].sum()),
+        nans=nans,
+        infinities=infinities,
+        frequent=keep_frequent(pyarrow.array(different), counts),
+    )
+    return numbers, sketch_hashes(_hash(pyarrow.array(_whole(different))))
+
+
+def _whole(values: Values) -> Values:
+    """Return whole floats as integers, beside which others keep their bits."""
+    if values.dtype != np.float64:
+        return values
+    bits = values.view(np.int64).copy()
+    is_whole = (np.floor(values) == values) & (np.abs(values) <= _WHOLE)
+    bits[is_whole] = values[is_whole].astype(np.int64)
+    return bits
+
+
+def _sketch_times(values: I64) -> tuple[Times, Distinct]:
+    different, counts = count_sorted(np.sort(values))
+    if not len(different):
+        return NO_TIMES, NOTHING
+    days = different // _DAY
+    hours = np.bincount((different - days * _DAY) // _HOUR, counts, 24).astype(np.int64)
+    # The first of January 1970 was a Thursday.
+    weekdays = np.bincount((days + 3) % 7, counts, 7).astype(np.int64)
+    each, starts = np.unique(days, return_index=True)
+    per_day = np.add.reduceat(counts, starts)
+    times = Times(
+        rank_values(different, counts),
+        hours,
+        weekdays,
+        keep_frequent(pyarrow.array(each), per_day, kept=DAYS_KEPT),
+    )
+    return times, sketch_hashes(_hash(pyarrow.array(different)))
+
+
+def _sketch_texts(texts: Any) -> tuple[Texts, Distinct]:
+    different, counts = _count_texts(texts)
+    lengths = compute.utf8_length(different).cast("int64").to_numpy()
+    ranks = _rank_weighted(lengths, counts)
+    found = Texts(
+        lengths=ranks,
+        empty=int(counts[lengths == 0].sum()),
+        as_numbers=count_numbers(different, counts),
+        as_times=count_times(different, counts),
+        frequent=_cut_long(keep_frequent(different, counts)),
+    )
+    return found, sketch_hashes(_hash(different))
+
+
+def _count_texts(texts: Any) -> tuple[Any, I64]:
+    if types.is_run_end_encoded(texts.type):
+        texts = compute.run_end_decode(texts)
+    encoded = texts if types.is_dictionary(texts.type) else texts.dictionary_encode()
+    dictionary, indices = encoded.dictionary, encoded.indices
+    if types.is_dictionary(texts.type):
+        # One that came so may hold what no row has, or one text twice.
+        dictionary = dictionary.cast(pyarrow.large_string()).dictionary_encode()
+        places = dictionary.indices.to_numpy(zero_copy_only=False)
+        counts = np.bincount(
+            places[indices.to_numpy(zero_copy_only=False)], minlength=len(dictionary.dictionary)
+        )
+        present = np.flatnonzero(counts)
+        return dictionary.dictionary.take(pyarrow.array(present)), counts[present]
+    return dictionary.cast(pyarrow.large_string()), np.bincount(indices.to_numpy(), minlength=len(dictionary))
+
+
+def _rank_weighted(values: I64, counts: I64) -> Any:
+    order = np.argsort(values, kind="stable")
+    different, starts = np.unique(values[order], return_index=True)
+    return rank_values(different, np.add.reduceat(counts[order], starts)) if len(values) else NO_RANKS
+
+
+def _sketch_binary(array: Any) -> tuple[Texts, Distinct]:
+    if types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    try:
+        sizes = compute.binary_length(array).cast("int64").to_numpy()
+    except pyarrow.ArrowNotImplementedError:
+        sizes = np.zeros(len(array), np.int64)
+    lengths, counts = count_sorted(np.sort(sizes))
+    empty = int(counts[lengths == 0].sum())
+    return replace(NO_TEXTS, lengths=rank_values(lengths, counts), empty=empty), sketch_hashes(_hash(array))
+
+
+def _cut_long(frequent: Any) -> Any:
+    lengths = compute.utf8_length(frequent.values).to_numpy(zero_copy_only=False)
+    if not (lengths > MAX_TEXT).any():
+        return frequent
+    hashes = _hash(frequent.values).tolist()
+    cut = [
+        f"{text[:MAX_TEXT]}… {number:016x}" if len(text) > MAX_TEXT else text
+        for text, number in zip(frequent.values.to_pylist(), hashes, strict=True)
+    ]
+    return replace(frequent, values=pyarrow.array(cut, pyarrow.large_string()))
+
+
+def _hash(array: Any) -> U64:
+    prints = np.full(len(array), _SEED, np.uint64)
+    fold_cells(prints, [array], _SEED)
+    return prints
