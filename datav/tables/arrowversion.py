@@ -48,6 +48,10 @@ class MemoryVersion:
             picker.show(first, batch)
         return picker.table()
 
+    def read_batches(self) -> Iterator[Any]:
+        """Yield all rows, at most BATCH_ROWS at a time."""
+        yield from self._table.to_batches(max_chunksize=BATCH_ROWS)
+
     def _jobs(self, view: View, names: Sequence[str], seed: int) -> Iterator[Callable[[], Prints]]:
         for first, batch in self._batches(view.columns):
             yield partial(print_rows, batch, names, view, seed, first)
@@ -119,6 +123,12 @@ class ArrowVersion:
                     self._stopped = _Stopped(tuple(columns), batches, first, batch)
                 break
         return picker.table()
+
+    def read_batches(self) -> Iterator[Any]:
+        """Yield all rows, at most BATCH_ROWS at a time."""
+        for _, batch in self._batches(range(len(self.columns)), None):
+            for start in range(0, batch.num_rows, BATCH_ROWS):
+                yield batch.slice(start, BATCH_ROWS)
 
     def _jobs(self, view: View, names: Sequence[str], seed: int) -> Iterator[Callable[[], Prints]]:
         for first, batch in self._batches(view.columns, None):

@@ -153,7 +153,7 @@ class TextVersion:
             is_right = records.begin == end
             found = records if is_right else self._scan_block(block, wanted, begin=end)
             if found.ragged is not None:
-                raise self._uneven(*found.ragged)
+                raise self.uneven(*found.ragged)
             if len(found.starts):
                 end = found.end
                 yield found
@@ -170,7 +170,27 @@ class TextVersion:
             raise TableError(f"{len(places)} records were found before and {count} now: the file has changed")
         return pyarrow.Table.from_arrays([_binary(count, *buffers) for buffers in cells], names=names)
 
-    def _uneven(self, place: int, cells: int) -> TableError:
+    def records_in(self, start: int, end: int, begin: int | None = None) -> Records:
+        """Return the records that begin in a part of the file, without fingerprints.
+
+        Args:
+            begin: where the first of them begins, or one before; None: behind the first line end from
+                `start - 1` on, or at the start of the body.
+        """
+        start = max(start, self.body)
+        block = _Block(start, end, self.source.size, start == self.body)
+        return self._scan_block(block, _Wanted(b"", b"", 0), begin)
+
+    def cells_between(self, begin: int, end: int) -> tuple[int, list[Any]]:
+        """Return how many records lie between two offsets at which records begin, and all their columns, as
+        arrays of large_binary."""
+        data = self.source.read_at(begin, end - begin)
+        columns = bytes(u32_array(range(len(self.columns))))
+        count, cells = read_text(data, ord(self.dialect.delimiter), self.dialect.quoting, columns)
+        return count, [_binary(count, *buffers) for buffers in cells]
+
+    def uneven(self, place: int, cells: int) -> TableError:
+        """Return what is wrong with the record at a place: it is not as wide as the header."""
         width, shown = len(self.columns), f"{cells} {'cell' if cells == 1 else 'cells'}"
         line = line_number(self.source, place)
         return TableError(f"a row has {shown} where the header has {width} (line {line})")
