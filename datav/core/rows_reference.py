@@ -5,8 +5,9 @@ the same kind of error; where no compiler was at hand, these serve.
 
 Pure: no file, clock or thread.  Buffers may be anything contiguous and are never kept.  Packed items
 are little-endian: `memoryview(result).cast("Q")` reads them on a little-endian machine,
-`numpy.frombuffer(result, "<u8")` on any.  Fingerprints are for one run of one version of datav: nothing
-writes them down for others.
+`numpy.frombuffer(result, "<u8")` on any.  Fingerprints with a seed of one's own are for one run of one
+version of datav: nothing writes them down for others.  Those with seed 0 are written down, in profiles
+(docs/formats/profile.md), so hash_cell and combine never change.
 """
 
 from __future__ import annotations
