@@ -31,6 +31,7 @@ from datav.tables.views import Compared, choose_views, no_such_column
 
 if TYPE_CHECKING:
     from datav.tables.harvesting import Harvest
+    from datav.tables.labelflips import FlipCounter
 
 
 def compare(
@@ -172,7 +173,9 @@ def _compare_rows(
         spread=partial(spread_surplus, compared, matched, seed, executor),
         shown=options.spoken_of,
     )
-    counts = telling.count()
+    flips = _flips(compared, options, scratch)
+    counts = telling.count(flips.add if flips is not None else None)
+    unchanged = matched.unchanged + counts.same if where is None else None
     duplicates, refused = _describe_duplicates(compared, matched, seed, executor)
     return RowDiff(
         key=compared.key,
@@ -181,11 +184,12 @@ def _compare_rows(
         added=counts.added,
         removed=counts.removed,
         changed=counts.changed,
-        unchanged=matched.unchanged + counts.same if where is None else None,
+        unchanged=unchanged,
         changed_cells=counts.cells,
         moved=counts.moved,
         duplicates=duplicates,
         refused=compared.key_problem or refused,
+        label_flips=flips.result(telling, counts, unchanged) if flips is not None else None,
         batches=telling.batches,
     )
 
@@ -235,6 +239,15 @@ def _harvest(pairing: Pairing, compared: Compared) -> "Harvest | None":
     for version in (before, after):
         version.keep_decoded(True)
     return Harvest((before, after), (compared.before_view, compared.after_view))
+
+
+def _flips(compared: Compared, options: DiffOptions, scratch: Scratch) -> "FlipCounter | None":
+    """Return what counts flips of labels, where somebody wants to know; nobody does who writes a feed."""
+    if options.label is None or options.added_columns:
+        return None
+    from datav.tables.labelflips import FlipCounter
+
+    return FlipCounter(compared, options.label, scratch)
 
 
 def _with_pairing(matched: Matched, pairing: Pairing) -> Matched:

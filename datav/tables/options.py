@@ -36,6 +36,8 @@ class DiffOptions:
     added_columns: bool = False
     """A column that only the second version has is compared as if the first had it, with nothing in it: so
     that a change feed tells what stands there."""
+    label: str | None = None
+    """A column, whose flips are counted: rows that changed nothing else."""
     rows: bool = True
     """False: only the schemas."""
 

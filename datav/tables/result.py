@@ -102,6 +102,41 @@ class ChangeBatch:
     """Whether the rows of this batch were matched by key."""
 
 
+@dataclass(frozen=True, slots=True)
+class FlipCount:
+    """How many rows went from one label to another; cells as those of RowChange."""
+
+    before: object
+    after: object
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFlips:
+    """Rows whose label changed, and no other cell; the rules are in docs/reference/diff.md."""
+
+    label: str
+    """The column."""
+    flipped: int = 0
+    """Rows of which nothing but the label changed."""
+    by_features: int = 0
+    """Those of them that were paired by all other cells: without a key, or where it is not unique."""
+    relabelled_with_changes: int | None = None
+    """Rows whose label changed, and another cell too; None without a key, which alone could tell."""
+    rows_compared: int | None = None
+    """Rows that were paired, the unchanged ones too; None where these were not counted."""
+    matrix: tuple[FlipCount, ...] = ()
+    """What became of which label, most frequent first, at most 100 pairs."""
+    other: int = 0
+    """Flipped rows that the matrix has no room for."""
+    undecided: int = 0
+    """Flipped rows that were paired by all other cells and of which several pairs of labels may be true."""
+    examples: tuple[Mapping[str, object], ...] = ()
+    """The keys of the first few, by column; none without a key."""
+    refused: str | None = None
+    """Why no flips can be told."""
+
+
 class Batches(Protocol):
     """Gives changes as columns, from front to back; may be called again while the versions are open."""
 
@@ -138,6 +173,8 @@ class RowDiff:
     duplicates: DuplicateKeys | None = None
     refused: str | None = None
     """Why the rows were not compared, or, with `duplicates`, not all of them by key."""
+    label_flips: LabelFlips | None = None
+    """None where no label is set."""
     batches: Batches = field(default=_no_batches, repr=False, compare=False)
     """Gives the changes as columns."""
     is_narrowed: bool = field(default=False, repr=False, compare=False)

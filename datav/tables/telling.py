@@ -91,8 +91,12 @@ class Telling:
         self._collided = False
         """Whether any keys only seemed to be the same."""
 
-    def count(self) -> Counts:
-        """Count the changes.  Removed and added rows are read only for a condition, changed ones always."""
+    def count(self, on_changed: Callable[[ChangeBatch], None] | None = None) -> Counts:
+        """Count the changes.  Removed and added rows are read only for a condition, changed ones always.
+
+        Args:
+            on_changed: is handed the changed rows, with cells as they stand in the files.
+        """
         counts = Counts()
         kept: list[ChangeBatch] = []
         for batch in self._changed(whole=False, counts=counts):
@@ -100,6 +104,8 @@ class Telling:
                 kept.append(batch)
             if batch.op == "changed":
                 counts.changed += _rows(batch)
+                if on_changed is not None:
+                    on_changed(batch)
                 for name, mask in batch.differs.items():
                     counts.cells[name] = counts.cells.get(name, 0) + mask.true_count
             elif batch.op == "added":
@@ -127,6 +133,24 @@ class Telling:
         """Yield changes: removed rows, added ones, changed ones, moved ones; see result.Batches."""
         for batch in self._batches(whole, ops):
             yield batch if whole else self._as_shown(batch)
+
+    def paired(self) -> Iterator[ChangeBatch]:
+        """Yield the changed rows as `count` hands them over."""
+        found = self._kept if self._kept is not None else self._changed(whole=False, counts=None)
+        return (batch for batch in found if batch.op == "changed")
+
+    def alike(self, op: Op, view: View) -> Iterator[ChangeBatch]:
+        """Yield removed or added rows that were not matched by key, of several like each other one.
+
+        Args:
+            view: what of them, of all that is compared; cells come as they stand in the file.
+        """
+        version, compared, surplus = (
+            (self._versions[0], self._compared.before, self._matched.surplus_before)
+            if op == "removed"
+            else (self._versions[1], self._compared.after, self._matched.surplus_after)
+        )
+        return self._lonely(op, version, *surplus, _plain_view(compared, view))
 
     def _as_shown(self, batch: ChangeBatch) -> ChangeBatch:
         """Quotes that tell strings of JSON from its numbers say nothing next to another format."""
