@@ -205,7 +205,8 @@ def _each(codec: _Codec) -> _Codec:
 
 def _record(make: type, check: Callable[[Any], None] | None = None, /, **fields: _Codec) -> _Codec:
     """Write a dataclass as an object; what is read is checked."""
-    names, in_order = fields.keys(), list(fields.items())
+    # Sorted as the header is, so that arrays are numbered in the order in which it names them.
+    names, in_order = fields.keys(), sorted(fields.items())
 
     def write(value: Any, packer: Packer) -> dict[str, Any]:
         return {name: codec.write(getattr(value, name), packer) for name, codec in in_order}
