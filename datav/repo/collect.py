@@ -38,7 +38,7 @@ class Collected:
 
     dry_run: bool
     manifests: int
-    """Different contents that manifests name."""
+    """Different contents of datasets that manifests name."""
     absent: int
     """How many of these were never fetched."""
     missing_chunks: int
@@ -71,8 +71,11 @@ class _Marking:
     marks: Marks
     left_out: Set[Content]
     seen: set[Content]
+    """Profiles included."""
     blobs: set[str]
     partial_ids: set[bytes]
+    versions: set[Content] = field(default_factory=set)
+    """What datasets hold, without profiles."""
     partial: set[Content] = field(default_factory=set)
     """Contents of which there may be only a part."""
     absent: int = 0
@@ -155,8 +158,9 @@ def _mark(marking: _Marking, roots: Roots) -> None:
             f"{first.where} cannot be read as a manifest, so what it needs is not known: {first.what}",
             hint="repair or remove it; until then nothing is collected",
         )
-    found = {root.content for root in (*roots.work_trees, *roots.history)}
-    marking.partial |= {content for content in found if content.id in marking.partial_ids}
+    found = [*roots.work_trees, *roots.history]
+    marking.versions |= {root.content for root in found if not root.is_profile}
+    marking.partial |= {root.content for root in found if root.content.id in marking.partial_ids}
     _mark_roots(marking, roots.work_trees, Reason.WORK_TREES)
     _mark_roots(marking, roots.history, Reason.HISTORY)
     marking.blobs = roots.blobs
@@ -170,7 +174,7 @@ def _mark_roots(marking: _Marking, roots: Sequence[Root], reason: Reason) -> Non
                 continue
             marked = mark_contents(marking.marks, marking.view.reader, [root.content], reason)
             _refuse_unwalked(marking, root, marked)
-            marking.absent += len(marked.absent)
+            marking.absent += 0 if root.is_profile else len(marked.absent)
             marking.missing_chunks += marked.missing_chunks
 
 
@@ -218,7 +222,7 @@ def forget_unstored(repository: Repository, stored: set[Content]) -> None:
 def _report(marking: _Marking, plan: CollectionPlan, result: CollectionResult | None) -> Collected:
     return Collected(
         dry_run=result is None,
-        manifests=len(marking.seen),
+        manifests=len(marking.versions),
         absent=marking.absent,
         missing_chunks=marking.missing_chunks,
         needed_by_work_trees=plan.needed[Reason.WORK_TREES],

@@ -408,7 +408,9 @@ class _Comparing:
             # It is as it was when it was hashed, only by another manifest.
             try:
                 known = replace(
-                    after, manifest=replace(after.manifest, content=disk.cache.dataset), disk=None
+                    after,
+                    manifest=replace(after.manifest, content=disk.cache.dataset, profile=None),
+                    disk=None,
                 )
                 return self._stored_pairs(before, known)
             except IntegrityError:

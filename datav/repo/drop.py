@@ -1,6 +1,7 @@
 """drop: the space of datasets in the local store, given back once a remote was seen to have all of them.
 
 The files on disk stay, and so do the manifests: the data counts as never fetched, and a fetch brings it back.
+Profiles stay too: they take next to nothing, and answer what would else need the data.
 """
 
 from collections.abc import Sequence
@@ -94,7 +95,8 @@ def _choose(
         chosen |= found
     going, staying = dict[Content, RelPath](), set[Content]()
     for root, own in owners:
-        if own is None or own not in chosen or (keep_current and root.path is not None):
+        is_kept = root.is_profile or (keep_current and root.path is not None)
+        if own is None or own not in chosen or is_kept:
             staying.add(root.content)
         else:
             going[root.content] = own

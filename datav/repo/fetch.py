@@ -1,10 +1,12 @@
 """fetch: what manifests need and the local store lacks, out of a remote."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from datav.errors import (
+    FormatError,
+    IntegrityError,
     MissingChunkError,
     RemoteError,
     UnknownDatasetError,
@@ -19,7 +21,8 @@ from datav.repo.datasets import Dataset, Target, find_targets, list_datasets, ma
 from datav.repo.partial import forget_partial, note_partial
 from datav.repo.repository import Repository
 from datav.repo.specs import no_such_revision
-from datav.repo.wanted import everywhere
+from datav.repo.wanted import Version, everywhere, versions_of
+from datav.store.completeness import Completeness
 from datav.store.fetching import Fetched, KeepingReader, fetch_contents
 from datav.store.lazytree import read_below
 from datav.store.remote import RemoteStore
@@ -33,7 +36,7 @@ class FetchResult:
     remote: str
     url: str
     versions: int
-    """Different contents that were asked for, in whole or in part."""
+    """Different contents of datasets that were asked for, in whole or in part."""
     chunks: int
     nodes: int
     bytes_received: int
@@ -41,6 +44,8 @@ class FetchResult:
     """Of the chunks that came, as files have them."""
     requests: int
     seconds: float
+    lost_profiles: tuple[Version, ...] = ()
+    """Profiles that the remote lacks or has damaged: the data can be had without, so this is no error."""
 
 
 def fetch(
@@ -74,31 +79,54 @@ def fetch(
             hint=f"`--remote {rev}` asks it; a branch is `heads/{rev}`",
         )
     rest = [rev, *names] if rev is not None else names
-    targets = _everything(repository, rest) if everything else _targets(repository, rev, names)
+    wanted = _everything(repository, rest) if everything else _targets(repository, rev, names)
     with connected(repository, remote, jobs=jobs) as store:
-        fetched = _fetch(repository, store, targets)
+        fetched, lost_profiles = _fetch(repository, store, wanted)
         result = FetchResult(
             remote=store.name,
             url=store.shown,
-            versions=len({content for content, _ in targets}),
+            versions=len(wanted.versions()),
             chunks=fetched.chunks,
             nodes=fetched.nodes,
             bytes_received=store.objects.traffic.bytes_received,
             bytes_of_data=fetched.bytes_of_data,
             requests=store.objects.traffic.requests,
             seconds=time.monotonic() - began,
+            lost_profiles=lost_profiles,
         )
     if fetched.missing:
         raise _not_there(store, fetched, everything=everything)
     return result
 
 
-_Wanted = list[tuple[Content, bytes | None]]
-"""Contents, and of directories the path below which they are wanted; None for all of it."""
+@dataclass(slots=True)
+class _Wanted:
+    """What is to be fetched."""
+
+    whole: dict[Content, None] = field(default_factory=dict)
+    parts: list[tuple[Content, bytes]] = field(default_factory=list)
+    """Contents of directories, and the path below which they are wanted."""
+    profiles: dict[Content, Version] = field(default_factory=dict)
+
+    def add(self, found: Iterable[Version], inside: bytes = b"") -> None:
+        """Want what a manifest names: of what the dataset holds perhaps a part, of its profile all."""
+        for version in found:
+            if version.is_profile:
+                self.profiles.setdefault(version.content, version)
+            elif inside:
+                self.parts.append((version.content, inside))
+            else:
+                self.whole[version.content] = None
+
+    def versions(self) -> set[Content]:
+        """What datasets hold, of which all or a part is wanted."""
+        return {*self.whole, *(content for content, _ in self.parts)}
 
 
 def _everything(repository: Repository, rest: Sequence[str]) -> _Wanted:
-    return [(version.content, None) for version in everywhere(repository, *rest)]
+    wanted = _Wanted()
+    wanted.add(everywhere(repository, *rest))
+    return wanted
 
 
 def _targets(repository: Repository, rev: str | None, names: Sequence[str]) -> _Wanted:
@@ -111,40 +139,64 @@ def _targets(repository: Repository, rev: str | None, names: Sequence[str]) -> _
     else:
         found = {dataset: read_manifest(repository, dataset) for dataset in list_datasets(repository)}
         manifests = {dataset: manifest for dataset, manifest in found.items() if manifest is not None}
-    if not names:
-        return [(manifest.content, None) for manifest in manifests.values()]
-    return [
-        _wanted(target, manifests[target.dataset]) for target in find_targets(repository, names, manifests)
-    ]
+    targets = find_targets(repository, names, manifests) if names else [Target(d, b"") for d in manifests]
+    wanted = _Wanted()
+    for target in targets:
+        manifest = manifests[target.dataset]
+        if target.inside and manifest.kind == "file":
+            shown = show_path(bytes(target.dataset.path) + b"/" + target.inside)
+            raise UnknownDatasetError(f"{shown}: {target.dataset} is a file, nothing lies in it")
+        wanted.add(versions_of(manifest, target.dataset.path), target.inside)
+    return wanted
 
 
-def _wanted(target: Target, manifest: Manifest) -> tuple[Content, bytes | None]:
-    if target.inside and manifest.kind == "file":
-        shown = show_path(bytes(target.dataset.path) + b"/" + target.inside)
-        raise UnknownDatasetError(f"{shown}: {target.dataset} is a file, nothing lies in it")
-    return manifest.content, target.inside or None
-
-
-def _fetch(repository: Repository, store: RemoteStore, targets: _Wanted) -> Fetched:
+def _fetch(
+    repository: Repository, store: RemoteStore, wanted: _Wanted
+) -> tuple[Fetched, tuple[Version, ...]]:
+    """Fetch; return what came, and the profiles that did not."""
     if not store.refresh():
         raise RemoteError(
             f"there is no store at {store.shown} yet", hint="`datav push` from a clone that has the data"
         )
-    whole = list(dict.fromkeys(content for content, inside in targets if inside is None))
-    parts = [(content, inside) for content, inside in targets if inside is not None and content not in whole]
+    parts = [(content, inside) for content, inside in wanted.parts if content not in wanted.whole]
     # What has its top here and is not noted was all here once.
     lookup = repository.store.lookup
-    fresh = [content for content in dict(targets) if content.size and not lookup.contains(content.id)[0]]
+    fresh = [
+        content
+        for content in dict.fromkeys([*wanted.versions(), *wanted.profiles])
+        if content.size and not lookup.contains(content.id)[0]
+    ]
     if fresh:
         note_partial(repository, fresh)
     with repository.store.writing(repository.executor) as writer:
-        contents = list(whole)
+        contents = list(wanted.whole)
         for content, inside in parts:
             contents += _below(repository, store, writer, content, inside)
         fetched = fetch_contents(repository.store, store, writer, contents, progress=repository.progress)
     if not fetched.missing:
-        forget_partial(repository, whole)
-    return fetched
+        forget_partial(repository, wanted.whole)
+    came = _fetch_profiles(repository, store, list(wanted.profiles), fetched) if wanted.profiles else set()
+    forget_partial(repository, came)
+    return fetched, tuple(version for content, version in wanted.profiles.items() if content not in came)
+
+
+def _fetch_profiles(
+    repository: Repository, store: RemoteStore, profiles: list[Content], fetched: Fetched
+) -> set[Content]:
+    """Fetch profiles, and count what came in `fetched`; return those that are whole here now.
+
+    After the data, and apart from it: one that is lost or damaged there keeps nobody from the data.
+    """
+    with repository.store.writing(repository.executor) as writer:
+        try:
+            found = fetch_contents(repository.store, store, writer, profiles, progress=repository.progress)
+        except (FormatError, IntegrityError):
+            pass  # what came before the damage is looked for below, like the rest
+        else:
+            fetched.chunks += found.chunks
+            fetched.nodes += found.nodes
+    completeness = Completeness(repository.store.lookup, repository.store.reader)
+    return {profile for profile in profiles if not completeness.find_lack(profile)}
 
 
 def _below(

@@ -27,9 +27,11 @@ class PushResult:
     remote: str
     url: str
     versions: int
-    """Different contents that the manifests name."""
+    """Different contents of datasets that the manifests name."""
     new_versions: int
     """How many of these the remote did not have, or not for this clone."""
+    new_profiles: int
+    """The same of profiles."""
     packs: int
     chunks: int
     nodes: int
@@ -40,6 +42,8 @@ class PushResult:
     seconds: float
     incomplete: tuple[Version, ...]
     """Versions that neither this store nor, by anybody's word, the remote has."""
+    lost_profiles: tuple[Version, ...] = ()
+    """Profiles that neither has."""
 
 
 def push(
@@ -75,6 +79,7 @@ def push(
         hint = "`datav remote list` lists the remotes, `datav ls` the datasets"
         raise UnknownDatasetError(f"{exc}, nor a remote", hint=hint) from exc
     contents = {version.content for version in versions}
+    data = {version.content for version in versions if not version.is_profile}
     with connected(repository, remote, jobs=jobs) as store:
         traffic = store.objects.traffic
         store.refresh()
@@ -83,19 +88,23 @@ def push(
             store.create()
         todo = store.unnamed(contents, clone)
         pushed = _push(repository, store, todo, clone) if todo else None
+        named = pushed.named if pushed else set()
+        incomplete = _incomplete(versions, pushed.incomplete if pushed else ())
         result = PushResult(
             remote=store.name,
             url=store.shown,
-            versions=len(contents),
-            new_versions=pushed.contents if pushed else 0,
+            versions=len(data),
+            new_versions=len(named & data),
+            new_profiles=len(named - data),
             packs=pushed.packs if pushed else 0,
             chunks=pushed.chunks if pushed else 0,
             nodes=pushed.nodes if pushed else 0,
             bytes_sent=traffic.bytes_sent,
-            bytes_of_data=pushed.bytes_of_data if pushed else 0,
+            bytes_of_data=sum(content.size for content in named & data),
             requests=traffic.requests,
             seconds=time.monotonic() - began,
-            incomplete=_incomplete(versions, pushed.incomplete if pushed else ()),
+            incomplete=tuple(version for version in incomplete if version.content in data),
+            lost_profiles=tuple(version for version in incomplete if version.content not in data),
         )
     if revs and result.incomplete:
         raise _not_here(result)

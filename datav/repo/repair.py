@@ -227,9 +227,9 @@ class _Repair:
             write_directory_tree(writer, [row.path for row in rows], kinds, [row.content for row in rows])
 
     def _datasets_lacking(self) -> Iterable[Dataset]:
-        """The datasets that lack something, by the names that they have or had."""
+        """The datasets that lack something, by the names that they have or had.  No file has a profile."""
         lacking = self.find_lacking()
-        roots = [root for root in self.roots if root.content in lacking]
+        roots = [root for root in self.roots if root.content in lacking and not root.is_profile]
         names = {version.path for version in name_versions(self.repository, roots)}
         named = (dataset_of_manifest(root.path) for root in roots if root.path is not None)
         names |= {dataset.path for dataset in named if dataset is not None}

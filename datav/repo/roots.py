@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from datav.errors import FormatError
 from datav.formats.entry import Content
-from datav.formats.manifest import ManifestConflictError, parse_manifest
+from datav.formats.manifest import Manifest, ManifestConflictError, parse_manifest
 from datav.git import GitRepository
 from datav.git.history import iter_reachable_manifests
 from datav.relpath import RelPath
@@ -24,7 +24,7 @@ _ID = re.compile(rb"b3:[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """What one manifest, or one side of one in conflict, names."""
+    """One content that one manifest, or one side of one in conflict, names."""
 
     content: Content
     where: str
@@ -33,6 +33,8 @@ class Root:
     """Of the manifest, in its work tree; None of one in git."""
     blob: str | None
     """Of the manifest in git; None of one on disk."""
+    is_profile: bool = False
+    """It is not what the dataset holds, but the profile of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +69,16 @@ def find_roots(git: GitRepository, known: Sequence[str] | set[str] = ()) -> Root
     roots = Roots([], [], [], set(known))
     for tree in git.list_worktrees():
         for path, data in _iter_present(tree):
-            found = _contents(str(path.on(tree.root)), data, roots.unreadable)
-            roots.work_trees += [Root(content, str(path.on(tree.root)), path, None) for content in found]
+            where = str(path.on(tree.root))
+            for manifest in _manifests(where, data, roots.unreadable):
+                roots.work_trees += _roots_of(manifest, where, path, None)
     fresh = [oid for oid in iter_reachable_manifests(git) if oid not in roots.blobs]
     for oid, content in git.iter_blobs(fresh, max_size=_MAX_SIZE):
         if content is None:
             roots.unreadable.append(Unreadable(f"blob {oid}", "too large to be looked at"))
         else:
-            named = _contents(f"blob {oid}", content, roots.unreadable)
-            roots.history += [Root(item, f"blob {oid}", None, oid) for item in named]
+            for manifest in _manifests(f"blob {oid}", content, roots.unreadable):
+                roots.history += _roots_of(manifest, f"blob {oid}", None, oid)
     roots.blobs.update(fresh)
     return roots
 
@@ -92,10 +95,17 @@ def _iter_present(tree: GitRepository) -> Iterator[tuple[RelPath, bytes]]:
                 continue
 
 
-def _contents(where: str, data: bytes, unreadable: list[Unreadable]) -> list[Content]:
-    """What a manifest names; nothing of one that cannot be read, which is noted."""
+def _roots_of(manifest: Manifest, where: str, path: RelPath | None, blob: str | None) -> list[Root]:
+    roots = [Root(manifest.content, where, path, blob)]
+    if manifest.profile is not None:
+        roots.append(Root(manifest.profile, where, path, blob, is_profile=True))
+    return roots
+
+
+def _manifests(where: str, data: bytes, unreadable: list[Unreadable]) -> list[Manifest]:
+    """What a manifest says; nothing of one that cannot be read, which is noted."""
     try:
-        return contents_named_in(data, where)
+        return manifests_in(data, where)
     except FormatError as exc:
         # What has no id in it names nothing of ours, whatever it is.
         if _ID.search(data) or len(data) > _MAX_SIZE:
@@ -103,16 +113,16 @@ def _contents(where: str, data: bytes, unreadable: list[Unreadable]) -> list[Con
         return []
 
 
-def contents_named_in(data: bytes, where: str) -> list[Content]:
-    """Return what a manifest names; of one with git's conflict markers, what each side names.
+def manifests_in(data: bytes, where: str) -> list[Manifest]:
+    """Return what a manifest says; of one with git's conflict markers, what each side says.
 
     Raises:
         FormatError: it is no manifest, or a side of it is not.
     """
     try:
-        return [parse_manifest(data, where).content]
+        return [parse_manifest(data, where)]
     except ManifestConflictError:
-        return [parse_manifest(side, where).content for side in split_conflict(data)]
+        return [parse_manifest(side, where) for side in split_conflict(data)]
 
 
 def split_conflict(data: bytes) -> list[bytes]:

@@ -56,7 +56,7 @@ class DatasetStatus:
     unstaged: Change | Literal["none"]
     """How the manifest on disk is not what git's index has."""
     pushed: bool | None
-    """Whether the default remote had it when it was last asked.
+    """Whether the default remote had it, and its profile, when it was last asked.
 
     None: there is no remote, or the data is not here, so that it is somebody else's to push.
     """
@@ -145,10 +145,12 @@ def _is_pushed(repository: Repository, dataset: Dataset, there: Set[Content] | N
         return None
     if manifest is None:
         return None
-    if manifest.content in there or (manifest.content.size == 0 and manifest.content.depth == 0):
+    absent = [content for content in manifest.contents if content not in there and not _is_nothing(content)]
+    if not absent:
         return True
     # What is not here either somebody else has added, and perhaps pushed.
-    return False if has_content(repository, manifest) else None
+    here = repository.store.lookup.contains(b"".join([content.id for content in absent]))
+    return False if any(here) else None
 
 
 class _Found(NamedTuple):
@@ -188,7 +190,12 @@ def _state_of(repository: Repository, dataset: Dataset, *, is_unmerged: bool) ->
 def has_content(repository: Repository, manifest: Manifest) -> bool:
     """Whether the local store has at least the top of what `manifest` names."""
     content = manifest.content
-    return (content.size == 0 and content.depth == 0) or bool(repository.store.lookup.contains(content.id)[0])
+    return _is_nothing(content) or bool(repository.store.lookup.contains(content.id)[0])
+
+
+def _is_nothing(content: Content) -> bool:
+    """Whether it is no bytes of a file, which no store has to hold."""
+    return content.size == 0 and content.depth == 0
 
 
 def compare_with_manifest(

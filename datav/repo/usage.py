@@ -35,6 +35,8 @@ class DatasetUsage:
     nodes: int
     stored: int
     """Bytes that they take in packs."""
+    profile: int
+    """How much of that the profile takes."""
     shared: int
     """How much of that other datasets of the list use, too."""
     missing: int
@@ -125,6 +127,8 @@ class _Parts:
     manifest: Manifest | None
     nodes: set[bytes]
     chunks: set[bytes]
+    profile: set[bytes]
+    """Which of these the profile uses, and the data does not."""
     missing: int
     error: str | None
 
@@ -136,16 +140,18 @@ def _parts_of(repository: Repository, dataset: Dataset) -> _Parts | None:
     try:
         manifest = parse_manifest(data, str(dataset.manifest_path))
     except DatavError as exc:
-        return _Parts(dataset, None, set(), set(), 0, str(exc))
+        return _Parts(dataset, None, set(), set(), set(), 0, str(exc))
     walk = _Walk(repository)
     try:
         walk.add(manifest)
     except IntegrityError:
         # The dataset's own directory tree is not here, so nothing more is known of it.
-        return _Parts(dataset, manifest, set(), set(), 1, None)
+        walk = _Walk(repository)
+        walk.missing = 1
     except DatavError as exc:
-        return _Parts(dataset, manifest, set(), set(), 0, str(exc))
-    return _Parts(dataset, manifest, walk.nodes, walk.chunks, walk.missing, None)
+        return _Parts(dataset, manifest, set(), set(), set(), 0, str(exc))
+    profile = walk.add_profile(manifest.profile) if manifest.profile is not None else set()
+    return _Parts(dataset, manifest, walk.nodes, walk.chunks, profile, walk.missing, None)
 
 
 class _Walk:
@@ -165,6 +171,16 @@ class _Walk:
             self.nodes.update(identity for ids, _ in shape.levels for identity in ids)
             contents = [entry.content for entry in entries]
         self._add_files(contents)
+
+    def add_profile(self, profile: Content) -> set[bytes]:
+        """Add a profile, which is a file whatever the dataset is; return the ids that it alone uses."""
+        data = self.nodes | self.chunks
+        try:
+            self._add_files([profile])
+        except DatavError:
+            # Damaged: that is `verify`'s to tell, and no reason not to measure the data.
+            self.missing += 1
+        return (self.nodes | self.chunks) - data
 
     def _add_files(self, contents: Sequence[Content]) -> None:
         """Go down all trees at once, level by level, so that many small ones are read together."""
@@ -232,6 +248,7 @@ def _dataset_usage(part: _Parts, lengths: dict[bytes, int], shared: set[bytes]) 
         chunks=len(part.chunks),
         nodes=len(part.nodes),
         stored=sum(lengths.get(identity, 0) for identity in ids),
+        profile=sum(lengths.get(identity, 0) for identity in part.profile),
         shared=sum(lengths.get(identity, 0) for identity in ids & shared),
         missing=part.missing + absent,
         error=part.error,

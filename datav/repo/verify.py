@@ -6,6 +6,9 @@ fresh clone or that somebody deleted the store.  It is *partly here* when only a
 sound.  A manifest is *incomplete* when its top is known and something below it is missing that was here, or
 cannot be read.
 
+A profile that was here and is missing or damaged is damage, as with data.  One that was never fetched is not,
+even of a work tree: nobody needs it to work with the data.
+
 Of a remote the same is asked, but that what no live root names may not have been pushed.
 """
 
@@ -42,17 +45,21 @@ class Incomplete:
     """Tree nodes that are missing or damaged: what is missing below them is not counted."""
     first: str
     """About one of them."""
+    is_profile: bool = False
+    """It is not what a dataset holds, but the profile of that."""
 
 
 @dataclass(frozen=True, slots=True)
 class AbsentVersion:
-    """A content that was never fetched, as a user would call it."""
+    """A content that is not here, as a user would call it."""
 
     id: str
     path: RelPath | None
     """The dataset; None when only git's index, or a merge that is not finished, has it."""
     commit: str | None
     """The last one that made the dataset this; None when no commit has it."""
+    is_profile: bool = False
+    """It is not what the dataset holds, but the profile of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +68,10 @@ class Verified:
 
     store: VerifiedStore
     manifests: int
-    """Different contents that manifests name."""
+    """Different contents of datasets that manifests name."""
     missing: tuple[Incomplete, ...]
     absent: tuple[str, ...]
-    """Ids of contents that were never fetched."""
+    """Ids of contents of datasets that were never fetched."""
     absent_versions: tuple[AbsentVersion, ...]
     """The same, with their names: those in commits first, the youngest in front."""
     needed: tuple[str, ...]
@@ -73,6 +80,8 @@ class Verified:
     """Ids of contents of which only a part was fetched."""
     unreadable: tuple[Unreadable, ...]
     """Files named like manifests that are none."""
+    absent_profiles: tuple[str, ...] = ()
+    """Ids of profiles that were never fetched."""
     remote: str | None = None
     """Which remote was verified; None: the local store."""
     has_remote: bool = False
@@ -111,6 +120,7 @@ def verify(repository: Repository, *, sample: float | None = None, seed: int = 0
     unique = unique_roots([*roots.work_trees, *roots.history])
     for root in unique:
         wheres.setdefault(root.content, []).append(root.where)
+    profiles = only_profiles(unique)
     lookup = Lookup(layout, checked=True)
     absent = find_absent(layout, lookup, wheres)
     completeness = Completeness(lookup, Reader(packs, lookup))
@@ -123,15 +133,27 @@ def verify(repository: Repository, *, sample: float | None = None, seed: int = 0
         lack = completeness.find_lack(content)
         name = NodeId(content.id).text
         if lack.damaged or (lack and not may_be_partial):
-            missing.append(Incomplete(name, tuple(wheres[content]), lack.chunks, lack.nodes, lack.first))
+            missing.append(
+                Incomplete(
+                    name,
+                    tuple(wheres[content]),
+                    lack.chunks,
+                    lack.nodes,
+                    lack.first,
+                    is_profile=content in profiles,
+                )
+            )
         elif lack:
             partial.append(name)
     return Verified(
         store=store,
-        manifests=len(wheres),
+        manifests=len(wheres.keys() - profiles),
         missing=tuple(missing),
-        absent=tuple(sorted(NodeId(content.id).text for content in absent)),
-        absent_versions=name_versions(repository, [root for root in unique if root.content in absent]),
+        absent=id_texts(absent - profiles),
+        absent_profiles=id_texts(absent & profiles),
+        absent_versions=name_versions(
+            repository, [root for root in unique if root.content in absent - profiles]
+        ),
         # What is noted and not here at all was dropped, or a fetch of it broke off at once.
         needed=_needed(roots.work_trees, {content for content in absent if content.id not in noted}),
         partial=tuple(sorted(partial)),
@@ -141,9 +163,22 @@ def verify(repository: Repository, *, sample: float | None = None, seed: int = 0
 
 
 def _needed(roots: Iterable[Root], absent: Container[Content]) -> tuple[str, ...]:
-    """The manifests in a work tree, and not only in git's index, whose contents are absent."""
-    wanted = (root for root in roots if root.path is not None and root.content in absent)
+    """The manifests in a work tree, and not only in git's index, whose data is absent."""
+    wanted = (
+        root for root in roots if root.path is not None and not root.is_profile and root.content in absent
+    )
     return tuple(dict.fromkeys(str(root.path) for root in wanted))
+
+
+def only_profiles(roots: Sequence[Root]) -> set[Content]:
+    """Return the contents that are named as profiles and never as what a dataset holds."""
+    data = {root.content for root in roots if not root.is_profile}
+    return {root.content for root in roots if root.is_profile} - data
+
+
+def id_texts(contents: Iterable[Content]) -> tuple[str, ...]:
+    """Return the ids of contents, as they are shown, in order."""
+    return tuple(sorted(NodeId(content.id).text for content in contents))
 
 
 def unique_roots(roots: Iterable[Root]) -> list[Root]:
@@ -159,16 +194,17 @@ def name_versions(repository: Repository, roots: Sequence[Root]) -> tuple[Absent
     named: dict[Content, AbsentVersion] = {}
     for blob, origin in find_origins(repository.git, of_blobs).items():
         for root in of_blobs[blob]:
-            named.setdefault(root.content, _version(root.content, origin.path, origin.commit))
+            named.setdefault(root.content, _version(root, origin.path, origin.commit))
     # On disk before what only git has: that has no name.
     for root in sorted(roots, key=lambda root: root.path is None):
-        named.setdefault(root.content, _version(root.content, root.path, None))
+        named.setdefault(root.content, _version(root, root.path, None))
     return tuple(named.values())
 
 
-def _version(content: Content, manifest: RelPath | None, commit: str | None) -> AbsentVersion:
+def _version(root: Root, manifest: RelPath | None, commit: str | None) -> AbsentVersion:
     dataset = dataset_of_manifest(manifest) if manifest is not None else None
-    return AbsentVersion(NodeId(content.id).text, dataset.path if dataset is not None else None, commit)
+    path = dataset.path if dataset is not None else None
+    return AbsentVersion(NodeId(root.content.id).text, path, commit, root.is_profile)
 
 
 def find_absent(layout: Layout, lookup: Lookup, contents: Iterable[Content]) -> set[Content]:

@@ -13,7 +13,7 @@ from datav.ids import NodeId
 from datav.repo.connecting import connected
 from datav.repo.repository import Repository
 from datav.repo.roots import find_roots
-from datav.repo.verify import Incomplete, Verified, name_versions, unique_roots
+from datav.repo.verify import Incomplete, Verified, id_texts, name_versions, only_profiles, unique_roots
 from datav.store.completeness import Completeness
 from datav.store.remote import RemoteStore
 from datav.store.verifying import VerifiedStore, verify_store
@@ -47,6 +47,8 @@ def verify_remote(
         unique = unique_roots([*roots.work_trees, *roots.history])
         for root in unique:
             wheres.setdefault(root.content, []).append(root.where)
+        # Of what only others name nobody here can tell what it is.
+        profiles = only_profiles(unique)
         completeness = Completeness(remote.lookup, remote.reader)
         missing, absent = [], set()
         repository.progress.start("looking for what is missing", len(wheres), "versions")
@@ -54,16 +56,27 @@ def verify_remote(
             lack = completeness.find_lack(content)
             repository.progress.advance(1)
             if lack and content in promised:
-                text = NodeId(content.id).text
-                missing.append(Incomplete(text, tuple(where), lack.chunks, lack.nodes, lack.first))
+                missing.append(
+                    Incomplete(
+                        NodeId(content.id).text,
+                        tuple(where),
+                        lack.chunks,
+                        lack.nodes,
+                        lack.first,
+                        is_profile=content in profiles,
+                    )
+                )
             elif lack:
                 absent.add(content)
         return Verified(
             store=_with_broken(store, broken),
-            manifests=len(wheres),
+            manifests=len(wheres.keys() - profiles),
             missing=tuple(missing),
-            absent=tuple(sorted(NodeId(content.id).text for content in absent)),
-            absent_versions=name_versions(repository, [root for root in unique if root.content in absent]),
+            absent=id_texts(absent - profiles),
+            absent_profiles=id_texts(absent & profiles),
+            absent_versions=name_versions(
+                repository, [root for root in unique if root.content in absent - profiles]
+            ),
             needed=(),
             partial=(),
             unreadable=tuple(roots.unreadable),

@@ -5,21 +5,23 @@ from dataclasses import dataclass
 
 from datav.errors import DatavError, UnknownDatasetError, UsageError
 from datav.formats.entry import Content
-from datav.formats.manifest import parse_manifest
+from datav.formats.manifest import Manifest, parse_manifest
 from datav.git.manifestlog import iter_changes
 from datav.relpath import RelPath
 from datav.repo.datasets import dataset_of_manifest, expand_paths
 from datav.repo.repository import Repository
-from datav.repo.roots import contents_named_in, find_roots
+from datav.repo.roots import find_roots, manifests_in
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One content, and who names it."""
+    """One content, and which dataset's manifest names it."""
 
     content: Content
     dataset: RelPath | None
     """None of what only some root of git's has, by a name that was not looked for."""
+    is_profile: bool = False
+    """It is not what the dataset holds, but the profile of that."""
 
 
 def at_revisions(repository: Repository, revs: Iterable[str], names: Sequence[str] = ()) -> list[Version]:
@@ -66,7 +68,8 @@ def everywhere(repository: Repository, *words: str) -> list[Version]:
     if words:
         raise UsageError(f"`--all` is everything; {words[0]} says less", hint="leave one of the two out")
     roots = find_roots(repository.git)
-    return [Version(root.content, root.path) for root in [*roots.work_trees, *roots.history]]
+    found = [*roots.work_trees, *roots.history]
+    return [Version(root.content, root.path, root.is_profile) for root in found]
 
 
 _Blobs = dict[str, dict[RelPath, None]]
@@ -85,18 +88,28 @@ def _read(repository: Repository, blobs: _Blobs, *, strict: bool = True) -> list
         if not datasets:
             continue
         try:
-            contents = [parse_manifest(data or b"", str(datasets[0].manifest_path)).content]
+            manifests = [parse_manifest(data or b"", str(datasets[0].manifest_path))]
         except DatavError:
             if strict:
                 raise
-            contents = _named_in(data or b"", oid)
-        versions += [Version(content, dataset.path) for dataset in datasets for content in contents]
+            manifests = _sides_of(data or b"", oid)
+        for dataset in datasets:
+            for manifest in manifests:
+                versions += versions_of(manifest, dataset.path)
     return versions
 
 
-def _named_in(data: bytes, where: str) -> list[Content]:
+def versions_of(manifest: Manifest, dataset: RelPath) -> list[Version]:
+    """Return what one manifest names."""
+    versions = [Version(manifest.content, dataset)]
+    if manifest.profile is not None:
+        versions.append(Version(manifest.profile, dataset, is_profile=True))
+    return versions
+
+
+def _sides_of(data: bytes, where: str) -> list[Manifest]:
     try:
-        return contents_named_in(data, where)
+        return manifests_in(data, where)
     except DatavError:
         return []
 

@@ -20,11 +20,21 @@ def fetch_json(result: FetchResult) -> dict[str, Any]:
         "bytes_received": result.bytes_received,
         "bytes_of_data": result.bytes_of_data,
         "requests": result.requests,
+        "lost_profiles": [f"b3:{version.content.id.hex()}" for version in result.lost_profiles],
         "seconds": round(result.seconds, 3),
     }
 
 
 def fetch_text(result: FetchResult, style: Style) -> str:
+    lines = [_fetched(result, style)]
+    if result.lost_profiles:
+        what = count(len(result.lost_profiles), "profile", "profiles")
+        hint = f"`datav verify --remote {result.remote}` tells why; the data needs none"
+        lines.append(style.warn(f"{result.remote} could not give {what}: {hint}"))
+    return "\n".join(lines)
+
+
+def _fetched(result: FetchResult, style: Style) -> str:
     where = f"{result.remote} ({result.url})"
     if not result.chunks and not result.nodes:
         return f"{versions(result.versions)}: all here already; {requests(result.requests, result.seconds)}"

@@ -29,6 +29,7 @@ def repair_json(result: Repaired, elapsed_s: float) -> dict[str, Any]:
                 "id": item.version.id,
                 "path": item.version.path.text if item.version.path is not None else None,
                 "commit": item.version.commit,
+                "profile": item.version.is_profile,
                 "chunks": item.chunks,
                 "nodes": item.nodes,
             }
@@ -96,6 +97,8 @@ def _pieces(number: int) -> str:
 def _lost(item: LostVersion) -> str:
     version = item.version
     name = str(version.path) if version.path is not None else version.id[:15]
+    if version.is_profile:
+        name = f"the profile of {name}"
     where = f"of commit {version.commit[:10]}" if version.commit is not None else "in no commit"
     what = [count(item.chunks, "chunk")] * bool(item.chunks)
     what += [f"{count(item.nodes, 'tree node')} and what is below"] * bool(item.nodes)

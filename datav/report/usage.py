@@ -28,6 +28,9 @@ def usage_text(result: Usage, style: Style) -> str:
             note = f"{count(item.missing, 'chunk')} not in the store" if item.missing else ""
             rows.append((str(item.path), size(item.bytes), size(item.stored), size(item.shared), note))
     lines = columns(rows) if result.datasets else ["no datasets yet"]
+    profiles = sum(item.profile for item in result.datasets)
+    if profiles:
+        lines.append(f"of what is stored {size(profiles)} are profiles")
     store = result.store
     lines.append("")
     parts = [count(store.packs, "pack"), count(store.indexes, "index", "indexes")]

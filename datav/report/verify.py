@@ -24,11 +24,13 @@ def verify_json(result: Verified, elapsed_s: float) -> dict[str, Any]:
                 "manifests": list(item.where),
                 "chunks": item.missing_chunks,
                 "nodes": item.missing_nodes,
+                "profile": item.is_profile,
             }
             for item in result.missing
         ],
         "indexes": [str(item) for item in store.broken_indexes],
         "absent": list(result.absent),
+        "absent_profiles": list(result.absent_profiles),
         "absent_versions": [
             {
                 "id": item.id,
@@ -55,7 +57,8 @@ def verify_text(result: Verified, style: Style, elapsed_s: float) -> str:
             lacks.append(count(item.missing_chunks, "chunk"))
         if item.missing_nodes:
             lacks.append(count(item.missing_nodes, "tree node"))
-        problems.append(f"missing: {' and '.join(lacks)} of {', '.join(item.where[:3])}")
+        of_what = "the profile in " if item.is_profile else ""
+        problems.append(f"missing: {' and '.join(lacks)} of {of_what}{', '.join(item.where[:3])}")
     problems += [f"not here: all of {where}" for where in result.needed]
     problems += [f"unreadable: {item.where}: {item.what}" for item in result.unreadable]
     lines = [style.bad(text) for text in problems[:_SHOWN]]
@@ -70,7 +73,10 @@ def verify_text(result: Verified, style: Style, elapsed_s: float) -> str:
         lines += _absent_lines(result, style)
     if result.partial:
         lines.append(f"{count(len(result.partial), 'version')} partly here: only parts were fetched")
-    if result.ok and (result.absent or result.partial):
+    if result.absent_profiles:
+        where = "in this store" if result.remote is None else f"on {result.remote}"
+        lines.append(f"{count(len(result.absent_profiles), 'profile')} not {where}")
+    if result.ok and (result.absent or result.partial or result.absent_profiles):
         lines.append(style.good(f"what is {'here' if result.remote is None else 'there'} is sound"))
     elif result.ok:
         lines.append(style.good("everything is there and sound"))

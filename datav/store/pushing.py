@@ -77,8 +77,7 @@ def push_contents(
         if is_named and is_there:
             drop_merged_roots(remote, root_name)
             become_sure(remote, clone, plan.named | sure)
-            result.contents = len(plan.named)
-            result.bytes_of_data = sum(content.size for content in plan.named)
+            result.named = plan.named
             return result
     raise RemoteError(
         f"what was pushed to {remote.shown} was collected again and again meanwhile",

@@ -46,15 +46,18 @@ _PIECE = 4 * 2**20
 class Pushed:
     """What a push did.  Sizes are bytes."""
 
-    contents: int = 0
+    named: set[Content] = field(default_factory=set)
     """Newly named for this clone."""
-    bytes_of_data: int = 0
-    """Of these, as files."""
     packs: int = 0
     chunks: int = 0
     nodes: int = 0
     incomplete: list[Content] = field(default_factory=list)
     """What is neither all here nor named by anybody's root there; it was not named."""
+
+    @property
+    def contents(self) -> int:
+        """How many were newly named."""
+        return len(self.named)
 
 
 def send_lacking(
