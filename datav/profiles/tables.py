@@ -38,8 +38,8 @@ _PART = 5 * 2**20
 # Sketches that are merged in one go: beyond that the points of all of them take memory and time for little.
 _MERGED_AT_ONCE = 4096
 
-# Of the sketches; another number makes what is remembered worthless.
-_ALGORITHM = b"1"
+ALGORITHM = 1
+"""Of the sketches and of how tables are read; another number makes what is remembered worthless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def profile_table(version: TableVersion, chunks: ChunkMap | None, profiling: Pro
 
 def _profile_text(version: TextVersion, chunks: ChunkMap | None, profiling: Profiling) -> TableProfile:
     kinds = guess_kinds(version)
-    context = b"\0".join([_ALGORITHM, b"text", context_of(version, kinds, profiling.label)])
+    context = b"\0".join([b"%d" % ALGORITHM, b"text", context_of(version, kinds, profiling.label)])
     with SegmentMemory(profiling.cache if chunks is not None else None, context) as memory:
         jobs = (
             partial(_section, version, kinds, profiling.label, memory, chunks, start, end)
@@ -149,7 +149,7 @@ def _parts(chunks: ChunkMap | None, size: int) -> Iterable[tuple[int, int]]:
 
 
 def _profile_parquet(version: ParquetVersion, chunks: ChunkMap | None, profiling: Profiling) -> TableProfile:
-    context = b"\0".join([_ALGORITHM, b"parquet"])
+    context = b"\0".join([b"%d" % ALGORITHM, b"parquet"])
     with SegmentMemory(profiling.cache if chunks is not None else None, context) as memory:
         jobs = (
             partial(_column_chunk, version, memory, chunks, group, column)
@@ -246,7 +246,7 @@ def _group_batch(batch: Any, label: str | None) -> LabelGroups | None:
 
 
 def _profile_lines(version: JsonLinesVersion, chunks: ChunkMap | None, profiling: Profiling) -> TableProfile:
-    context = b"\0".join([_ALGORITHM, b"jsonl"])
+    context = b"\0".join([b"%d" % ALGORITHM, b"jsonl"])
     with SegmentMemory(profiling.cache if chunks is not None else None, context) as memory:
         jobs = (
             partial(_lines, version, memory, chunks, start, end)

@@ -22,6 +22,8 @@ from datav.repo.disk import Disk, look
 from datav.repo.intake import take_in
 from datav.repo.leftovers import remove_all_leftovers
 from datav.repo.partial import partial_contents
+from datav.repo.profiledisk import with_profile
+from datav.repo.profiling import NodeRecorder
 from datav.repo.repository import Repository
 from datav.storage.durable import fsync_directory, make_directories
 from datav.store.trees import DirectoryShape, read_directory, write_directory_tree
@@ -48,7 +50,7 @@ class AddedDataset:
     skipped: tuple[Skipped, ...]
     """What lies in it and cannot be versioned."""
     note: str | None
-    """Why a file that claims to be a table was not read as one."""
+    """Why a file that claims to be a table was not read as one, or has no profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +186,17 @@ def _add_one(repository: Repository, dataset: Dataset, writer: StoreWriter) -> _
     old = parse_manifest(before, str(dataset.manifest_path)) if before is not None else None
     disk = _look(repository, dataset)
     _forget_unstored(repository, disk)
+    recorder = NodeRecorder(writer, repository.store.reader)
     if old is not None and disk.is_known_to_be(old):
-        return _Pending(dataset, old, before, disk, None, 0, 0, None)
-    adding = _add_directory if disk.is_directory else _add_file
-    return adding(repository, dataset, disk, writer, before, old)
+        pending = _Pending(dataset, old, before, disk, None, 0, 0, None)
+    else:
+        adding = _add_directory if disk.is_directory else _add_file
+        pending = adding(repository, dataset, disk, recorder, before, old)
+    if disk.is_directory:
+        return pending
+    stamp = pending.rows[0].stamp if pending.rows is not None else disk.entries[0].stamp
+    manifest, note = with_profile(repository, dataset, pending.manifest, stamp, old, recorder)
+    return replace(pending, manifest=manifest, note=pending.note or note)
 
 
 def _with_key(item: _Pending, key: tuple[str, ...]) -> _Pending:
@@ -220,7 +229,7 @@ def _add_directory(
     repository: Repository,
     dataset: Dataset,
     disk: Disk,
-    writer: StoreWriter,
+    writer: NodeRecorder,
     before: bytes | None,
     old: Manifest | None,
 ) -> _Pending:
@@ -279,7 +288,7 @@ def _add_file(
     repository: Repository,
     dataset: Dataset,
     disk: Disk,
-    writer: StoreWriter,
+    writer: NodeRecorder,
     before: bytes | None,
     old: Manifest | None,
 ) -> _Pending:

@@ -20,7 +20,7 @@ def counter_for(dialect: TextDialect | None) -> RecordCounter | None:
     return RecordCounter(dialect) if dialect is not None and not needs_exact_count(dialect) else None
 
 
-class _OpenFile:
+class OpenFile:
     """A file as the tables want to read it."""
 
     def __init__(self, file: StableFile) -> None:
@@ -37,7 +37,7 @@ class _OpenFile:
 def dialect_of(path: Path) -> TextDialect | None:
     """How the text table in a file is written, from its first MiB; None if it is none."""
     with StableFile(path) as file:
-        return text_dialect(path.name, _OpenFile(file).read_at(0, HEAD_SIZE))
+        return text_dialect(path.name, OpenFile(file).read_at(0, HEAD_SIZE))
 
 
 def describe_file(
@@ -48,7 +48,7 @@ def describe_file(
         if file.stamp != row.stamp:
             return None, "it changed while it was added"
         records = _count_records(file, dialect, observed) if dialect is not None else None
-        found = describe(path.name, _OpenFile(file), records)
+        found = describe(path.name, OpenFile(file), records)
     if isinstance(found, NotATable):
         return None, found.reason
     return found, None
@@ -64,6 +64,6 @@ def _count_records(file: StableFile, dialect: TextDialect, observed: Sequence[ob
 
 
 def _blocks(file: StableFile) -> Iterator[bytes]:
-    source = _OpenFile(file)
+    source = OpenFile(file)
     for offset in range(0, file.size, _BLOCK):
         yield source.read_at(offset, _BLOCK)

@@ -1,6 +1,7 @@
 """`datav.toml`: what a project fixes for everybody who works on it.  Pure: text in, values out.
 
     datav = 1
+    profile = "auto"
 
     [chunks]
     smallest = 16384
@@ -29,7 +30,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from datav.errors import FormatError, UsageError
@@ -50,6 +51,7 @@ __all__ = [
     "TABLE_FORMATS",
     "ChunkSizes",
     "PrivateSettings",
+    "ProfileSetting",
     "RemoteSettings",
     "Settings",
     "TableSettings",
@@ -68,6 +70,9 @@ __all__ = [
 ]
 
 VERSION = 1
+
+ProfileSetting = Literal["auto", "always", "never"]
+_PROFILE_SETTINGS: tuple[ProfileSetting, ...] = ("auto", "always", "never")
 
 _REMOTE_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,99}")
 _TEXTS = ("url", "endpoint", "region", "profile")
@@ -155,6 +160,8 @@ class Settings:
     transfer: TransferSettings = TransferSettings()
     tables: tuple[TableSettings, ...] = ()
     """In the order of the file: of those that fit the first counts."""
+    profile: ProfileSetting = "auto"
+    """When `add` makes profiles: of what is small enough, of everything, of nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +199,23 @@ def parse_settings(text: str) -> Settings:
     remotes = _take_remotes(values, FILE_NAME)
     transfer = _take_transfer(values, FILE_NAME)
     tables = take_tables(values)
+    profile = _take_profile(values)
     refuse_rest(values, FILE_NAME, "")
-    public = Settings(ChunkSizes(**sizes), transfer=TransferSettings(**transfer), tables=tables)
+    public = Settings(
+        ChunkSizes(**sizes), transfer=TransferSettings(**transfer), tables=tables, profile=profile
+    )
     return _with_remotes(public, remotes, FILE_NAME)
+
+
+def _take_profile(values: dict[str, Any]) -> ProfileSetting:
+    found = values.pop("profile", "auto")
+    for setting in _PROFILE_SETTINGS:
+        if found == setting:
+            return setting
+    raise UsageError(
+        f"`profile` in {FILE_NAME} does not say when profiles are made",
+        hint='there are "auto", "always" and "never"',
+    )
 
 
 def parse_private_settings(text: str) -> PrivateSettings:
