@@ -457,9 +457,10 @@ def _check_groups(groups: LabelGroups) -> None:
 def _read_grouped(told: Any, unpacked: Unpacked) -> GroupedColumn:
     column: GroupedColumn = _GROUPED_FLAT.read(told, unpacked)
     values = len(column.values)
-    if not values or len(column.counts) % values:
+    labels = len(column.counts) // max(values, 1)
+    if len(column.counts) != labels * values:
         raise Wrong("has other counts than labels and values")
-    return GroupedColumn(column.name, column.values, column.counts.reshape(-1, values))
+    return GroupedColumn(column.name, column.values, column.counts.reshape(labels, values))
 
 
 _LABELS = _each(_none_or(_TEXT))
