@@ -108,7 +108,7 @@ class Tables:
             assert not isinstance(new, NotATable)
             if _is_converted(old, before, sources[0]) or _is_converted(new, after, sources[1]):
                 shared = None
-            found = self._compare(old, new, key or (rules.key if rules is not None else None), shared)
+            found = self._compare(old, new, key, shared, rules)
         except TableError as exc:
             return None, str(exc)
         self._sources.check()
@@ -131,16 +131,23 @@ class Tables:
             TableError: one of them is none after all.
             UsageError: the options name columns that neither version has.
         """
-        found = self._compare(before, after, key, None)
+        found = self._compare(before, after, key, None, None)
         self._sources.check()
         return found
 
     def _compare(
-        self, before: TableVersion, after: TableVersion, key: tuple[str, ...] | None, shared: Shared | None
+        self,
+        before: TableVersion,
+        after: TableVersion,
+        key: tuple[str, ...] | None,
+        shared: Shared | None,
+        rules: TableSettings | None,
     ) -> TableDiff:
         options = self._options
         if options.key is None:
-            options = replace(options, key=key)
+            options = replace(options, key=key or (rules.key if rules is not None else None))
+        if rules is not None:
+            options = replace(options, label=rules.label)
         return compare(before, after, options, scratch=self._scratch, executor=self._executor, shared=shared)
 
     def _open_table(

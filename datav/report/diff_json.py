@@ -10,7 +10,15 @@ from datav.repo.diffresult import DatasetDiff, Diff, Endpoint, FileItem, FilesDi
 from datav.report.diff_sections import ALL, Sections
 from datav.tables.cellvalues import json_cell
 from datav.tables.changes import some_changes
-from datav.tables.result import ColumnChange, DuplicateKeys, RowChange, RowDiff, SchemaDiff, TableDiff
+from datav.tables.result import (
+    ColumnChange,
+    DuplicateKeys,
+    LabelFlips,
+    RowChange,
+    RowDiff,
+    SchemaDiff,
+    TableDiff,
+)
 
 
 def diff_json(diff: Diff, *, limit: int | None, sections: Sections = ALL) -> dict[str, Any]:
@@ -165,6 +173,7 @@ def _rows(rows: RowDiff, limit: int | None) -> dict[str, Any]:
         "changed_cells": dict(rows.changed_cells),
         "refused": rows.refused,
         "duplicate_keys": None if rows.duplicates is None else _duplicates(rows.duplicates),
+        "label_flips": None if rows.label_flips is None else _label_flips(rows.label_flips),
     }
     if limit == 0:
         return {**document, "truncated": total > 0}
@@ -176,6 +185,27 @@ def _rows(rows: RowDiff, limit: int | None) -> dict[str, Any]:
 def _duplicates(duplicates: DuplicateKeys) -> dict[str, Any]:
     examples = [json_cell(example) for example in duplicates.examples]
     return {"from": duplicates.before, "to": duplicates.after, "examples": examples}
+
+
+def _label_flips(flips: LabelFlips) -> dict[str, Any]:
+    # Of what nobody could tell there is no number, and 0 would be one.
+    is_told = flips.refused is None
+    pairs = [
+        {"from": json_cell(each.before), "to": json_cell(each.after), "count": each.count}
+        for each in flips.matrix
+    ]
+    return {
+        "label": flips.label,
+        "flipped": flips.flipped if is_told else None,
+        "by_features": flips.by_features if is_told else None,
+        "relabelled_with_changes": flips.relabelled_with_changes,
+        "rows_compared": flips.rows_compared,
+        "matrix": pairs if is_told else None,
+        "other": flips.other if is_told else None,
+        "undecided": flips.undecided if is_told else None,
+        "examples": [json_cell(example) for example in flips.examples],
+        "refused": flips.refused,
+    }
 
 
 def _change(change: RowChange) -> _Row:

@@ -10,18 +10,28 @@ from collections.abc import Iterable, Iterator, Sequence
 from datav.relpath import show_path
 from datav.repo.diffresult import DatasetDiff, Diff, FilesDiff
 from datav.report.cells import shown_cell, shown_name
+from datav.report.diff_labels import summary
 from datav.report.diff_rows import CellChange, cell_changes
 from datav.report.diff_sections import ALL, Sections
 from datav.report.diff_text import NOTHING, mark, same_text, sides_text, size_text
 from datav.report.style import count
 from datav.tables.changes import some_changes
-from datav.tables.result import ColumnChange, DuplicateKeys, RowChange, RowDiff, SchemaDiff, TableDiff
+from datav.tables.result import (
+    ColumnChange,
+    DuplicateKeys,
+    LabelFlips,
+    RowChange,
+    RowDiff,
+    SchemaDiff,
+    TableDiff,
+)
 
 # GitHub refuses a comment of more than 65 536 characters; what is longer belongs into a file.
 _FILES_SHOWN = 100
 _COLUMNS_SHOWN = 50
 _ROW_COLUMNS = 12
 _EXAMPLES = 3
+_LABELS_SHOWN = 20
 
 _CELL = 80
 """Longer cells are shortened."""
@@ -160,9 +170,27 @@ def _rows_blocks(rows: RowDiff, limit: int | None) -> Iterator[str]:
             ("column", "changed cells"),
             [(_name(name), f"{number:,}") for name, number in ordered[:_COLUMNS_SHOWN]],
         )
+    if rows.label_flips is not None:
+        yield from _label_blocks(rows.label_flips)
     shown = list(some_changes(rows, limit))
     if shown:
         yield _details(f"{_rows_shown(shown, rows)}", "\n\n".join(_changes_blocks(shown)))
+
+
+def _label_blocks(flips: LabelFlips) -> Iterator[str]:
+    if flips.refused is not None:
+        yield f"**Label flips not told:** {code(flips.refused)}"
+        return
+    told = ", ".join(summary(flips, _name(flips.label)))
+    if told:
+        yield f"**Label:** {told}."
+    pairs = [(_cell(each.before), _cell(each.after), f"{each.count:,}") for each in flips.matrix]
+    more = sum(each.count for each in flips.matrix[_LABELS_SHOWN:]) + flips.other
+    lines = pairs[:_LABELS_SHOWN]
+    lines += [("other labels", "", f"{more:,}")] if more else []
+    lines += [("not certain", "", f"{flips.undecided:,}")] if flips.undecided else []
+    if lines:
+        yield _table(("label before", "after", "rows"), lines)
 
 
 def _rows_shown(shown: Sequence[RowChange], rows: RowDiff) -> str:

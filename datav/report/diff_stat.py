@@ -39,6 +39,8 @@ def _details(dataset: DatasetDiff, style: Style) -> Iterator[str]:
         yield summary
     if _has_duplicates(dataset):
         yield style.warn("keys are not unique")
+    if flips := _flips(dataset):
+        yield style.warn(count(flips, "label flip"))
     if columns_changed:
         yield count(columns_changed, "column")
     if dataset.table is not None and is_same_table(dataset.table):
@@ -65,9 +67,16 @@ def _tables(dataset: DatasetDiff) -> tuple[RowDiff, int]:
 
 
 def _has_duplicates(dataset: DatasetDiff) -> bool:
+    return any(rows.duplicates is not None for rows in _all_rows(dataset))
+
+
+def _flips(dataset: DatasetDiff) -> int:
+    return sum(rows.label_flips.flipped for rows in _all_rows(dataset) if rows.label_flips is not None)
+
+
+def _all_rows(dataset: DatasetDiff) -> list[RowDiff]:
     tables = [dataset.table, *(item.table for item in dataset.files.items)]
-    rows = [table.rows for table in tables if table is not None]
-    return any(each is not None and each.duplicates is not None for each in rows)
+    return [table.rows for table in tables if table is not None and table.rows is not None]
 
 
 def _sum_rows(tables: list[TableDiff]) -> RowDiff:

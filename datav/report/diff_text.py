@@ -10,9 +10,10 @@ from datav.relpath import one_line, show_path
 from datav.repo.diffcounting import is_same_table
 from datav.repo.diffresult import DatasetDiff, Diff, FileItem, FilesDiff, Side
 from datav.report.cells import shown_cell, shown_name
+from datav.report.diff_labels import label_lines
 from datav.report.diff_rows import change_lines
 from datav.report.diff_sections import ALL, Sections
-from datav.report.style import Style, count, size
+from datav.report.style import Style, count, percent, size
 from datav.tables.changes import some_changes
 from datav.tables.result import ColumnChange, DuplicateKeys, Op, RowDiff, SchemaDiff, TableDiff
 
@@ -159,7 +160,7 @@ def _schema_lines(schema: SchemaDiff, indent: str, style: Style) -> Iterator[str
     for change in schema.changed:
         yield indent + style.warn(f"~ column {_typed(change)}")
     for rename in schema.renamed:
-        share = f"({_percent(rename.share)} of the cells are equal)"
+        share = f"({percent(rename.share)} of the cells are equal)"
         names = f"{shown_name(rename.before)} probably renamed to {shown_name(rename.after)}"
         yield f"{indent}? column {names} {style.faint(share)}"
     if schema.reordered:
@@ -176,11 +177,6 @@ def _typed(change: ColumnChange) -> str:
     return f"{shown_name(change.name)}: {one_line(change.before)} -> {one_line(change.after)}"
 
 
-def _percent(share: float) -> str:
-    # 99.96 % is not all.
-    return "100 %" if share == 1 else f"{min(99.9, share * 100):.3g} %"
-
-
 def _rows_lines(rows: RowDiff, indent: str, style: Style, width: int, limit: int | None) -> Iterator[str]:
     if rows.duplicates is not None:
         yield f"{indent}{style.warn('keys that are not unique:')} {_duplicates(rows.duplicates)}"
@@ -192,6 +188,8 @@ def _rows_lines(rows: RowDiff, indent: str, style: Style, width: int, limit: int
     yield f"{indent}rows   {_row_summary(rows, style)}"
     if rows.changed_cells:
         yield f"{indent}cells  {_cells_summary(rows)}"
+    if rows.label_flips is not None:
+        yield from label_lines(rows.label_flips, indent, style, width)
     left: dict[Op, int] = {"removed": rows.removed, "added": rows.added, "changed": rows.changed}
     for change in some_changes(rows, limit):
         if change.op in left:

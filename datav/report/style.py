@@ -51,6 +51,11 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def percent(share: float) -> str:
+    """`98 %`; 99.96 % is not all."""
+    return "100 %" if share == 1 else f"{min(99.9, share * 100):.3g} %"
+
+
 def seconds(value: float) -> str:
     if value < 0.095:
         return f"{value * 1000:.0f} ms"

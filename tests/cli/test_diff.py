@@ -31,6 +31,22 @@ def test_rows_that_changed_are_shown(changed):
     assert "z" in done.out
 
 
+def test_flips_of_a_label_are_shown(data):
+    settings = data.repo.path("datav.toml")
+    settings.write_text(settings.read_text() + '[table."*.csv"]\nkey = "id"\nlabel = "v"\n')
+    data.repo.write("a.csv", b"id,v\n1,x\n2,z\n3,q\n")
+
+    rows = data.ok("diff", "--json", "a.csv").json["datasets"][0]["rows"]
+
+    assert rows["label_flips"]["matrix"] == [{"from": "y", "to": "z", "count": 1}]
+    assert "label  1 row changed only v (50 %)\n         such as id=2\n         1  y -> z\n" in (
+        data.ok("diff", "a.csv").out
+    )
+    assert "1 label flip," in data.ok("diff", "--stat", "a.csv").out
+    # A feed tells of rows, and is what it was.
+    assert data.ok("diff", "--format", "csv", "-o", "-", "a.csv").status == 0
+
+
 def test_two_revisions_and_paths(data):
     assert data.ok("diff", "HEAD~1", "HEAD", "--json").json["datasets"][0]["rows"]["added"] == 1
     assert data.ok("diff", "HEAD~1..HEAD", "--json", "--", "a.csv").json["datasets"]

@@ -9,6 +9,7 @@ from pyarrow import parquet
 
 import datav
 from datav.errors import NoSuchPathError, UnknownDatasetError, UsageError
+from datav.tables.result import FlipCount
 
 TABLE = b"id,v\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(2000))
 CHANGED = TABLE.replace(b"\n7,49\n", b"\n7,50\n")
@@ -37,6 +38,17 @@ def test_a_version_and_a_file_on_disk_are_compared_by_the_key_of_the_manifest(fi
 
     assert (result.rows.key, result.rows.changed, result.rows.unchanged) == (("id",), 1, 1999)
     assert changes(result) == [("changed", {"id": "7"}, {"v": "50"})]
+
+
+def test_flips_are_counted_of_the_label_that_datav_toml_names(filled):
+    settings = filled.path("datav.toml")
+    settings.write_text(settings.read_text() + '[table."a.csv"]\nlabel = "v"\n')
+
+    flips = datav.diff("HEAD:a.csv", "a.csv", repo=filled.root).rows.label_flips
+
+    assert (flips.label, flips.flipped, flips.rows_compared) == ("v", 1, 2000)
+    assert (flips.matrix, flips.examples) == ((FlipCount("49", "50", 1),), ({"id": "7"},))
+    assert datav.diff("HEAD:d/s/t.csv", "d/s/t.csv", repo=filled.root).rows.label_flips is None
 
 
 def test_rows_can_be_read_as_long_as_the_result_is_there_and_more_than_once(filled):

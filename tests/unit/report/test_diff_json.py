@@ -87,6 +87,7 @@ def test_a_table_has_the_names_that_programs_rely_on():
                     "changed_cells": {"n": 1},
                     "refused": None,
                     "duplicate_keys": None,
+                    "label_flips": None,
                     "items": [
                         {
                             "op": "removed",
