@@ -18,6 +18,7 @@ from datav.cli.log import log
 from datav.cli.ls import ls
 from datav.cli.mv import mv, rm
 from datav.cli.patch import patch
+from datav.cli.profile import profile
 from datav.cli.push import push
 from datav.cli.remote import SUBCOMMANDS as REMOTE_SUBCOMMANDS
 from datav.cli.remote import remote
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "patch": patch,
     "log": log,
     "blame": blame,
+    "profile": profile,
     "ls": ls,
     "cat": cat,
     "mv": mv,

@@ -63,6 +63,7 @@ def _make(
     if repository.settings.profile == "auto" and content.size > AUTO_SIZE:
         shown = repository.shown(dataset.path)
         return Made(None, None, f"no profile yet, for its size: `datav profile {shown}` makes one")
+    repository.progress.start("profiling", None, "rows")
     return _of_disk(profiler, dataset.path.on(repository.root), path, manifest, stamp, recorder)
 
 

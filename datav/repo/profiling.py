@@ -6,7 +6,7 @@ makes it again, anywhere, gets the same bytes.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -53,6 +53,20 @@ class Made:
     """The profile as it is stored."""
     reason: str | None
     """None where there is one, and of what does not claim to be a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionAt:
+    """One version of a dataset, or of something in one, as it can be read."""
+
+    path: bytes
+    """From the root of the repository."""
+    content: Content
+    is_directory: bool
+    reader: Reading
+    """Of the trees of `content`."""
+    open: Callable[[bytes, Content], RandomAccess]
+    """Opens a file by its path below `path`, nothing for itself, and its content."""
 
 
 class Profiler:
@@ -118,7 +132,7 @@ class Profiler:
         table = self.table(path, source, content, reader)
         if isinstance(table, NotATable):
             return Made(None, None, table.reason if is_named_like_table(path) else None)
-        made = _made(Profile(table))
+        made = encoded(Profile(table))
         if content is not None and reader is not None:
             self.remember(path, content, made)
         return made
@@ -170,7 +184,8 @@ def profiler_of(repository: Repository) -> Profiler:
     )
 
 
-def _made(profile: Profile) -> Made:
+def encoded(profile: Profile) -> Made:
+    """Return a profile that was just made."""
     return Made(profile, encode_profile(profile), None)
 
 
