@@ -6,6 +6,7 @@ readable.
 Which way up a camera was held is ignored: width and height are those of the stored pixels.
 """
 
+import logging
 import warnings
 from array import array
 from collections import Counter
@@ -53,13 +54,13 @@ NAMED = {
     b".pnm": "PPM",
     b".pfm": "PPM",
     b".tga": "TGA",
-    b".ico": "ICO",
     b".dds": "DDS",
     b".psd": "PSD",
     b".pcx": "PCX",
     b".qoi": "QOI",
 }
-"""What files of these extensions claim to be, as Pillow calls it."""
+"""What files of these extensions claim to be, as Pillow calls it.  Not icons, of which Pillow decodes one to read
+their header."""
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -84,10 +85,14 @@ _BLOCK = 16 * 1024
 # cannot, but the small things it still has to read.
 _MOST_READ = 16 * 2**20
 _LARGE = 2**20
+# Behind a header that is damaged Pillow looks for the next mark byte by byte.
+_MOST_READS = 2**14
 
 # Nothing that could decode a picture takes more.
 _LONGEST_SIDE = 2**31 - 1
 _HALF = 32
+
+_NO_LOG = logging.NullHandler()
 
 # Opening a small file is cheaper than handing it to another thread.
 _FILES_AT_ONCE = 32
@@ -166,6 +171,8 @@ def _find_openers() -> Mapping[str, _Opener] | None:
     except ImportError:
         return None
     Image.init()
+    # Who has set up no log would find errors of Pillow's on the terminal.
+    logging.getLogger("PIL").addHandler(_NO_LOG)
     known = {form: _Opener(*Image.OPEN[form]) for form in {*NAMED.values()} if form in Image.OPEN}
     # Libraries that Pillow may have been built without; what it cannot read at all is not called broken.
     for form, feature in (("AVIF", "avif"), ("JPEG2000", "jpg_2000")):
@@ -287,13 +294,15 @@ class _Head:
     def __init__(self, source: RandomAccess) -> None:
         self._source = source
         self._left = {False: _MOST_READ, True: _MOST_READ}
+        self._reads = 0
         self._at = 0
         self._block = b""
         self.size = source.size
 
     def read_at(self, offset: int, size: int) -> bytes:
         is_large = size >= _LARGE
-        size = min(size, self._left[is_large])
+        self._reads += 1
+        size = min(size, self._left[is_large]) if self._reads <= _MOST_READS else 0
         self._left[is_large] -= size
         first = offset - self._at
         if not 0 <= first <= first + size <= len(self._block):
