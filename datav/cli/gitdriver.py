@@ -92,7 +92,10 @@ def _diff_lines(path: str, new_path: str, before: bytes | None, after: bytes | N
             repository, RelPath.from_text(new_path), before, after, RelPath.from_text(path)
         ) as comparison,
     ):
-        yield from diff_lines(comparison.diff, _style(), width=_WIDTH, limit=_ROWS)
+        if comparison.diff.datasets:
+            yield from diff_lines(comparison.diff, _style(), width=_WIDTH, limit=_ROWS)
+        else:
+            yield "the data is the same"
 
 
 def _plain_lines(path: str, new_path: str, before: bytes | None, after: bytes | None) -> list[str]:
@@ -138,7 +141,9 @@ def _compared_lines(file: Path, text: bytes) -> list[str]:
     ):
         found = diff_lines(comparison.diff, PLAIN, width=_WIDTH, limit=_ROWS)
         # The first is about the dataset, of which git has said enough.
-        lines = ["", *islice(found, 1, MOST_LINES)]
+        rows = list(islice(found, 1, MOST_LINES))
+        # Where only the profile is another there is nothing to say, and an empty line would be a change.
+        lines = ["", *rows] if rows else []
         is_complete = not comparison.errors
     # What is not here now may be later.
     if is_complete:

@@ -15,7 +15,6 @@ from typing import Any, Literal, NoReturn, TypeVar
 
 from datav.errors import FormatError
 from datav.formats.entry import EMPTY_CONTENT, Content
-from datav.formats.frame import MAX_CHUNK
 from datav.ids import ChunkId, Id, NodeId
 
 VERSION = 2
@@ -34,6 +33,10 @@ MAX_DEPTH = 13
 
 MAX_PROFILE = 16 * 2**20
 """Bytes of a profile.  Most have some dozen KiB; who reads one takes no more than this into memory."""
+
+# The largest chunk, as `datav.formats.frame` has it.  Not from there: that imports what unpacks frames, and git
+# has a manifest put into words for every version that it shows.
+_MAX_CHUNK = 2**20
 
 # Column names may be of any length; half of the largest manifest is left for [meta] and the rest.
 _COLUMNS_BUDGET = MAX_SIZE // 2
@@ -359,7 +362,7 @@ def _read_profile(fields: "_Fields") -> Content:
     depth = fields.integer("depth", high=MAX_DEPTH)
     size = fields.integer("bytes", low=1, high=MAX_PROFILE)
     profile = Content(fields.id("id", ChunkId if depth == 0 else NodeId), depth, size)
-    if profile.id == EMPTY_CONTENT.id or (depth == 0 and size > MAX_CHUNK):
+    if profile.id == EMPTY_CONTENT.id or (depth == 0 and size > _MAX_CHUNK):
         fields.refuse("`id`, `depth` and `bytes` of its profile do not agree")
     fields.finish()
     return profile

@@ -11,6 +11,8 @@ from datav.git.attributes import add_driver
 from datav.git.succession import find_succession
 from datav.repo.gitpairs import Former, find_former
 from tests.cli.conftest import ROOT
+from tests.support.datasets import DatavRepo
+from tests.support.profiles import put_profile
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the scripts of these tests are for a shell")
 
@@ -188,6 +190,16 @@ def test_git_log_shows_the_rows_of_each_commit_whatever_the_order(shown, order):
         ["+ id=2  v=y", "+ id=10  v=n0", "+ id=11  v=n1", "+ id=12  v=n2", "+ id=1", "+ id=2"]
     )
     assert not [line for line in text.splitlines() if line.startswith("-") and "id=" in line]
+
+
+def test_another_profile_is_nothing_that_git_shows(shown):
+    put_profile(DatavRepo(shown.repo.root), "a.csv", b"another")
+    assert git(shown, "diff").splitlines()[1:] == ["the data is the same"]
+    shown.repo.commit("profile")
+
+    assert added_lines(git(shown, "show", "--format=")) == []
+    assert "@@" not in git(shown, "show", "--format=")
+    assert "@@" not in git(shown, "log", "-1", "-p", "--format=")
 
 
 def test_versions_that_do_not_follow_each_other_are_not_compared(shown):

@@ -14,9 +14,10 @@ from datav.repo.verify import verify
 from datav.store.store import Store
 from datav.store.trees import read_directory, read_file_shape
 from tests.support.datasets import DatavRepo, random_bytes
+from tests.support.profiles import put_profile
 
 ACTIONS = (
-    *("edit", "edit", "edit", "directory", "unstaged", "commit", "commit", "amend"),
+    *("edit", "edit", "edit", "directory", "profile", "profile", "unstaged", "commit", "commit", "amend"),
     *("branch", "switch", "delete", "stash", "expire", "collect"),
 )
 
@@ -32,7 +33,7 @@ class History:
         self.side = DatavRepo(root / "side")
         self.trees = [self.repo, self.side]
         self.known: dict[bytes, dict[bytes, bytes]] = {}
-        """Id of a content -> path -> bytes; a file is at the empty path."""
+        """Id of a content -> path -> bytes; a file, and a profile, is at the empty path."""
         self.branches = 0
 
     def act(self, action: str) -> None:
@@ -57,6 +58,12 @@ class History:
         tree.add("d")
         files = {path.name.encode(): path.read_bytes() for path in tree.path("d").iterdir()}
         self.known[tree.manifest("d").content.id] = files
+
+    def do_profile(self, tree: DatavRepo) -> None:
+        names = [name for name in ("a.bin", "b.bin", "d") if tree.exists(f"{name}.datav")]
+        if names:
+            data = self._fresh()
+            self.known[put_profile(tree, self.rng.choice(names), data).id] = {b"": data}
 
     def do_commit(self, tree: DatavRepo) -> None:
         if self.rng.random() < 0.7:
@@ -91,7 +98,7 @@ class History:
         return random_bytes(self.rng.randrange(1, 40_000), self.rng.randrange(12))
 
 
-def reachable(trees: list[DatavRepo]) -> dict[bytes, Manifest]:
+def reachable(trees: list[DatavRepo]) -> list[Manifest]:
     """What can be reached, the slow way: every object git lists, the indexes, and the files."""
     texts: list[bytes] = []
     for tree in trees:
@@ -102,8 +109,7 @@ def reachable(trees: list[DatavRepo]) -> dict[bytes, Manifest]:
         oids |= {line.split()[1] for line in tree.git("ls-files", "-s", "*.datav").decode().splitlines()}
         texts += [tree.git("cat-file", "blob", oid) for oid in sorted(oids)]
         texts += [path.read_bytes() for path in tree.root.rglob("*.datav")]
-    manifests = [parse_manifest(text, "oracle") for text in texts]
-    return {manifest.content.id: manifest for manifest in manifests}
+    return [parse_manifest(text, "oracle") for text in dict.fromkeys(texts)]
 
 
 def read_file(store: Store, content) -> bytes:
@@ -138,8 +144,11 @@ def test_what_can_be_reached_comes_back_and_the_rest_goes(seed, actions):
         assert (found.absent, found.store.unindexed_packs, found.store.lost_packs) == ((), (), ())
         assert done.missing_chunks == 0
         assert (again.bytes_freed, again.packs_rewritten, again.packs_deleted) == (0, 0, 0)
-        for identity, manifest in needed.items():
-            assert read_back(store, manifest) == history.known[identity]
+        for manifest in needed:
+            assert read_back(store, manifest) == history.known[manifest.content.id]
+            if manifest.profile is not None:
+                profile = {b"": read_file(store, manifest.profile)}
+                assert profile == history.known[manifest.profile.id]
         # At most a quarter of a pack is not needed; and what is still listed of that can be read (`verify`).
         for pack in again.plan.packs:
             assert pack.needed >= 0.7 * (pack.size - 4_000)
