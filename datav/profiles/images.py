@@ -59,8 +59,8 @@ NAMED = {
     b".pcx": "PCX",
     b".qoi": "QOI",
 }
-"""What files of these extensions claim to be, as Pillow calls it.  Not icons, of which Pillow decodes one to read
-their header."""
+"""What files of these extensions claim to be, as Pillow calls it.  Not icons, of which Pillow decodes one to
+read their header."""
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "PNG",
