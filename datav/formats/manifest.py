@@ -34,8 +34,8 @@ MAX_DEPTH = 13
 MAX_PROFILE = 16 * 2**20
 """Bytes of a profile.  Most have some dozen KiB; who reads one takes no more than this into memory."""
 
-# The largest chunk, as `datav.formats.frame` has it.  Not from there: that imports what unpacks frames, and git
-# has a manifest put into words for every version that it shows.
+# The largest chunk, as `datav.formats.frame` has it.  Not from there: that imports what unpacks frames, and
+# git has a manifest put into words for every version that it shows.
 _MAX_CHUNK = 2**20
 
 # Column names may be of any length; half of the largest manifest is left for [meta] and the rest.
