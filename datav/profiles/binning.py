@@ -1,0 +1,210 @@
+"""Bins that two sketches share: those in which their shares are compared, and those that are drawn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datav.profiles.arrays import F64, I64, Values
+from datav.profiles.frequent import Frequent
+from datav.profiles.ranks import Ranks
+
+BINS = 20
+"""Parts of equal size that the values of before are cut into; a twentieth of all is one."""
+
+FEWEST = 5
+"""A bin in which the smaller side expects fewer rows than this is joined to its neighbour: the laws of chance
+of the measures do not hold in it."""
+
+CATEGORIES = 50
+"""The most values that are bins of their own; the others are one bin."""
+
+DRAWN = 40
+"""Bars of a picture."""
+
+_CLIPPED = 0.005
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bins:
+    """Shares of two multisets in the same bins, all of shape (bins,)."""
+
+    before: F64
+    after: F64
+    before_error: F64
+    after_error: F64
+    """A share may be so far off, either way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A value, and how often it occurs on both sides: at least `before` and at most `before_most` times."""
+
+    value: str | int | float
+    before: int
+    before_most: int
+    after: int
+    after_most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Bars of two distributions to be drawn one over the other."""
+
+    edges: tuple[float, ...]
+    """Increasing, one more than there are bars, all of equal width."""
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+    """Shares of all values, of each bar."""
+    before_outside: tuple[float, float]
+    after_outside: tuple[float, float]
+    """Shares below the first edge and above the last."""
+
+
+def bin_ranks(before: Ranks, after: Ranks) -> Bins:
+    """Return the shares of numbers or times: in quantiles of before, with a bin for each value that is as
+    frequent as a whole bin on either side, and one below and one above all values of before."""
+    cuts = sorted(_cuts(before, after))
+    values = np.array([value for value, _ in cuts], before.points.dtype if _same(before, after) else float)
+    sides = np.array([side for _, side in cuts], np.int64)
+    p, p_error = _shares(before, values, sides)
+    q, q_error = _shares(after, values, sides)
+    return _join_small(Bins(p, q, p_error, q_error), before.count, after.count)
+
+
+def find_categories(before: Frequent, after: Frequent, rows: tuple[int, int]) -> list[Category]:
+    """Return the values that either side keeps, the greatest share of both first.
+
+    Args:
+        rows: how many values there are before and after.
+    """
+    one, other = _counts(before), _counts(after)
+    found = []
+    for value in {**one, **other}:
+        p, q = one.get(value, 0), other.get(value, 0)
+        found.append(Category(value, p, min(p + before.unseen, rows[0]), q, min(q + after.unseen, rows[1])))
+    return sorted(found, key=lambda each: (-_greatest_share(each, rows), str(each.value)))
+
+
+def bin_categories(categories: Sequence[Category], rows: tuple[int, int]) -> Bins:
+    """Return the shares of the first CATEGORIES values, and of the rest as the last bin."""
+    chosen = [each for each in categories if _is_frequent(each, rows)][:CATEGORIES]
+    p = np.array([each.before for each in chosen], np.float64) / rows[0]
+    q = np.array([each.after for each in chosen], np.float64) / rows[1]
+    p_error = np.array([each.before_most - each.before for each in chosen], np.float64) / rows[0]
+    q_error = np.array([each.after_most - each.after for each in chosen], np.float64) / rows[1]
+    return Bins(
+        _with_rest(p), _with_rest(q), np.append(p_error, p_error.sum()), np.append(q_error, q_error.sum())
+    )
+
+
+def bin_counts(before: I64, after: I64) -> Bins:
+    """Return the shares of exact counts of the same bins, such as hours."""
+    nothing = np.zeros(len(before))
+    bins = Bins(before / max(before.sum(), 1), after / max(after.sum(), 1), nothing, nothing)
+    return _join_small(bins, int(before.sum()), int(after.sum()))
+
+
+def draw_histogram(before: Ranks, after: Ranks, bars: int = DRAWN) -> Histogram | None:
+    """Return bars of equal width that hold all but the outermost half percent at either end of both.
+
+    None if neither side has values.  Whole numbers of a small range have bars of their own.
+    """
+    sides = [ranks for ranks in (before, after) if ranks.count]
+    if not sides:
+        return None
+    low = float(min(ranks.quantile(_CLIPPED) for ranks in sides))
+    high = float(max(ranks.quantile(1 - _CLIPPED) for ranks in sides))
+    if all(ranks.points.dtype == np.int64 for ranks in sides) and high - low < bars:
+        edges = np.arange(low - 0.5, high + 1)
+    elif high > low:
+        edges = np.linspace(low, high, bars + 1)
+        # The greatest value is in the last bar.
+        edges[-1] = np.nextafter(high, np.inf)
+    else:
+        edges = np.array([low - 0.5, low + 0.5])
+    drawn, outside = zip(*(_bars(ranks, edges) for ranks in (before, after)), strict=True)
+    return Histogram(tuple(edges.tolist()), drawn[0], drawn[1], outside[0], outside[1])
+
+
+def _cuts(before: Ranks, after: Ranks) -> set[tuple[Any, int]]:
+    """Return where bins end: (value, 0) right before a value, (value, 1) right behind it."""
+    cuts = {(before.quantile(part / BINS), 1) for part in range(1, BINS)}
+    cuts |= {(before.points[0].item(), 0), (before.points[-1].item(), 1)}
+    for ranks in (before, after):
+        heavy = (ranks.upto - ranks.less) * BINS >= ranks.count
+        cuts |= {(value, side) for value in ranks.points[heavy].tolist() for side in (0, 1)}
+    return cuts
+
+
+def _same(before: Ranks, after: Ranks) -> bool:
+    return before.points.dtype == after.points.dtype
+
+
+def _shares(ranks: Ranks, values: Values, sides: I64) -> tuple[F64, F64]:
+    """Return the shares between cuts, and how far off they may be."""
+    shares = np.where(sides == 1, ranks.share_upto(values), ranks.share_below(values))
+    at = np.searchsorted(ranks.points, values)
+    inside = np.clip(at, 0, len(ranks.points) - 1)
+    is_known = (ranks.points[inside] == values) | (at == 0) | (at == len(ranks.points))
+    gaps = ranks.less[inside] - ranks.upto[np.maximum(inside - 1, 0)]
+    doubts = (np.where(is_known, 0, (gaps + 1) // 2) + ranks.error) / ranks.count
+    padded, doubts = np.concatenate([[0.0], shares, [1.0]]), np.concatenate([[0.0], doubts, [0.0]])
+    return np.maximum(np.diff(padded), 0), doubts[1:] + doubts[:-1]
+
+
+def _join_small(bins: Bins, before: int, after: int) -> Bins:
+    """Return bins that have enough rows, each joined to what is left of it if it has too few."""
+    shares = (bins.before * before + bins.after * after) / max(before + after, 1)
+    starts: list[int] = []
+    rows = float(FEWEST)
+    for place, share in enumerate(shares.tolist()):
+        if rows >= FEWEST:
+            starts.append(place)
+            rows = 0.0
+        rows += share * min(before, after)
+    if rows < FEWEST and len(starts) > 1:
+        starts.pop()
+    return Bins(
+        *(np.add.reduceat(each, starts) for each in (bins.before, bins.after)),
+        *(np.add.reduceat(each, starts) for each in (bins.before_error, bins.after_error)),
+    )
+
+
+def _counts(frequent: Frequent) -> dict[Any, int]:
+    return dict(zip(frequent.values.to_pylist(), frequent.counts.tolist(), strict=True))
+
+
+def _greatest_share(each: Category, rows: tuple[int, int]) -> float:
+    return max(each.before / max(rows[0], 1), each.after / max(rows[1], 1))
+
+
+def _is_frequent(each: Category, rows: tuple[int, int]) -> bool:
+    return (each.before + each.after) / sum(rows) * min(rows) >= FEWEST
+
+
+def _with_rest(shares: F64) -> F64:
+    return np.append(shares, max(0.0, 1 - float(shares.sum())))
+
+
+def _bars(ranks: Ranks, edges: F64) -> tuple[tuple[float, ...], tuple[float, float]]:
+    if not ranks.count:
+        return (0.0,) * (len(edges) - 1), (0.0, 0.0)
+    shares = line_below(ranks, edges)
+    return tuple(np.diff(shares).tolist()), (float(shares[0]), float(1 - shares[-1]))
+
+
+def line_below(ranks: Ranks, places: F64) -> F64:
+    """Return which share of all values is less than each place, on a line between points."""
+    points = ranks.points.astype(np.float64)
+    at: NDArray[np.int64] = np.searchsorted(points, places, side="left")
+    inside = np.minimum(at, len(points) - 1)
+    is_point = (at < len(points)) & (points[inside] == places)
+    start, end = points[np.maximum(at - 1, 0)], points[inside]
+    along = np.clip((places - start) / np.where(end > start, end - start, 1.0), 0, 1)
+    through = np.where(at > 0, ranks.upto[at - 1], 0)
+    ahead = np.where(at < len(points), ranks.less[inside], ranks.count)
+    counts = np.where(is_point, ranks.less[inside], through + (ahead - through) * along)
+    return np.asarray(np.where(at == 0, 0, counts) / ranks.count, np.float64)
