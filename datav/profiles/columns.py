@@ -6,6 +6,7 @@ may have parts of several kinds.  Of every part sketches are kept that merge.
 """
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -32,7 +33,7 @@ class Numbers:
     """Of the finite ones; the first and the last point are the least and the greatest."""
     mean: float
     squares: float
-    """The sum of the squares of the differences from the mean."""
+    """The sum of the squares of the differences from the mean; at most the greatest float."""
     zeros: int
     negatives: int
     nans: int
@@ -147,12 +148,17 @@ def merge_numbers(parts: Sequence[Numbers]) -> Numbers:
     count, mean, squares = 0, 0.0, 0.0
     for part in parts:
         own = part.ranks.count
-        if not own:
-            continue
-        total, difference = count + own, part.mean - mean
-        mean += difference * own / total
-        squares += part.squares + difference * difference * count * own / total
-        count = total
+        if not count:
+            count, mean, squares = own, part.mean, part.squares
+        elif own:
+            total, difference = count + own, part.mean - mean
+            if math.isfinite(difference):
+                mean += difference * (own / total)
+            else:
+                mean = mean * (count / total) + part.mean * (own / total)
+            squares += part.squares + difference * difference * (count * (own / total))
+            squares = min(squares, sys.float_info.max)
+            count = total
     return Numbers(
         ranks=merge_ranks([part.ranks for part in parts]),
         mean=mean,

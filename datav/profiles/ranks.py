@@ -11,6 +11,7 @@ Sources: Greenwald and Khanna, "Space-efficient online computation of quantile s
 points with bounds of their ranks; Agarwal et al., "Mergeable summaries", PODS 2012, for merging such ones.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -79,6 +80,8 @@ class Ranks:
         low, high = self.points[at - 1].item(), self.points[at].item()
         along = (rank - self.upto[at - 1] + 1) / (self.less[at] - self.upto[at - 1] + 1)
         value: float = low + (high - low) * float(along)
+        if math.isinf(value):
+            value = low * (1 - float(along)) + high * float(along)
         return round(value) if isinstance(low, int) else value
 
     def _shares(self, values: Values, side: str) -> F64:

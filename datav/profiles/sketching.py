@@ -3,6 +3,8 @@
 Every value is sorted or counted once; what follows looks at the different values and how often each occurs.
 """
 
+import math
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -12,7 +14,7 @@ import numpy as np
 import pyarrow
 from pyarrow import compute, types
 
-from datav.profiles.arrays import I64, U64, Values, count_sorted, sum_in_order
+from datav.profiles.arrays import F64, I64, U64, Values, count_sorted, sum_in_order
 from datav.profiles.columns import (
     DAYS_KEPT,
     NO_NUMBERS,
@@ -219,13 +221,13 @@ def _sketch_numbers(values: Values) -> tuple[Numbers, Distinct]:
     ranks = rank_values(different, counts)
     floats, weights = different.astype(np.float64), counts.astype(np.float64)
     total = len(values)
-    mean = sum_in_order(floats * weights) / total
+    mean, squares = _find_moments(floats, weights, total)
     zero = int(np.searchsorted(different, 0))
     is_there = zero < len(different) and different[zero] == 0
     numbers = Numbers(
         ranks=ranks,
         mean=mean,
-        squares=sum_in_order((floats - mean) ** 2 * weights),
+        squares=squares,
         zeros=int(counts[zero]) if is_there else 0,
         negatives=int(counts[:zero].sum()),
         nans=nans,
@@ -233,6 +235,17 @@ def _sketch_numbers(values: Values) -> tuple[Numbers, Distinct]:
         frequent=keep_frequent(pyarrow.array(different), counts),
     )
     return numbers, sketch_hashes(_hash(pyarrow.array(_whole(different))))
+
+
+def _find_moments(values: F64, weights: F64, total: int) -> tuple[float, float]:
+    """Return the mean, and the sum of the squares of the differences from it; finite both."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = sum_in_order(values * weights) / total
+        if not math.isfinite(mean):
+            mean = sum_in_order(values * (weights / total))
+        squares = sum_in_order((values - mean) ** 2 * weights)
+    greatest = sys.float_info.max
+    return max(-greatest, min(mean, greatest)), min(squares, greatest)
 
 
 def _whole(values: Values) -> Values:

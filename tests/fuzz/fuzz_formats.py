@@ -31,8 +31,11 @@ from datav.formats.entry import Content, Entry, Kind
 from datav.formats.manifest import ColumnInfo, Manifest, TableInfo, encode_manifest, parse_manifest
 from datav.formats.words import u32_array, u64_array
 from datav.ids import EMPTY_CHUNK, PackId, hash_pack_contents
+from datav.profiles.encoding import encode_profile, encode_table, parse_profile
+from datav.profiles.profile import Profile, TableProfile, merge_tables
 from datav.storage.leases import parse_lease
 from datav.workspace.statcache import StatCache
+from tests.golden import make_profiles
 
 MEMORY_FACTOR, MEMORY_SLACK = 60, 4 * 2**20
 """A decoder may take so many bytes for each byte of input, and so many more."""
@@ -230,6 +233,36 @@ def _leases() -> list[bytes]:
     return [json.dumps(holder).encode(), json.dumps(holder | {"pid": -1, "started": ""}).encode()]
 
 
+def _decode_profile(data: bytes) -> object:
+    profile = parse_profile(data, "x")
+    assert encode_profile(parse_profile(encode_profile(profile), "x")) == encode_profile(profile)
+    if profile.table is not None:
+        encode_table(merge_tables([profile.table, profile.table]))
+        for column in profile.table.columns:
+            column.distinct.estimate()
+            if column.numbers.ranks.count:
+                column.numbers.ranks.quantile(0.3)
+    return profile
+
+
+def _seal_profile(data: bytes) -> bytes:
+    """Let the header end where its JSON does, and the checksum be right."""
+    if len(data) < 24:
+        return data
+    try:
+        # One byte a character, so that the end is counted in bytes.
+        length = json.JSONDecoder().raw_decode(data[24:].decode("latin-1"))[1]
+    except (ValueError, RecursionError):
+        (length,) = struct.unpack_from("<I", data, 12)
+    return data[:12] + struct.pack("<IQ", length, xxh3_64_intdigest(data[24:])) + data[24:]
+
+
+def _profiles() -> list[bytes]:
+    columns = make_profiles.columns()
+    tables = [TableProfile(304, columns, make_profiles.groups()), TableProfile(3, columns[2:]), None]
+    return [encode_profile(Profile(table, make_profiles.folder())) for table in tables]
+
+
 def _stat_caches() -> list[bytes]:
     def cache(paths: list[bytes]) -> bytes:
         count, blob = len(paths), b"\0".join(paths)
@@ -251,6 +284,7 @@ def make_targets() -> dict[str, Target]:
         "manifest": Target(lambda data: parse_manifest(data, "x"), _manifests()),
         "stat cache": Target(stat_cache, _stat_caches(), _seal_stat_cache),
         "lease": Target(_decode_lease, _leases()),
+        "profile": Target(_decode_profile, _profiles(), _seal_profile),
     }
 
 
