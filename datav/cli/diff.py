@@ -22,6 +22,7 @@ from datav.report.style import PLAIN, Style
 
 if TYPE_CHECKING:
     from datav.repo.diff import Comparison, Depth
+    from datav.repo.diffstats import StatsMode
     from datav.settings import TableSettings
     from datav.tables.options import DiffOptions
     from datav.tables.result import RowDiff
@@ -44,6 +45,7 @@ def diff(
     files: Annotated[bool, typer.Option("--files", help="Show which files differ.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Show how columns differ.")] = False,
     rows: Annotated[bool, typer.Option("--rows", help="Show how rows differ.")] = False,
+    stats: Annotated[bool, typer.Option("--stats", help="Show how distributions differ.")] = False,
     stat: Annotated[bool, typer.Option("--stat", help="Show numbers only.")] = False,
     key: Annotated[
         str | None, typer.Option("--key", metavar="A,B", help="Columns that identify a row; '' for none.")
@@ -93,7 +95,7 @@ def diff(
     request = _Request(
         words=words or [],
         options=_options(key, columns, ignore_columns, where, tolerance or [], typed, ordered, form),
-        sections=_sections(files, schema, rows),
+        sections=_sections(files, schema, rows, stats),
         is_stat=stat,
         limit=_limit(limit),
         form=form,
@@ -139,6 +141,12 @@ class _Request:
     def depth(self) -> "Depth":
         return "tables" if self.sections.schema or self.sections.rows else "files"
 
+    @property
+    def stats(self) -> "StatsMode":
+        if self.sections.measures:
+            return "always"
+        return "cheap" if self.sections.stats and not self.is_stat and self.form not in _FEEDS else "never"
+
 
 @contextmanager
 def _compared(output: Terminal, request: _Request, no_index: bool) -> Iterator["Comparison"]:
@@ -176,7 +184,14 @@ def _compared(output: Terminal, request: _Request, no_index: bool) -> Iterator["
             )
             return
         yield stack.enter_context(
-            comparing(repository, asked.revisions, asked.names, options=request.options, depth=request.depth)
+            comparing(
+                repository,
+                asked.revisions,
+                asked.names,
+                options=request.options,
+                depth=request.depth,
+                stats=request.stats,
+            )
         )
 
 
@@ -346,8 +361,8 @@ def _options(
     )
 
 
-def _sections(files: bool, schema: bool, rows: bool) -> Sections:
-    return Sections(files, schema, rows) if files or schema or rows else ALL
+def _sections(files: bool, schema: bool, rows: bool, stats: bool) -> Sections:
+    return Sections(files, schema, rows, stats, stats) if files or schema or rows or stats else ALL
 
 
 def _limit(text: str) -> int | None:

@@ -5,9 +5,9 @@ share is skipped by its id, so the cost is that of the change.
 """
 
 from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from datav.formats.entry import Entry
     from datav.repo.difffiles import CompareTables, FileAt, Pair, TableResult
     from datav.repo.diffsources import FileVersion, NodeKeeper
+    from datav.repo.diffstats import Stats, StatsDiff, StatsMode
     from datav.repo.difftables import Tables
 
 Depth = Literal["files", "tables"]
@@ -87,12 +88,14 @@ def comparing(
     options: DiffOptions | None = None,
     depth: Depth = "tables",
     limits: Limits | None = None,
+    stats: "StatsMode" = "never",
 ) -> Iterator[Comparison]:
     """Compare two states of the data; what the rows are read from is closed when the block ends.
 
     Args:
         revisions: see datav.repo.diffends; without one, `HEAD` and the files on disk.
         names: datasets, paths in one, directories above some, globs; by default everything.
+        stats: whether distributions are compared as well.
 
     Raises:
         UnknownRevisionError: git does not know a revision.
@@ -102,7 +105,7 @@ def comparing(
     ends = find_ends(repository, revisions)
     chosen = choose(repository, ends, names)
     before, after = read_versions(repository, ends, chosen)
-    with _Comparing(repository, options or DiffOptions(), depth, limits or Limits()) as work:
+    with _Comparing(repository, options or DiffOptions(), depth, limits or Limits(), stats) as work:
         if chosen is not None and not all(part.is_all for parts in chosen.values() for part in parts):
             check_parts(repository, work.keeper, chosen, read_manifests(repository, ends, chosen))
         compare_same = partial(work.compare_same, ends, chosen)
@@ -132,7 +135,7 @@ def comparing_versions(
         yield Comparison(Diff(*ends, () if found is None else (found,)), tuple(work.errors))
 
 
-@dataclass(slots=True)
+@dataclass
 class _Comparing:
     """One comparison under way."""
 
@@ -140,14 +143,19 @@ class _Comparing:
     options: DiffOptions
     depth: Depth
     limits: Limits
+    stats: "StatsMode" = "never"
     errors: list[DatavError] = field(default_factory=list)
     _tables: "Tables | None" = None
     _keeper: "NodeKeeper | None" = None
+    _named: dict[Dataset, Content] = field(default_factory=dict)
+    """What lies on disk and is not what its manifest says."""
+    _opened: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> "_Comparing":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._opened.close()
         if self._tables is not None:
             self._tables.close()
 
@@ -243,11 +251,28 @@ class _Comparing:
         if before is None or after is None:
             return appeared(before, after)
         try:
-            return self._compare_both(before, after, only)
+            found = self._compare_both(before, after, only)
+            if found is None or found.status == "unchanged" or not any(part.is_all for part in only):
+                return found
+            return replace(found, stats=self._compare_stats(before, after))
         except MissingChunkError:
             return self._failed(dataset, before, after, self._not_here(dataset))
         except DatavError as exc:
             return self._failed(dataset, before, after, exc)
+
+    def _compare_stats(self, before: DatasetVersion, after: DatasetVersion) -> "StatsDiff | None":
+        """Return how distributions differ, where that was asked for."""
+        if self.stats == "never" or before.kind != after.kind:
+            return None
+        return self._stats.compare(before, after, self._named.get(after.dataset, after.content))
+
+    @cached_property
+    def _stats(self) -> "Stats":
+        from datav.repo.diffstats import Stats
+        from datav.repo.profile import profiles_of
+
+        profiles = self._opened.enter_context(profiles_of(self.repository, far=self.limits.far))
+        return Stats(self.repository, profiles, self.keeper, self.stats)
 
     def _not_here(self, dataset: Dataset) -> DatavError:
         from datav.repo.farreading import Source
@@ -292,7 +317,7 @@ class _Comparing:
         else:
             (named,) = name_files(self.repository, self.keeper, after.disk)
             assert named is not None, "all of it was to be named"
-            content = named
+            content = self._named[after.dataset] = named
             if content == before.content and is_executable(before) == is_executable(after):
                 return replace(modified(before, after, True), status="unchanged") if meta_changed else None
         result = modified(before, after, meta_changed)

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from datav.relpath import RelPath
 from datav.tables.result import TableDiff
+
+if TYPE_CHECKING:
+    # Only where somebody asks: profiles take longer to import than most comparisons.
+    from datav.repo.diffstats import StatsDiff
 
 FileStatus = Literal["added", "removed", "modified", "renamed", "moved"]
 DatasetStatus = Literal["added", "removed", "modified", "renamed", "unchanged"]
@@ -106,6 +110,8 @@ class DatasetDiff:
     """Why it was not compared in full: data that is nowhere, a file that claims to be a table and is none."""
     meta_changed: bool
     """Whether the manifests differ in what is the user's: the key, and everything from `[meta]` on."""
+    stats: "StatsDiff | None" = None
+    """How distributions differ; None where that was not asked for, or there are none."""
 
 
 @dataclass(frozen=True, slots=True)

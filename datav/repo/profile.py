@@ -219,6 +219,10 @@ class Profiles:
         is_same = not located.inside and content == located.manifest.content
         return VersionAt(_path(located), content, place.is_dir(), keeper, opened), is_same
 
+    def open_on_disk(self, place: Path) -> RandomAccess:
+        """Open a file of the user's; it stays open as long as this is."""
+        return self._sources.on_disk(place)
+
     def _content(self, located: Located) -> tuple[Content, bool]:
         manifest = located.manifest
         if not located.inside:

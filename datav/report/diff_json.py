@@ -93,7 +93,17 @@ def _dataset(dataset: DatasetDiff, limit: int | None, sections: Sections) -> dic
         "reason": dataset.reason,
         "files": _files(dataset.files, limit, sections) if sections.files else None,
         **_table(dataset.table, dataset.reason if dataset.kind == "file" else None, limit, sections),
+        "stats": _stats(dataset) if sections.stats else None,
     }
+
+
+def _stats(dataset: DatasetDiff) -> dict[str, Any] | None:
+    if dataset.stats is None:
+        return None
+    # Only here: what it needs takes longer to import than most comparisons.
+    from datav.report.stats_json import stats_json
+
+    return stats_json(dataset.stats)
 
 
 def _side(side: Side | None) -> dict[str, Any] | None:

@@ -13,6 +13,10 @@ class Sections:
     """Columns."""
     rows: bool = True
     """Counts of rows and cells, and the rows themselves as far as the limit goes."""
+    stats: bool = True
+    """Distributions: the columns that moved."""
+    measures: bool = False
+    """The measures of all columns."""
 
 
 ALL = Sections()

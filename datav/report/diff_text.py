@@ -111,6 +111,11 @@ def _dataset_lines(
         yield from _table_lines(dataset.table, "  ", style, width, limit, sections)
         if same := same_text(dataset.table, is_narrowed):
             yield f"  {same}"
+    if sections.stats and dataset.stats is not None:
+        # Only here: what draws them needs numpy, and most comparisons do not.
+        from datav.report.stats_text import stats_lines
+
+        yield from stats_lines(dataset.stats, "  ", style, width, is_full=sections.measures)
     if sections.files and dataset.files.items:
         yield from _files_lines(dataset.files, style, width, limit, sections, is_narrowed)
 

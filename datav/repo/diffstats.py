@@ -1,0 +1,119 @@
+"""How the distributions of two versions of a dataset differ: by their profiles, found or made."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from datav.errors import DatavError, MissingChunkError
+from datav.formats.entry import Content
+from datav.profiles.drift import TableDrift, compare_profiles
+from datav.profiles.profile import Profile
+from datav.relpath import one_line
+from datav.repo.diffends import DatasetVersion
+from datav.repo.diffsources import NodeKeeper
+from datav.repo.profile import FoundProfile, NoProfile, Profiles
+from datav.repo.profilefolders import name_folder
+from datav.repo.profiling import AUTO_SIZE, VersionAt
+from datav.repo.repository import Repository
+from datav.repo.specs import Located
+from datav.tables.source import RandomAccess
+
+_NOT_YET = "it has no profile yet; `datav diff --stats` makes one"
+
+StatsMode = Literal["never", "known", "cheap", "always"]
+"""Whether distributions are compared: where both profiles are known; also where making them costs no more
+than `add` would take for it; always."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatsDiff:
+    """Two versions of a dataset, by what their columns hold."""
+
+    before: Profile | None
+    after: Profile | None
+    drift: TableDrift | None
+    """None where they are no tables, or a profile is missing."""
+    reason: str | None
+    """Why there is a profile missing."""
+
+
+class Stats:
+    """Compares distributions for one comparison.
+
+    Args:
+        keeper: has the trees of what was named on disk.
+    """
+
+    def __init__(
+        self, repository: Repository, profiles: Profiles, keeper: NodeKeeper, mode: StatsMode
+    ) -> None:
+        self._repository = repository
+        self._profiles = profiles
+        self._keeper = keeper
+        self._mode = mode
+
+    def compare(
+        self, before: DatasetVersion, after: DatasetVersion, content: Content | None
+    ) -> StatsDiff | None:
+        """Return how two versions of a dataset differ; None where that is not to be said.
+
+        Args:
+            content: of `after`, where it lies on disk and is not what its manifest says.
+        """
+        sides = []
+        for version, own in ((before, before.content), (after, content)):
+            try:
+                found = self._find(version, own)
+            except MissingChunkError:
+                found = NoProfile("its data is not here, and it has no profile")
+            except DatavError as exc:
+                found = NoProfile(one_line(str(exc)))
+            sides.append(found)
+        return _compare(*sides)
+
+    def _find(self, version: DatasetVersion, content: Content | None) -> FoundProfile | NoProfile | None:
+        """Return a profile; why there is none; None where nobody would expect one."""
+        dataset, manifest = version.dataset, version.manifest
+        if content is None:
+            if version.disk is None or self._is_too_much(sum(entry.size for entry in version.disk.entries)):
+                return NoProfile(_NOT_YET)
+            content = name_folder(self._repository, self._keeper, version.disk)
+        if content == manifest.content:
+            known = self._profiles.named(dataset, manifest)
+            if known is not None:
+                return known
+        if manifest.kind == "file" and manifest.table is None and version.disk is None:
+            return None
+        if self._is_too_much(content.size):
+            return NoProfile(_NOT_YET)
+        return self._profiles.make(self._version_at(version, content))
+
+    def _is_too_much(self, size: int) -> bool:
+        return self._mode == "known" or (self._mode == "cheap" and size > AUTO_SIZE)
+
+    def _version_at(self, version: DatasetVersion, content: Content) -> VersionAt:
+        located = Located(None, version.dataset, version.manifest, b"")
+        stored = self._profiles.stored(located)
+        if not version.on_disk:
+            return stored
+        place = version.dataset.path.on(self._repository.root)
+
+        def opened(inside: bytes, wanted: Content) -> RandomAccess:
+            below = place / inside.decode("utf-8", "surrogateescape") if inside else place
+            return self._profiles.open_on_disk(below)
+
+        return VersionAt(stored.path, content, stored.is_directory, self._keeper, opened)
+
+
+def _compare(
+    before: FoundProfile | NoProfile | None, after: FoundProfile | NoProfile | None
+) -> StatsDiff | None:
+    if before is None or after is None:
+        return None
+    for found in (before, after):
+        if isinstance(found, NoProfile):
+            return StatsDiff(None, None, None, found.reason)
+    assert isinstance(before, FoundProfile)
+    assert isinstance(after, FoundProfile)
+    one, other = before.profile, after.profile
+    drift = compare_profiles(one.table, other.table) if one.table and other.table else None
+    return StatsDiff(one, other, drift, None)

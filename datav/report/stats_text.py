@@ -1,0 +1,139 @@
+"""How distributions differ, as lines of a terminal: what moved most comes first."""
+
+from collections.abc import Callable, Iterator
+
+from datav.profiles.drift import ColumnDrift, TableDrift
+from datav.profiles.folders import FolderProfile
+from datav.profiles.measures import Bounded
+from datav.profiles.verdicts import Verdict
+from datav.relpath import one_line
+from datav.repo.diffstats import StatsDiff
+from datav.report.cells import display_width, shorten, shown_name
+from datav.report.style import Style, count, percent, size
+
+_NAME_WIDTH = 28
+_FINDINGS = 2
+"""Of a column; the others say the same in other words."""
+
+_HEAD = ("column", "verdict", "null", "mean", "median", "PSI", "JS", "KS", "W")
+
+
+def stats_lines(stats: StatsDiff, indent: str, style: Style, width: int, *, is_full: bool) -> Iterator[str]:
+    """Yield what there is to say of distributions.
+
+    Args:
+        is_full: with the measures of all columns; else only of those that moved, in words.
+    """
+    if stats.reason is not None:
+        yield f"{indent}distributions  {style.warn('not compared:')} {one_line(stats.reason)}"
+        return
+    if stats.before is not None and stats.after is not None and stats.before.folder and stats.after.folder:
+        yield from _folder_lines(stats.before.folder, stats.after.folder, indent)
+    drift = stats.drift
+    if drift is None:
+        return
+    yield f"{indent}distributions  {_summary(drift, style)}"
+    moved = [column for column in drift.columns if column.verdict != "stable"]
+    names = [shorten(shown_name(column.name), _NAME_WIDTH) for column in moved]
+    widest = max(map(display_width, names), default=0)
+    for column, name in zip(moved, names, strict=True):
+        padded = name + " " * (widest - display_width(name))
+        what = "; ".join(one_line(finding.what) for finding in column.findings[:_FINDINGS])
+        verdict = paint(column.verdict, f"{column.verdict:<7}", style)
+        head = f"{indent}  {padded}  "
+        yield head + verdict + "  " + shorten_end(what, width - display_width(head) - 9)
+    if is_full:
+        yield from _measures(drift, indent, style, width)
+
+
+def paint(verdict: Verdict, text: str, style: Style) -> str:
+    """`text` in the colour of a verdict."""
+    return {"stable": style.good, "shifted": style.warn, "broken": style.bad}[verdict](text)
+
+
+def shorten_end(text: str, width: int) -> str:
+    """`text` without what is beyond `width`."""
+    if display_width(text) <= width or width < 1:
+        return text
+    while display_width(text) >= width:
+        text = text[:-1]
+    return text + "…"
+
+
+def _summary(drift: TableDrift, style: Style) -> str:
+    columns = len(drift.columns)
+    parts = []
+    verdicts: tuple[Verdict, ...] = ("broken", "shifted")
+    for verdict in verdicts:
+        number = sum(column.verdict == verdict for column in drift.columns)
+        if number:
+            parts.append(paint(verdict, f"{number} {verdict}", style))
+    if not parts:
+        return f"{style.good('stable')}, {count(columns, 'column')}"
+    return f"{', '.join(parts)} of {count(columns, 'column')}"
+
+
+def _measures(drift: TableDrift, indent: str, style: Style, width: int) -> Iterator[str]:
+    """Yield a table of all columns."""
+    rows = [_HEAD, *map(_row, drift.columns)]
+    widths = [max(display_width(row[place]) for row in rows) for place in range(len(_HEAD))]
+    yield ""
+    for number, row in enumerate(rows):
+        cells = [cell + " " * (room - display_width(cell)) for cell, room in zip(row, widths, strict=True)]
+        line = shorten_end(f"{indent}{'  '.join(cells)}".rstrip(), width)
+        yield style.faint(line) if number == 0 else line
+    yield indent + style.faint("± is the error of the sketches; W in standard deviations of before")
+
+
+def _row(column: ColumnDrift) -> tuple[str, ...]:
+    median = next((each for each in column.quantiles if each.share == 0.5), None)
+    numeric = column.kind_after == "number"
+    return (
+        shorten(shown_name(column.name), _NAME_WIDTH),
+        column.verdict,
+        _arrow(column.nulls.before, column.nulls.after, percent),
+        _arrow(column.mean.before, column.mean.after, _number) if numeric else "",
+        _arrow(_value(median.before), _value(median.after), _number) if median and numeric else "",
+        _bounded(column.psi),
+        _bounded(column.js),
+        _bounded(column.ks),
+        _bounded(column.wasserstein),
+    )
+
+
+def _value(bounded: Bounded | None) -> float | None:
+    return bounded.value if bounded is not None else None
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _arrow(before: float | None, after: float | None, shown: Callable[[float], str]) -> str:
+    known = [shown(each) for each in (before, after) if each is not None]
+    return " -> ".join(dict.fromkeys(known))
+
+
+def _bounded(number: Bounded | None) -> str:
+    if number is None:
+        return ""
+    error = number.error
+    return f"{number.value:.3f}" if error < 0.0005 else f"{number.value:.3f} ± {error:.3f}"
+
+
+def _folder_lines(before: FolderProfile, after: FolderProfile, indent: str) -> Iterator[str]:
+    old = {each.extension: each for each in before.extensions}
+    new = {each.extension: each for each in after.extensions}
+    for extension in sorted(old.keys() | new.keys()):
+        one, other = old.get(extension), new.get(extension)
+        files = [each.files if each is not None else 0 for each in (one, other)]
+        totals = [each.total if each is not None else 0 for each in (one, other)]
+        if files[0] == files[1] and totals[0] == totals[1]:
+            continue
+        name = extension or "(no extension)"
+        sizes = f"{size(totals[0])} -> {size(totals[1])}"
+        yield f"{indent}{name}  {files[0]:,} -> {count(files[1], 'file')}, {sizes}"
+    if before.images is not None and after.images is not None:
+        unreadable = before.images.unreadable, after.images.unreadable
+        if unreadable[0] != unreadable[1]:
+            yield f"{indent}unreadable pictures  {unreadable[0]:,} -> {unreadable[1]:,}"
