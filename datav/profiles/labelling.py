@@ -5,7 +5,7 @@ from typing import Any
 
 from pyarrow import types
 
-from datav.profiles.groups import LabelGroups
+from datav.profiles.groups import LabelGroups, group_labels
 
 
 def may_group(kind: Any) -> bool:
@@ -19,4 +19,8 @@ def group_by_label(label: str | None, columns: Iterable[tuple[str, Any]]) -> Lab
     Args:
         columns: names and cells, in order.
     """
-    return None
+    if label is None:
+        return None
+    found = list(columns)
+    cells = next((cells for name, cells in found if name == label), None)
+    return None if cells is None else group_labels((label, cells), found)

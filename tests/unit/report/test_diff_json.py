@@ -113,6 +113,7 @@ def test_a_table_has_the_names_that_programs_rely_on():
                     ],
                     "truncated": False,
                 },
+                "stats": None,
             }
         ],
     }
