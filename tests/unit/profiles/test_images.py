@@ -90,7 +90,7 @@ def said(look, path: bytes, data: bytes) -> tuple[str, str, str] | str | None:
 FORMATS = [
     (b"png", "PNG", "RGBA", {}),
     (b"png", "PNG", "P", {}),
-    (b"png", "PNG", "I;16", {}),
+    (b"png", "PNG", "LA", {}),
     (b"png", "PNG", "1", {}),
     (b"jpg", "JPEG", "RGB", {}),
     (b"JPEG", "JPEG", "CMYK", {}),
