@@ -5,7 +5,7 @@ gives each a number; unpacking gives them back by number, each once, so that byt
 name an array a million times.
 """
 
-from collections.abc import Callable
+from array import array
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ MAX_ITEMS = 2**16
 """Of one array."""
 
 _WIDTHS = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
-_MAX_LENGTH_WIDTH = 4
+_LENGTH_WIDTHS = (1, 2, 4)
+_UNSCALED = {"scaled": "int", "scaled delta": "delta"}
 _LOW, _HIGH = -(2**63), 2**63 - 1
 _TENS = [float(10**digits) for digits in range(10)]
 # Integers up to here are floats, and one divided by a power of ten is the float nearest to the decimal.
@@ -81,21 +82,19 @@ class Packer:
 
 
 class Unpacked:
-    """Arrays by number, each of which is taken once."""
+    """Arrays by number, each of which is taken once, and unpacked then."""
 
     def __init__(self, elements: object, data: memoryview) -> None:
-        """Unpack all of `data`; Wrong if it is not what `elements` says."""
+        """Find the arrays in `data`; Wrong if they are not all of it, or no arrays."""
         if type(elements) is not list:
             raise Wrong("lists no arrays")
-        self._arrays: list[tuple[str, Any] | None] = []
-        at = 0
+        self._elements, self._data = elements, data
+        self._ends = array("Q", [0])
         for element in elements:
-            coding, size, unpack = _look_at(element)
-            if size > len(data) - at:
+            self._ends.append(self._ends[-1] + _size_of(element))
+            if self._ends[-1] > len(data):
                 raise Wrong("is cut short")
-            self._arrays.append((coding, unpack(data[at : at + size])))
-            at += size
-        if at != len(data):
+        if self._ends[-1] != len(data):
             raise Wrong("has bytes behind its last array")
 
     def take_integers(self, number: object) -> I64:
@@ -119,19 +118,19 @@ class Unpacked:
         return self._take(number, ("text",))
 
     def check_all_taken(self) -> None:
-        if any(array is not None for array in self._arrays):
+        if any(element is not None for element in self._elements):
             raise Wrong("has an array that nothing names")
 
     def _take(self, number: object, codings: tuple[str, ...]) -> Any:
-        if type(number) is not int or not 0 <= number < len(self._arrays):
+        if type(number) is not int or not 0 <= number < len(self._elements):
             raise Wrong("names an array that it does not have")
-        found = self._arrays[number]
-        if found is None:
+        element = self._elements[number]
+        if element is None:
             raise Wrong("names an array twice")
-        self._arrays[number] = None
-        if found[0] not in codings:
+        if element[0] not in codings:
             raise Wrong("names an array of another kind than is meant")
-        return found[1]
+        self._elements[number] = None
+        return _unpack(element, self._data[self._ends[number] : self._ends[number + 1]])
 
 
 def _as_decimals(values: F64) -> tuple[int, I64 | None]:
@@ -155,30 +154,45 @@ def _narrow(values: U64) -> tuple[int, bytes]:
     return width, values.astype(_WIDTHS[width]).tobytes()
 
 
-def _look_at(element: object) -> tuple[str, int, Callable[[memoryview], Any]]:
-    """Return the coding of an array, how many bytes it takes and how to read these."""
+def _size_of(element: Any) -> int:
+    """Return how many bytes an array takes; Wrong if no writer makes one that is described so."""
     if type(element) is not list or not 2 <= len(element) <= 5 or type(element[0]) is not str:
         raise Wrong("lists something that is no array")
-    coding, numbers = element[0], element[1:]
+    coding, *numbers = element
     if any(type(number) is not int for number in numbers) or not 0 <= numbers[0] <= MAX_ITEMS:
         raise Wrong("lists an array of an impossible size")
     match coding, numbers:
         case "int", [count, width, base] if width in _WIDTHS and _LOW <= base <= _HIGH:
-            return coding, count * width, lambda data: _read_offsets(data, width, base)
+            return int(count * width)
         case "delta", [count, width, base] if count and width in _WIDTHS and _LOW <= base <= _HIGH:
-            return coding, (count - 1) * width, lambda data: _read_steps(data, width, base)
-        case (("scaled" | "scaled delta"), [*rest, digits]) if 0 <= digits < len(_TENS):
-            _, size, read = _look_at(["int" if coding == "scaled" else "delta", *rest])
-            return coding, size, lambda data: _divide(read(data), digits)
-        case "float", [count]:
-            return coding, 8 * count, lambda data: np.frombuffer(data, "<f8").astype(np.float64)
-        case "hash", [count]:
-            return coding, 8 * count, lambda data: np.frombuffer(data, "<u8").astype(np.uint64)
+            return int((count - 1) * width)
+        case (("scaled" | "scaled delta"), [count, width, base, digits]) if 0 <= digits < len(_TENS):
+            return _size_of([_UNSCALED[coding], count, width, base])
+        case (("float" | "hash"), [count]):
+            return int(8 * count)
         case "byte", [count]:
-            return coding, count, lambda data: np.frombuffer(data, np.uint8).copy()
-        case "text", [count, width, size] if width in _WIDTHS and width <= _MAX_LENGTH_WIDTH and size >= 0:
-            return coding, count * width + size, lambda data: _read_texts(data, count, width)
+            return int(count)
+        case "text", [count, width, size] if width in _LENGTH_WIDTHS and 0 <= size <= _HIGH:
+            return int(count * width + size)
     raise Wrong("lists an array that no writer makes")
+
+
+def _unpack(element: list[Any], data: memoryview) -> Any:
+    match element:
+        case ["int", _, width, base]:
+            return _read_offsets(data, width, base)
+        case ["delta", _, width, base]:
+            return _read_steps(data, width, base)
+        case ["float", _]:
+            return np.frombuffer(data, "<f8").astype(np.float64)
+        case ["hash", _]:
+            return np.frombuffer(data, "<u8").astype(np.uint64)
+        case ["byte", _]:
+            return np.frombuffer(data, np.uint8).copy()
+        case ["text", count, width, _]:
+            return _read_texts(data, count, width)
+        case [scaled, *plain, digits]:
+            return _divide(_unpack([_UNSCALED[scaled], *plain], data), digits)
 
 
 def _read_offsets(data: memoryview, width: int, base: int) -> I64:
