@@ -50,7 +50,9 @@ class AddedDataset:
     skipped: tuple[Skipped, ...]
     """What lies in it and cannot be versioned."""
     note: str | None
-    """Why a file that claims to be a table was not read as one, or has no profile."""
+    """Why a file that claims to be a table was not read as one."""
+    no_profile: str | None = None
+    """Why it got no profile, where it should have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ class _Pending:
     bytes_read: int
     changed_files: int
     note: str | None
+    no_profile: str | None = None
 
 
 def _add_one(repository: Repository, dataset: Dataset, writer: StoreWriter) -> _Pending:
@@ -192,11 +195,9 @@ def _add_one(repository: Repository, dataset: Dataset, writer: StoreWriter) -> _
     else:
         adding = _add_directory if disk.is_directory else _add_file
         pending = adding(repository, dataset, disk, recorder, before, old)
-    if disk.is_directory:
-        return pending
-    stamp = pending.rows[0].stamp if pending.rows is not None else disk.entries[0].stamp
-    manifest, note = with_profile(repository, dataset, pending.manifest, stamp, old, recorder)
-    return replace(pending, manifest=manifest, note=pending.note or note)
+    looked = pending.rows if pending.rows is not None else disk.entries
+    manifest, reason = with_profile(repository, dataset, pending.manifest, looked, old, recorder)
+    return replace(pending, manifest=manifest, no_profile=None if pending.note else reason)
 
 
 def _with_key(item: _Pending, key: tuple[str, ...]) -> _Pending:
@@ -340,4 +341,5 @@ def _conclude(repository: Repository, item: _Pending, touched: list[RelPath]) ->
         changed_files=item.changed_files,
         skipped=tuple(item.disk.skipped),
         note=item.note,
+        no_profile=item.no_profile,
     )

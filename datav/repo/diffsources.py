@@ -111,7 +111,7 @@ class Sources:
             self._kept.append(self._open.enter_context(file))
             return _Opened(file)
         with file:
-            return _Reopened(path, file.stamp, file.size)
+            return Reopened(path, file.stamp, file.size)
 
     def check(self) -> None:
         """Raise ChangedWhileReadError if a file is not what it was when it was opened."""
@@ -132,8 +132,12 @@ class _Opened:
         return bytes(buffer)
 
 
-class _Reopened:
-    """A file that is opened for each read."""
+class Reopened:
+    """A file that is opened for each read, and must be what it was.
+
+    Raises, when it is read:
+        ChangedWhileReadError: its stamp is another.
+    """
 
     def __init__(self, path: Path, stamp: bytes, size: int) -> None:
         self._path = path

@@ -18,14 +18,16 @@ import pyarrow
 
 from datav.errors import FormatError, TableError
 from datav.formats.entry import Content
+from datav.formats.manifest import ColumnInfo
 from datav.ids import Buffer
 from datav.profiles.chunkmap import ChunkMap, make_chunk_map
 from datav.profiles.encoding import encode_profile, parse_profile
+from datav.profiles.memory import SegmentMemory
 from datav.profiles.profile import Profile, TableProfile
 from datav.profiles.tables import ALGORITHM, Profiling, profile_table
 from datav.progress import SILENT, Progress
 from datav.relpath import one_line
-from datav.repo.difffiles import is_named_like_table
+from datav.repo.difffiles import is_named_like_table, is_packed
 from datav.repo.difftables import find_rules, table_rules
 from datav.repo.repository import Repository
 from datav.settings import TableSettings
@@ -34,6 +36,7 @@ from datav.storage.scratch import Scratch
 from datav.store.lazytree import FileTree
 from datav.store.reading import Reading
 from datav.store.writing import StoreWriter
+from datav.tables.describe import describe
 from datav.tables.opening import open_table
 from datav.tables.source import NotATable, RandomAccess
 
@@ -85,7 +88,7 @@ class Profiler:
         cache: Path | None = None,
         progress: Progress = SILENT,
     ) -> None:
-        self._executor = executor
+        self.executor = executor
         self._rules = rules
         self._segments = Cache(cache / "segments", _SEGMENTS) if cache is not None else None
         self._profiles = Cache(cache / "profiles", _PROFILES) if cache is not None else None
@@ -103,7 +106,7 @@ class Profiler:
 
     def recall(self, path: bytes, content: Content) -> Made | None:
         """Return the profile of a file that was made before; None if nobody remembers it."""
-        data = self._profiles.read(self._name(path, content)) if self._profiles is not None else None
+        data = self._profiles.read(self.name(path, content)) if self._profiles is not None else None
         if data is None:
             return None
         try:
@@ -140,7 +143,7 @@ class Profiler:
     def remember(self, path: bytes, content: Content, made: Made) -> None:
         """Have `recall` find a profile."""
         if self._profiles is not None and made.data is not None:
-            self._profiles.write(self._name(path, content), [made.data])
+            self._profiles.write(self.name(path, content), [made.data])
 
     def table(
         self, path: bytes, source: RandomAccess, content: Content | None = None, reader: Reading | None = None
@@ -157,7 +160,7 @@ class Profiler:
             _chunk_map(reader, content) if reader is not None and content is not None and is_own else None
         )
         profiling = Profiling(
-            self._executor, self._segments, rules.label if rules is not None else None, self._progress.advance
+            self.executor, self._segments, rules.label if rules is not None else None, self._progress.advance
         )
         try:
             return profile_table(version, chunks, profiling)
@@ -167,7 +170,23 @@ class Profiler:
             # Nobody's data is to stay out of the store because of what its statistics do.
             return NotATable(f"its cells cannot be counted: {one_line(str(exc))[:200]}")
 
-    def _name(self, path: bytes, content: Content) -> str:
+    def columns(self, path: bytes, source: RandomAccess) -> Sequence[ColumnInfo] | NotATable:
+        """Return the columns of a file, as its head or footer tells.  Takes and raises what `file` does."""
+        name = path.rpartition(b"/")[2].decode("utf-8", "surrogateescape")
+        if is_packed(name) or find_rules(self._rules, path) is not None:
+            version = open_table(name, source, self._scratch, table_rules(find_rules(self._rules, path)))
+            return version if isinstance(version, NotATable) else version.columns
+        found = describe(name, source, None)
+        if found is None or isinstance(found, NotATable):
+            return found or NotATable("is no table")
+        return found.columns
+
+    def memory(self, context: bytes) -> SegmentMemory:
+        """Return what is remembered of parts of datasets that are none of a file's own."""
+        return SegmentMemory(self._segments, context)
+
+    def name(self, path: bytes, content: Content) -> str:
+        """Return what the profile of a file follows from: its bytes, and how they are read."""
         rules = find_rules(self._rules, path)
         extension = path.rpartition(b"/")[2].rpartition(b".")[2].hex()
         reading = json.dumps([ALGORITHM, extension, None if rules is None else asdict(rules)])

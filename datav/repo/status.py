@@ -68,6 +68,8 @@ class DatasetStatus:
     """Of a modified dataset: only a part of it was ever fetched."""
     error: str | None = None
     """Why it was not compared: a manifest that is none (`conflicted`), a link in its place (`modified`)."""
+    lacks_profile: bool = False
+    """Whether it is a table or a directory without a profile, though `datav.toml` wants them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
                 is_stored=found.is_stored,
                 is_partial=found.lacks_files and _is_partial(repository, dataset, parts),
                 error=error,
+                lacks_profile=_lacks_profile(repository, dataset),
             )
         )
     return Status(tuple(result))
@@ -134,6 +137,18 @@ def _path(dataset: Dataset) -> bytes:
 def _is_partial(repository: Repository, dataset: Dataset, parts: Set[bytes]) -> bool:
     manifest = read_manifest(repository, dataset) if parts else None
     return manifest is not None and manifest.content.id in parts
+
+
+def _lacks_profile(repository: Repository, dataset: Dataset) -> bool:
+    if repository.settings.profile == "never":
+        return False
+    try:
+        manifest = read_manifest(repository, dataset)
+    except FormatError:
+        return False
+    if manifest is None or manifest.profile is not None:
+        return False
+    return manifest.kind == "directory" or manifest.table is not None
 
 
 def _is_pushed(repository: Repository, dataset: Dataset, there: Set[Content] | None) -> bool | None:

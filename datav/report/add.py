@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from datav.relpath import show_path
+from datav.relpath import one_line, show_path
 from datav.repo.add import Added, AddedDataset
 from datav.report.style import Style, columns, count, seconds, size
 
@@ -26,6 +26,7 @@ def add_json(result: Added, elapsed_s: float) -> dict[str, Any]:
                     {"path": show_path(item.path), "reason": item.reason} for item in dataset.skipped
                 ],
                 "note": dataset.note,
+                "no_profile": dataset.no_profile,
             }
             for dataset in result.datasets
         ],
@@ -42,6 +43,9 @@ def add_json(result: Added, elapsed_s: float) -> dict[str, Any]:
 def add_text(result: Added, style: Style, elapsed_s: float) -> str:
     lines = [style.good(line) if "unchanged" not in line else line for line in columns(_rows(result))]
     lines.append(_summary(result, elapsed_s))
+    for dataset in result.datasets:
+        if dataset.no_profile is not None:
+            lines.append(style.faint(f"{dataset.path}: {one_line(dataset.no_profile)}"))
     if result.dry_run:
         lines.append("nothing was stored: this was a dry run")
     elif result.staged:

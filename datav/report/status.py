@@ -19,6 +19,7 @@ _FETCH = "not in the store either: `datav pull` brings it from the remote, if it
 _NOT_STAGED = "`git add` the manifest"
 _PARTIAL = "`datav pull` brings the rest"
 _NOT_PUSHED = "`datav push` sends what is committed"
+_NO_PROFILE = "`datav profile` makes one, and `datav add` then keeps it"
 _NO_MANIFEST = "`git restore` brings it back, `git rm --cached` gives the dataset up"
 _OTHER_VERSION = "git moved and the data did not: `datav checkout` brings what the manifest says"
 
@@ -36,6 +37,7 @@ def status_json(result: Status) -> dict[str, Any]:
                 "stored": dataset.is_stored if dataset.state == "modified" else None,
                 "partial": dataset.is_partial,
                 "error": dataset.error,
+                "lacks_profile": dataset.lacks_profile,
                 "files": {
                     "added": len(dataset.changes.added),
                     "removed": len(dataset.changes.removed),
@@ -88,6 +90,11 @@ def _advice(result: Status) -> Iterator[tuple[str, str]]:
         yield "not pushed", _NOT_PUSHED
     if any(dataset.unstaged == "modified" for dataset in result.datasets):
         yield "manifest not staged", _NOT_STAGED
+    lacking = [dataset for dataset in result.datasets if dataset.lacks_profile]
+    if lacking:
+        first = str(lacking[0].path)
+        which = first if len(lacking) == 1 else f"{first} and {len(lacking) - 1} more"
+        yield f"no profile: {which}", _NO_PROFILE
 
 
 def _lacks_manifest(dataset: DatasetStatus) -> bool:
