@@ -302,6 +302,23 @@ def hostile_page() -> Page:
     )
 
 
+def extreme_page() -> Page:
+    """Charts at the ends of what a number can be."""
+    charts = (
+        Histogram((-1.7e308, 0.0, 1.7e308), (0.5, 0.5), (0.0, 1.0)),
+        Histogram((0.0, 5e-324), (1.0,), (1.0,)),
+        Histogram((1e15, 1e15 + 0.125, 1e15 + 0.25), (0.1, 0.9)),
+        Histogram((0.0, 1.0), (0.0,), (0.0,)),
+        Histogram(even_edges(0, 1, 2000), (1 / 2000,) * 2000, (1 / 2000,) * 2000),
+        Histogram((-9e18, 0.0, 9e18), (0.5, 0.5), (0.0, 1.0), is_time=True),
+        Histogram((0.0, 0.001), (1.0,), is_time=True),
+        Bars(tuple(f"label {number}" for number in range(300)), (1 / 300,) * 300, (1 / 300,) * 300),
+        Bars(("only",), (0.0,), (0.0,)),
+    )
+    cards = tuple(ColumnCard(f"c{n}", "float64", chart=chart) for n, chart in enumerate(charts))
+    return Page("extremes", (Group("", (Columns("Columns", cards),)),), sides=SIDES)
+
+
 def wide_page(columns: int, rows: int = 200, shown_columns: int = 60) -> Page:
     """A diff of a table with many columns."""
     chance = random.Random(11)

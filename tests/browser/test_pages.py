@@ -23,9 +23,9 @@ from tests.browser.browsing import (
     take_screenshot,
     wait_for,
 )
-from tests.browser.pages import HOSTILE, diff_page, hostile_page, profile_page, wide_page
+from tests.browser.pages import HOSTILE, diff_page, extreme_page, hostile_page, profile_page, wide_page
 
-PAGES = {"diff": diff_page, "profile": profile_page, "hostile": hostile_page}
+PAGES = {"diff": diff_page, "profile": profile_page, "hostile": hostile_page, "extreme": extreme_page}
 IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
 
 CONTRAST_AA = 4.5
@@ -361,8 +361,8 @@ def test_dark_and_light_follow_the_system_without_drawing_anew(driver, written):
     set_scheme(driver, "dark")
     dark = driver.execute_script(ask, svg)
 
-    assert light == ["rgb(255, 255, 255)", "rgb(169, 182, 195)"]
-    assert dark == ["rgb(15, 19, 24)", "rgb(86, 101, 122)"]
+    assert light == ["rgb(255, 255, 255)", "rgb(133, 148, 163)"]
+    assert dark == ["rgb(15, 19, 24)", "rgb(102, 119, 142)"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -390,7 +390,7 @@ def test_all_charts_are_there_on_paper(driver, written):
     assert are_all_drawn(driver)
     assert printed.startswith(b"%PDF")
     # Bars of all histograms are painted, in the colour they have in light.
-    gray = re.compile(rb"\.66\d* \.71\d* \.76\d* rg")
+    gray = re.compile(rb"\.52\d* \.58\d* \.63\d* rg")
     assert sum(len(gray.findall(stream)) for stream in streams(printed)) >= 120
 
 

@@ -26,58 +26,65 @@
 
   const shares = { format: "~%", tickCount: 3, domain: false, ticks: false };
 
-  function sharesOf(row) {
-    const both = { before: row.before };
-    return row.after === undefined ? both : { ...both, after: row.after };
-  }
-
   const percent = (share) => `${(share * 100).toPrecision(3)} %`;
 
-  function tooltips(hasAfter, head) {
+  function sideTooltips(hasAfter) {
     const field = (name, title) => ({ field: name, type: "nominal", title });
-    return hasAfter
-      ? [head, field("beforeText", "before"), field("afterText", "after")]
-      : [head, field("beforeText", "share")];
+    return hasAfter ? [field("beforeText", "before"), field("afterText", "after")] : [field("beforeText", "share")];
   }
+
+  const LAST_DATE = 8.64e15; // what dates of browsers can be
 
   function histogram(chart) {
     const { edges, before, after } = chart;
-    const from = edges[0];
-    const to = edges[edges.length - 1];
-    const top = Math.max(...before, ...(after ?? []), 1e-9);
+    const ends = [edges[0], edges[edges.length - 1]];
+    const reach = Math.max(...ends.map(Math.abs));
+    // Where differences overflow or the calendar ends, the shape is all that can be drawn.
+    const isOdd = !Number.isFinite(ends[1] - ends[0]) || (chart.time && reach > LAST_DATE);
+    const isTime = Boolean(chart.time) && !isOdd;
+    const place = (edge) => (isOdd ? edge / reach : edge);
     const bins = before.map((share, n) => ({
+      left: place(edges[n]),
+      right: place(edges[n + 1]),
       low: edges[n],
       high: edges[n + 1],
       before: share,
       beforeText: percent(share),
-      ...(after ? { after: after[n], afterText: percent(after[n]) } : {}),
+      ...(after ? { afterText: percent(after[n]) } : {}),
     }));
     // The outline goes up at the first edge and down at the last.
-    const steps = after ? [[from, 0], ...after.map((share, n) => [edges[n], share]), [to, 0]] : [];
-    const type = chart.time ? "temporal" : "quantitative";
-    const large = !chart.time && Math.max(Math.abs(from), Math.abs(to)) >= 1e5 && to - from > Math.abs(to) / 50;
+    const steps = after ? [[ends[0], 0], ...after.map((share, n) => [edges[n], share]), [ends[1], 0]] : [];
+    const type = isTime ? "temporal" : "quantitative";
+    const isLarge = !isTime && reach >= 1e5 && ends[1] - ends[0] > reach / 50;
     const x = {
-      field: "low",
+      field: "left",
       type,
       // Times are not compared with numbers; their bins span the same range.
-      scale: chart.time ? { type: "utc", nice: false } : { domain: [from, to], nice: false, zero: false },
-      axis: { grid: false, tickCount: { signal: "max(2, floor(width / 70))" }, ...(large ? { format: "~s" } : {}) },
+      scale: isTime ? { type: "utc", nice: false } : { domain: ends.map(place), nice: false, zero: false },
+      axis: {
+        grid: false,
+        labels: !isOdd,
+        tickCount: { signal: "max(2, floor(width / 70))" },
+        ...(isLarge ? { format: "~s" } : {}),
+      },
     };
+    const top = Math.max(...before, ...(after ?? [])) || 1;
     const y = { type: "quantitative", scale: { domain: [0, top] }, axis: shares, stack: null };
-    const format = chart.time ? { timeUnit: "utcyearmonthdatehoursminutes" } : { format: ".6~g" };
-    const range = [
-      { field: "low", title: "from", type, ...format },
-      { field: "high", title: "to", type, ...format },
-    ];
+    const format = isTime ? { timeUnit: "utcyearmonthdatehoursminutes" } : { format: ".6~g" };
     const layer = [
       {
-        mark: { type: "rect", color: css(after ? "before" : "only"), stroke: css("panel"), strokeWidth: 0.75 },
-        encoding: { x, x2: { field: "high" }, y: { ...y, field: "before" }, y2: { datum: 0 } },
+        mark: {
+          type: "rect",
+          color: css(after ? "before" : "only"),
+          stroke: css("panel"),
+          strokeWidth: before.length > 60 ? 0 : 0.75,
+        },
+        encoding: { x, x2: { field: "right" }, y: { ...y, field: "before" }, y2: { datum: 0 } },
       },
     ];
     if (after) {
       layer.push({
-        data: { values: steps.map(([edge, share], order) => ({ edge, share, order })) },
+        data: { values: steps.map(([edge, share], order) => ({ edge: place(edge), share, order })) },
         mark: {
           type: "area",
           interpolate: "step-after",
@@ -94,11 +101,16 @@
     }
     layer.push({
       // Bins without anything in them have a tooltip too.
+      name: "hover",
       mark: { type: "rect", opacity: 0, tooltip: true },
       encoding: {
         x,
-        x2: { field: "high" },
-        tooltip: [...range, ...tooltips(Boolean(after), range[0]).slice(1)],
+        x2: { field: "right" },
+        tooltip: [
+          { field: "low", title: "from", type, ...format },
+          { field: "high", title: "to", type, ...format },
+          ...sideTooltips(Boolean(after)),
+        ],
       },
     });
     return { data: { values: bins }, layer };
@@ -125,7 +137,6 @@
           stroke: bySide([css("before"), css("after")]),
         }
       : { color: { value: css("only") } };
-    const label = { field: "label", type: "nominal", title: "category" };
     const encoding = {
       y: {
         field: "place",
@@ -135,7 +146,7 @@
         axis: { labelExpr: "labels[datum.value]", labelLimit: 130, labelPadding: 5, labelOverlap: false, ticks: false, domain: false },
       },
       x: { field: "share", type: "quantitative", axis: { ...shares, grid: true } },
-      tooltip: tooltips(Boolean(chart.after), label),
+      tooltip: [{ field: "label", type: "nominal", title: "category" }, ...sideTooltips(Boolean(chart.after))],
     };
     if (chart.after) {
       encoding.yOffset = { field: "side", type: "nominal", sort: sides };
@@ -150,15 +161,26 @@
 
   const widths = new WeakMap();
 
-  function draw(element) {
-    const width = Math.floor(element.clientWidth);
-    if (width < 40 || widths.get(element) === width) return Promise.resolve();
+  // Asked of the card and not of the chart, which the browser may not have laid out yet: it would do so for
+  // every chart that is asked for.  0 wide is what a filter hides.
+  function size(element) {
+    const card = element.closest(".card");
+    const { paddingLeft, paddingRight } = getComputedStyle(card);
+    return {
+      width: Math.floor(card.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)),
+      height: parseInt(element.style.getPropertyValue("--h"), 10),
+    };
+  }
+
+  /** Draw the chart of `element`, if it is not yet drawn in this width. */
+  function draw(element, { width, height }) {
+    if (width < 40 || widths.get(element) === width) return;
     widths.set(element, width);
     const chart = JSON.parse(element.dataset.chart);
     const spec = {
       ...(chart.edges ? histogram(chart) : bars(chart)),
       width,
-      height: Math.floor(element.clientHeight),
+      height,
       autosize: { type: "fit", contains: "padding" },
       padding: { left: 0, top: 4, right: 6, bottom: 0 },
       config,
@@ -166,7 +188,7 @@
     // In an element of its own, because Vega says of the one it gets what it is, and that is said already.
     const inside = document.createElement("div");
     element.replaceChildren(inside);
-    return window.vegaEmbed(inside, spec, {
+    window.vegaEmbed(inside, spec, {
       mode: "vega-lite",
       renderer: "svg",
       ast: true,
@@ -184,7 +206,7 @@
     const [element] = waiting;
     if (element === undefined) return;
     waiting.delete(element);
-    draw(element);
+    draw(element, size(element));
     if (waiting.size > 0) setTimeout(drawNext);
   }
 
@@ -217,6 +239,8 @@
   // Vega works in promises that wait for nothing from outside, so it is done before the browser goes on.
   window.addEventListener("beforeprint", () => {
     waiting.clear();
-    for (const element of charts) if (!widths.has(element)) draw(element);
+    // First all sizes, then all drawings: a size asked for in between has the browser lay out everything again.
+    const missing = charts.filter((element) => !widths.has(element)).map((element) => [element, size(element)]);
+    for (const [element, space] of missing) draw(element, space);
   });
 })();

@@ -41,7 +41,7 @@ class Histogram:
 
     edges: tuple[float, ...]
     """n + 1 finite, strictly increasing numbers; milliseconds since 1970 in UTC if `is_time`.  Bars are as
-    high as their shares, so bins of one width tell the truth."""
+    high as their shares, so bins of one width tell the truth; twenty to forty are readable."""
     before: tuple[float, ...]
     """n shares, 0 to 1."""
     after: tuple[float, ...] | None = None
@@ -224,6 +224,8 @@ class Page:
 
 
 def _check_shares(size: int, before: tuple[float, ...], after: tuple[float, ...] | None) -> None:
+    if size < 1:
+        raise ValueError("a chart has one bin or label at least")
     for shares in (before, after):
         if shares is not None and len(shares) != size:
             raise ValueError("each bin and each label has one share on each side")

@@ -298,6 +298,8 @@ def test_an_empty_page_is_a_page():
     [
         lambda: Histogram((0.0, 1.0), (0.5, 0.5)),
         lambda: Histogram((0.0, 0.0), (1.0,)),
+        lambda: Histogram((0.0,), ()),
+        lambda: Bars((), ()),
         lambda: Histogram((0.0, float("inf")), (1.0,)),
         lambda: Histogram((0.0, 1.0), (float("nan"),)),
         lambda: Histogram((0.0, 1.0), (1.0,), (1.5,)),
