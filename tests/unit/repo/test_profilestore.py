@@ -304,6 +304,28 @@ def test_profiles_that_a_remote_has_lost_keep_nobody_from_the_data(data, tmp_pat
     assert read(copy, "d", far=False) == OTHER_LARGE
 
 
+def test_a_part_of_a_profile_is_no_damage(data, tmp_path):
+    begin = send_others(data, tmp_path / "remote")
+    put_profile(data, "d", OTHER_LARGE + b"end", deltas=False)
+    data.commit("longer")
+    run(data, push)
+    begin.unlink()
+    copy = clone(data, tmp_path / "there")
+
+    run(copy, fetch)
+
+    assert is_stored(copy, copy.manifest("d").profile)
+    assert read(copy, "d") is None
+    found = run(copy, verify)
+    assert (found.ok, found.missing) == (True, ())
+    assert found.partial == (f"b3:{copy.manifest('d').profile.id.hex()}",)
+    run(copy, collect, apply=True)
+    run(data, repair_remote)
+    run(copy, fetch)
+    assert read(copy, "d", far=False) == OTHER_LARGE + b"end"
+    assert run(copy, verify).partial == ()
+
+
 def test_profiles_that_are_damaged_on_a_remote_keep_nobody_from_the_data(data, tmp_path):
     pack = send_others(data, tmp_path / "remote")
     copy = clone(data, tmp_path / "there")
@@ -503,6 +525,17 @@ def test_the_remote_is_verified_with_its_profiles(data, tmp_path):
     assert [each.is_profile for each in found.missing] == [True, True]
     assert run(data, repair_remote).ok
     assert run(data, verify_remote).ok
+
+
+def test_a_profile_that_was_never_pushed_is_counted_and_no_damage(data):
+    run(data, push)
+    put_profile(data, "d", b"computed anew")
+    data.commit("another profile")
+
+    found = run(data, verify_remote)
+
+    assert (found.ok, found.absent, found.absent_versions, found.manifests) == (True, (), (), 2)
+    assert found.absent_profiles == (f"b3:{hash_chunk(b'computed anew').hex()}",)
 
 
 @pytest.mark.parametrize("name", ["a.bin", "d"])
