@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from datav.profiles.arrays import F64, I64, Values
 from datav.profiles.frequent import Frequent
@@ -14,7 +13,7 @@ from datav.profiles.ranks import Ranks
 BINS = 20
 """Parts of equal size that the values of before are cut into; a twentieth of all is one."""
 
-FEWEST = 5
+FEWEST = 10
 """A bin in which the smaller side expects fewer rows than this is joined to its neighbour: the laws of chance
 of the measures do not hold in it."""
 
@@ -115,10 +114,12 @@ def draw_histogram(before: Ranks, after: Ranks, bars: int = DRAWN) -> Histogram 
     sides = [ranks for ranks in (before, after) if ranks.count]
     if not sides:
         return None
+    least = float(min(ranks.points[0] for ranks in sides))
+    most = float(max(ranks.points[-1] for ranks in sides))
     low = float(min(ranks.quantile(_CLIPPED) for ranks in sides))
     high = float(max(ranks.quantile(1 - _CLIPPED) for ranks in sides))
-    if all(ranks.points.dtype == np.int64 for ranks in sides) and high - low < bars:
-        edges = np.arange(low - 0.5, high + 1)
+    if all(ranks.points.dtype == np.int64 for ranks in sides) and most - least < bars:
+        edges = np.arange(least - 0.5, most + 1)
     elif high > low:
         edges = np.linspace(low, high, bars + 1)
         # The greatest value is in the last bar.
@@ -131,7 +132,9 @@ def draw_histogram(before: Ranks, after: Ranks, bars: int = DRAWN) -> Histogram 
 
 def _cuts(before: Ranks, after: Ranks) -> set[tuple[Any, int]]:
     """Return where bins end: (value, 0) right before a value, (value, 1) right behind it."""
-    cuts = {(before.quantile(part / BINS), 1) for part in range(1, BINS)}
+    # At points, so that the shares of before are as exact as they can be.
+    wanted = np.arange(1, BINS) * before.count // BINS
+    cuts = {(value, 1) for value in before.points[np.searchsorted(before.upto, wanted)].tolist()}
     cuts |= {(before.points[0].item(), 0), (before.points[-1].item(), 1)}
     for ranks in (before, after):
         heavy = (ranks.upto - ranks.less) * BINS >= ranks.count
@@ -145,12 +148,12 @@ def _same(before: Ranks, after: Ranks) -> bool:
 
 def _shares(ranks: Ranks, values: Values, sides: I64) -> tuple[F64, F64]:
     """Return the shares between cuts, and how far off they may be."""
-    shares = np.where(sides == 1, ranks.share_upto(values), ranks.share_below(values))
+    counts, doubts = _count_below(ranks, values)
     at = np.searchsorted(ranks.points, values)
-    inside = np.clip(at, 0, len(ranks.points) - 1)
-    is_known = (ranks.points[inside] == values) | (at == 0) | (at == len(ranks.points))
-    gaps = ranks.less[inside] - ranks.upto[np.maximum(inside - 1, 0)]
-    doubts = (np.where(is_known, 0, (gaps + 1) // 2) + ranks.error) / ranks.count
+    inside = np.minimum(at, len(ranks.points) - 1)
+    is_point = (at < len(ranks.points)) & (ranks.points[inside] == values)
+    shares = np.where(is_point & (sides == 1), ranks.upto[inside], counts) / ranks.count
+    doubts = doubts / ranks.count
     padded, doubts = np.concatenate([[0.0], shares, [1.0]]), np.concatenate([[0.0], doubts, [0.0]])
     return np.maximum(np.diff(padded), 0), doubts[1:] + doubts[:-1]
 
@@ -192,19 +195,22 @@ def _with_rest(shares: F64) -> F64:
 def _bars(ranks: Ranks, edges: F64) -> tuple[tuple[float, ...], tuple[float, float]]:
     if not ranks.count:
         return (0.0,) * (len(edges) - 1), (0.0, 0.0)
-    shares = line_below(ranks, edges)
+    shares = _count_below(ranks, edges)[0] / ranks.count
     return tuple(np.diff(shares).tolist()), (float(shares[0]), float(1 - shares[-1]))
 
 
-def line_below(ranks: Ranks, places: F64) -> F64:
-    """Return which share of all values is less than each place, on a line between points."""
-    points = ranks.points.astype(np.float64)
-    at: NDArray[np.int64] = np.searchsorted(points, places, side="left")
+def _count_below(ranks: Ranks, places: Values) -> tuple[F64, F64]:
+    """Return how many values are less than each place, on a line between points, and how far off that may
+    be."""
+    points = ranks.points
+    at = np.searchsorted(points, places, side="left")
     inside = np.minimum(at, len(points) - 1)
-    is_point = (at < len(points)) & (points[inside] == places)
-    start, end = points[np.maximum(at - 1, 0)], points[inside]
-    along = np.clip((places - start) / np.where(end > start, end - start, 1.0), 0, 1)
     through = np.where(at > 0, ranks.upto[at - 1], 0)
     ahead = np.where(at < len(points), ranks.less[inside], ranks.count)
-    counts = np.where(is_point, ranks.less[inside], through + (ahead - through) * along)
-    return np.asarray(np.where(at == 0, 0, counts) / ranks.count, np.float64)
+    start, end = points[np.maximum(at - 1, 0)].astype(np.float64), points[inside].astype(np.float64)
+    along = (places.astype(np.float64) - start) / np.where(end > start, end - start, 1.0)
+    # A point is the end of its own gap, and exact.
+    along = np.where(points[inside] == places, 1.0, np.clip(along, 0, 1))
+    is_open = (at > 0) & (at < len(points)) & (along < 1)
+    doubts = np.where(is_open, np.maximum(along, 1 - along) * (ahead - through), 0.0)
+    return through + (ahead - through) * along, doubts + ranks.error

@@ -25,6 +25,8 @@ _DAY = 86_400_000_000
 _SHORTEST_FOR_HOURS = 7 * _DAY
 _SHORTEST_FOR_WEEKDAYS = 56 * _DAY
 
+# Ten rows an hour; with fewer, chance makes hours alike that are not.
+_FEWEST_FOR_TURNS = 240
 # Hours that were turned fit so much better than hours that were not.
 _BETTER = 4
 
@@ -100,11 +102,14 @@ def _cover(before: Times, after: Times, least: int) -> bool:
 def _find_turn(before: I64, after: I64, alarms: float) -> int:
     """Return by how many hours, -11 to 12, the day must be turned to look as it did; 0 if that is no help."""
     sizes = (int(before.sum()), int(after.sum()))
+    if min(sizes) < _FEWEST_FOR_TURNS:
+        return 0
     floor = max(SMALLEST_SHARE, 0.5 / min(sizes))
     p, q = before / sizes[0], after / sizes[1]
     distances = [population_stability_index(np.roll(p, turn), q, floor) for turn in range(24)]
     best = int(np.argmin(distances))
-    noise = psi_limit(alarms, *sizes, len(bin_counts(before, after).before))
+    bins = bin_counts(before, after)
+    noise = psi_limit(alarms, distances[0], bins.before, bins.after, sizes)
     if best == 0 or distances[0] <= noise or distances[best] * _BETTER > distances[0]:
         return 0
     return best if best <= 12 else best - 24

@@ -12,6 +12,15 @@ from itertools import islice
 import numpy as np
 
 from datav.profiles.binning import Category
+from datav.profiles.categories import (
+    SMALLEST_CATEGORY,
+    MovedCategory,
+    categories_of,
+    find_categories_moved,
+    find_lengths,
+    measure_categories,
+    moved_category,
+)
 from datav.profiles.clocks import MovedDay, find_days, find_hours, find_weekdays
 from datav.profiles.columns import ColumnSketch, Kind, Times
 from datav.profiles.distinct import STANDARD_ERROR, Distinct
@@ -20,19 +29,12 @@ from datav.profiles.measures import Bounded, exactly
 from datav.profiles.profile import TableProfile
 from datav.profiles.ranks import Ranks
 from datav.profiles.shifts import (
-    SMALLEST_CATEGORY,
     Distances,
-    MovedCategory,
-    categories_of,
-    find_categories_moved,
     find_cells,
     find_factor,
-    find_lengths,
     find_moments,
-    measure_categories,
     measure_ranks,
     moments_of,
-    moved_category,
     ranks_quantiles,
     scale_of,
 )

@@ -5,10 +5,12 @@ returns, and the sizes of both.  Versions of a dataset share most of their rows,
 """
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
 
+from datav.profiles.arrays import F64
 from datav.profiles.measures import cohens_h, common_points, share_between
 from datav.profiles.ranks import Ranks
 
@@ -21,20 +23,18 @@ def normal_limit(alarms: float) -> float:
     return -_NORMAL.inv_cdf(max(alarms, _LEAST) / 2)
 
 
+@lru_cache(maxsize=1024)
 def chi_square_limit(alarms: float, degrees: int) -> float:
-    """Return what a chi-square variable of `degrees` degrees of freedom exceeds with probability `alarms`.
-
-    Source: Wilson and Hilferty, "The distribution of chi-square", 1931; within 2 % down to 1e-6 from three
-    degrees on, and too large below.
-    """
+    """Return what a chi-square variable of `degrees` degrees of freedom exceeds with probability `alarms`."""
     if degrees < 1:
         return 0.0
-    if degrees == 1:
-        return normal_limit(alarms) ** 2
-    if degrees == 2:
-        return -2 * math.log(max(alarms, _LEAST))
-    z, part = -_NORMAL.inv_cdf(max(alarms, _LEAST)), 2 / (9 * degrees)
-    return degrees * (1 - part + z * math.sqrt(part)) ** 3
+    low, high = 0.0, degrees + 10.0
+    while _chi_square_tail(high, degrees) > alarms:
+        high *= 2
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _chi_square_tail(middle, degrees) > alarms else (low, middle)
+    return high
 
 
 def kolmogorov_limit(alarms: float, before: int, after: int) -> float:
@@ -45,32 +45,43 @@ def kolmogorov_limit(alarms: float, before: int, after: int) -> float:
     return math.sqrt(-math.log(max(alarms, _LEAST) / 2) / 2 * one_row(before, after))
 
 
-def psi_limit(alarms: float, before: int, after: int, bins: int) -> float:
-    """Return the limit of the population stability index of bins with some rows in each.
+def psi_limit(alarms: float, psi: float, p: F64, q: F64, sizes: tuple[int, int]) -> float:
+    """Return the limit of the population stability index `psi` of the shares `p` and `q`.
 
-    Source: Yurdakul, "Statistical Properties of Population Stability Index", 2018.
+    Near 0 the index is (1/n + 1/m) times the chi-square statistic that compares both samples.  That one keeps
+    to its law where the logarithms of the index do not, so that it says how surprising the shares are, and
+    the index is brought to the surprise that is allowed in proportion.
+
+    Sources: Pearson's test; Yurdakul, "Statistical Properties of Population Stability Index", 2018.
     """
-    return one_row(before, after) * chi_square_limit(alarms, bins - 1)
+    return psi * _allowed(alarms, p, q, sizes)
 
 
-def js_limit(alarms: float, before: int, after: int, bins: int) -> float:
-    """Return the limit of the Jensen-Shannon distance: near 0 the divergence in nats is an eighth of the
+def js_limit(alarms: float, js: float, p: F64, q: F64, sizes: tuple[int, int]) -> float:
+    """Return the limit of the Jensen-Shannon distance `js`: near 0 its square is in proportion to the
     population stability index."""
-    return math.sqrt(psi_limit(alarms, before, after, bins) / (8 * math.log(2)))
+    return js * math.sqrt(_allowed(alarms, p, q, sizes))
 
 
-def mean_limit(alarms: float, before: int, after: int, deviations: tuple[float, float]) -> float:
+def mean_limit(
+    alarms: float, sizes: tuple[int, int], deviations: tuple[float, float], together: float
+) -> float:
     """Return the limit of the difference of two means, in the unit of the deviations; of fewer than 30 rows
     infinite, as a few rows do not tell how far a rare great value moves the mean.
 
+    Args:
+        together: the deviation of both samples as one.  A small sample that has missed the great values has
+            too small a deviation of its own.
+
     Source: Welch's test, with the first terms of the quantile of Student's t by Cornish and Fisher.
     """
-    degrees = min(before, after) - 1
+    degrees = min(sizes) - 1
     if degrees < 29:
         return math.inf
     z = normal_limit(alarms)
     t = z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
-    return t * math.sqrt(deviations[0] ** 2 / before + deviations[1] ** 2 / after)
+    before, after = (max(own, together) for own in deviations)
+    return t * math.sqrt(before**2 / sizes[0] + after**2 / sizes[1])
 
 
 def wasserstein_limit(alarms: float, before: Ranks, after: Ranks) -> float:
@@ -109,6 +120,29 @@ def share_limit(alarms: float, hits: tuple[float, float], rows: tuple[int, int])
 def one_row(before: int, after: int) -> float:
     """Return 1/n + 1/m; infinite if one is 0."""
     return 1 / before + 1 / after if before and after else math.inf
+
+
+def _chi_square_tail(value: float, degrees: int) -> float:
+    """Return the probability of more than `value`: a finite sum, as the degrees are whole.
+
+    Source: Abramowitz and Stegun, "Handbook of Mathematical Functions", 26.4.4 and 26.4.5.
+    """
+    half = value / 2
+    odd = degrees % 2
+    tail = math.erfc(math.sqrt(half)) if odd else 0.0
+    for place in range((degrees + odd) // 2 - odd):
+        power = place + odd / 2
+        tail += math.exp(power * math.log(half) - half - math.lgamma(power + 1)) if half else float(not power)
+    return tail
+
+
+def _allowed(alarms: float, p: F64, q: F64, sizes: tuple[int, int]) -> float:
+    """Return which part of the distance of the shares, as chi-square measures it, chance may have made."""
+    both = (p * sizes[0] + q * sizes[1]) / sum(sizes)
+    filled = both > 0
+    statistic = float(((p - q)[filled] ** 2 / both[filled]).sum()) / one_row(*sizes)
+    degrees = int(filled.sum()) - 1
+    return chi_square_limit(alarms, degrees) / statistic if statistic > 0 and degrees > 0 else math.inf
 
 
 def _surprise(hits: tuple[float, float], rows: tuple[int, int]) -> float:

@@ -5,14 +5,13 @@ it to `datav.profiles.verdicts` what that means.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from datav.profiles.binning import Bins, Category, bin_categories, bin_ranks, find_categories
-from datav.profiles.columns import ColumnSketch, Numbers, Texts
-from datav.profiles.frequent import Frequent
+from datav.profiles.binning import Bins, bin_ranks
+from datav.profiles.columns import ColumnSketch, Numbers
 from datav.profiles.measures import (
     SMALLEST_SHARE,
     Bounded,
@@ -34,13 +33,10 @@ from datav.profiles.noise import (
     wasserstein_limit,
 )
 from datav.profiles.ranks import Ranks
-from datav.profiles.sketching import MAX_TEXT
 from datav.profiles.verdicts import (
     CERTAIN,
-    GONE,
     JENSEN_SHANNON,
     KOLMOGOROV_SMIRNOV,
-    LENGTHS,
     MEAN,
     NOTABLE,
     NULLS,
@@ -55,9 +51,6 @@ from datav.profiles.verdicts import (
 
 # Types that were guessed from the cells of a text table.
 _GUESSED = frozenset({"integer", "float", "date", "timestamp", "boolean", "text", "empty"})
-
-SMALLEST_CATEGORY = 0.005
-"""Values with a smaller share on both sides have no say of their own."""
 
 # Factors between units that people mix up, and what they are.
 _UNITS = (
@@ -90,17 +83,6 @@ class Distances:
     ks: Bounded | None = None
     wasserstein: Bounded | None = None
     """In standard deviations of before."""
-
-
-@dataclass(frozen=True, slots=True)
-class MovedCategory:
-    """A value whose share moved, as shares with how much more they may be."""
-
-    value: str | int | float
-    before: float
-    before_error: float
-    after: float
-    after_error: float
 
 
 def share_shift(
@@ -168,7 +150,6 @@ def measure_bins(
     psi = bound_psi(bins.before, bins.after, bins.before_error, bins.after_error, floor)
     js = bound_js(bins.before, bins.after, bins.before_error, bins.after_error)
     of = f" of {name}" if name else ""
-    count = len(bins.before)
     return (
         psi,
         js,
@@ -179,7 +160,7 @@ def measure_bins(
                 None,
                 psi,
                 PSI,
-                psi_limit(alarms, *sizes, count),
+                psi_limit(alarms, psi.value, bins.before, bins.after, sizes),
                 f"population stability index{of} {brief(psi.value)}",
             ),
             Shift(
@@ -188,7 +169,7 @@ def measure_bins(
                 None,
                 js,
                 JENSEN_SHANNON,
-                js_limit(alarms, *sizes, count),
+                js_limit(alarms, js.value, bins.before, bins.after, sizes),
                 f"Jensen-Shannon distance{of} {brief(js.value)}",
             ),
         ],
@@ -227,7 +208,8 @@ def find_moments(before: Numbers, after: Numbers, scale: float, alarms: float) -
     sizes = (before.ranks.count, after.ranks.count)
     if not all(sizes):
         return
-    limit = mean_limit(alarms, *sizes, (before.deviation, after.deviation))
+    together = moments_of(before, after)[1]
+    limit = mean_limit(alarms, sizes, (before.deviation, after.deviation), together)
     moved = abs(after.mean - before.mean) / scale if scale else 0.0
     if scale and math.isfinite(limit) and math.isfinite(moved):
         yield Shift(
@@ -263,60 +245,6 @@ def find_factor(before: Ranks, after: Ranks) -> Shift | None:
 def ranks_quantiles(ranks: Ranks, shares: Sequence[float]) -> list[Bounded | None]:
     """Return quantiles with their bounds; None without values."""
     return [quantile_within(ranks, share) if ranks.count else None for share in shares]
-
-
-def categories_of(before: Frequent, after: Frequent, sizes: tuple[int, int]) -> list[Category]:
-    """Return the values of both, the greatest share first; none where a side has no rows."""
-    return find_categories(before, after, sizes) if all(sizes) else []
-
-
-def measure_categories(
-    categories: Sequence[Category], sizes: tuple[int, int], alarms: float
-) -> tuple[Distances, list[Shift]]:
-    """Return the distances of texts, with their shifts; None if no value is frequent enough to count."""
-    if not all(sizes):
-        return Distances(), []
-    bins = bin_categories(categories, sizes)
-    if len(bins.before) < 2:
-        return Distances(), []
-    psi, js, shifts = measure_bins(bins, sizes, alarms)
-    return Distances(psi, js), shifts
-
-
-def find_categories_moved(
-    categories: Sequence[Category], sizes: tuple[int, int], alarms: float
-) -> Iterator[tuple[MovedCategory, Shift]]:
-    """Yield how far the share of each frequent value moved."""
-    if not all(sizes):
-        return
-    frequent = [each for each in categories if _largest(each, sizes) >= SMALLEST_CATEGORY]
-    for each in frequent:
-        yield moved_category(each, sizes), _category_shift(each, sizes, alarms / len(frequent))
-
-
-def moved_category(each: Category, sizes: tuple[int, int]) -> MovedCategory:
-    """Return the shares of a value."""
-    return MovedCategory(
-        each.value,
-        each.before / sizes[0],
-        (each.before_most - each.before) / sizes[0],
-        each.after / sizes[1],
-        (each.after_most - each.after) / sizes[1],
-    )
-
-
-def find_lengths(
-    before: Texts, after: Texts, categories: Sequence[Category], alarms: float
-) -> Iterator[Shift]:
-    """Yield how far the lengths of texts moved, and whether they look cut."""
-    if not before.count or not after.count:
-        return
-    ks = kolmogorov_smirnov(before.lengths, after.lengths)
-    middles = (float(before.lengths.quantile(0.5)), float(after.lengths.quantile(0.5)))
-    limit = kolmogorov_limit(alarms, before.count, after.count)
-    what = f"lengths of texts moved, their median {brief(middles[0])} -> {brief(middles[1])} characters"
-    yield Shift("lengths", *middles, ks, LENGTHS, limit, what)
-    yield from _find_cut(before, after, categories, alarms)
 
 
 def _nulls_effect(before: ColumnSketch, after: ColumnSketch) -> Effect:
@@ -368,80 +296,3 @@ def _divide(distance: Bounded, scale: float) -> Bounded | None:
         return exactly(0.0) if not distance.high else None
     parts = (distance.value / scale, distance.low / scale, distance.high / scale)
     return Bounded(*parts) if all(map(math.isfinite, parts)) else None
-
-
-def _largest(each: Category, sizes: tuple[int, int]) -> float:
-    return max(each.before / sizes[0], each.after / sizes[1])
-
-
-def _category_shift(each: Category, sizes: tuple[int, int], alarms: float) -> Shift:
-    before, after = each.before / sizes[0], each.after / sizes[1]
-    near = _nearest(each, sizes)
-    low, *others = sorted(
-        [cohens_h(near[0] / sizes[0], near[1] / sizes[1]), cohens_h(before, after), *_corners(each, sizes)]
-    )
-    # The likelihood of the two nearest counts that the bounds allow.
-    noise = share_limit(alarms, near, sizes)
-    is_gone = before >= GONE and each.after_most * 10 * sizes[0] <= each.before * sizes[1]
-    effect = Effect(SHARE.shifted, SHARE.shifted) if is_gone else SHARE
-    value = Bounded(cohens_h(before, after), low, others[-1])
-    return Shift("category", before, after, value, effect, noise, _tell_category(each, sizes))
-
-
-def _nearest(each: Category, sizes: tuple[int, int]) -> tuple[float, float]:
-    """Return the counts within the bounds whose shares are nearest to each other."""
-    if each.before / sizes[0] > each.after_most / sizes[1]:
-        return each.before, each.after_most
-    if each.after / sizes[1] > each.before_most / sizes[0]:
-        return each.before_most, each.after
-    return 0.0, 0.0
-
-
-def _corners(each: Category, sizes: tuple[int, int]) -> Iterable[float]:
-    yield cohens_h(each.before / sizes[0], each.after_most / sizes[1])
-    yield cohens_h(each.before_most / sizes[0], each.after / sizes[1])
-
-
-def _tell_category(each: Category, sizes: tuple[int, int]) -> str:
-    before, after = percent(each.before / sizes[0]), percent(each.after / sizes[1])
-    if each.after == 0:
-        rest = f", at most {percent(each.after_most / sizes[1])} left" if each.after_most else ""
-        return f"{each.value!r} is gone, was {before}{rest}"
-    if each.before == 0:
-        rest = f", was at most {percent(each.before_most / sizes[0])}" if each.before_most else ""
-        return f"{each.value!r} is new, {after}{rest}"
-    return f"{each.value!r} {before} -> {after}"
-
-
-def _find_cut(before: Texts, after: Texts, categories: Sequence[Category], alarms: float) -> Iterator[Shift]:
-    """Yield a shift if what was longer than the longest text that is left now has just its length."""
-    most, longest = int(after.lengths.points[-1]), int(before.lengths.points[-1])
-    if most >= longest or most == 0:
-        return
-    place = np.array([most])
-    longer = 1 - float(before.lengths.share_upto(place)[0])
-    shorter = [float(texts.lengths.share_below(place)[0]) for texts in (before, after)]
-    error = before.lengths.epsilon + after.lengths.epsilon
-    cut = max(0.0, longer - before.lengths.epsilon)
-    allowed = max(kolmogorov_limit(alarms, before.count, after.count), 0.02)
-    # If long texts are gone and not cut, all others have a greater share, and the shorter ones too.
-    if longer <= 0 or abs(shorter[0] - shorter[1]) > min(allowed, cut / 4) + error:
-        return
-    if after.frequent.is_complete and not _hold_prefixes(categories, most):
-        return
-    noise = share_limit(alarms, (round(cut * before.count), 0), (before.count, after.count))
-    effect = Effect(NULLS.shifted, 2 * math.asin(math.sqrt(GONE)))
-    what = (
-        f"texts look cut at {most} characters: {percent(longer)} were longer, up to {longest};"
-        f" now {percent(1 - shorter[1])} have just this length"
-    )
-    high = cohens_h(min(1.0, longer + before.lengths.epsilon), 0)
-    value = Bounded(cohens_h(longer, 0), cohens_h(cut, 0), high)
-    yield Shift("cut texts", float(longest), float(most), value, effect, noise, what)
-
-
-def _hold_prefixes(categories: Sequence[Category], most: int) -> bool:
-    """Return whether frequent values that were longer are there as their first characters."""
-    now = {str(each.value) for each in categories if each.after}
-    before = (str(each.value) for each in categories if each.before)
-    return all(text[:most] in now for text in before if most < len(text) <= MAX_TEXT)
