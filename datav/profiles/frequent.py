@@ -72,7 +72,9 @@ def merge_frequent(parts: Sequence[Frequent], *, kept: int = KEPT) -> Frequent:
         kind = parts[0].values.type if parts else pyarrow.large_string()
         return Frequent(pyarrow.array([], kind), np.zeros(0, np.int64), sum(part.unseen for part in parts))
     kind = kinds.pop() if len(kinds) == 1 else pyarrow.float64()
-    joined = pyarrow.concat_arrays([part.values.cast(kind) for part in parts]).dictionary_encode()
+    # Not safe: integers beyond 2**53 are the nearest floats.
+    casted = [part.values.cast(kind, safe=False) for part in parts if len(part.values)]
+    joined = pyarrow.concat_arrays(casted).dictionary_encode()
     sums = np.bincount(
         joined.indices.to_numpy(zero_copy_only=False),
         np.concatenate([part.counts for part in parts]),

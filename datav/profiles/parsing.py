@@ -9,12 +9,16 @@ from pyarrow import compute
 
 from datav.profiles.arrays import I64, Values
 
-_NUMBER = r"^[ \t]*[+-]?(?:[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?[ \t]*$"
+_NUMBER = r"^[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*$"
 _NOT_FINITE = r"^[ \t]*[+-]?(?i:nan|inf|infinity)[ \t]*$"
 _DAY = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
+# In parts, of which the last may be missing; digits behind the sixth of a fraction are passed over.
+_CLOCK = (
+    r"(?P<hour>[01][0-9]|2[0-3])(?:(?P<minute>:[0-5][0-9])"
+    r"(?:(?P<second>:[0-5][0-9])(?:(?P<fraction>\.[0-9]{1,6})[0-9]*)?)?)?"
+)
 _ZONE = r"(?:Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)"
-_TIME = rf"^(?P<day>{_DAY})(?:[T ](?P<clock>{_CLOCK})[0-9]*(?:{_ZONE})?)?$"
+_TIME = rf"^(?P<day>{_DAY})(?:[T ]{_CLOCK}(?:{_ZONE})?)?$"
 # Other ways to write a date, in which days and months cannot be told apart: counted and not read.
 _DATE_LIKE = (
     rf"^{_DAY}(?:$|[T ])|^[0-9]{{1,2}}[/.][0-9]{{1,2}}[/.](?:[0-9]{{4}}|[0-9]{{2}})(?:$| )"
@@ -36,18 +40,24 @@ class Parsed(NamedTuple):
 def parse_integers(texts: Any) -> I64 | None:
     """Return texts as integers of 64 bits; None if one is none."""
     try:
-        return np.asarray(texts.cast(pyarrow.int64()).to_numpy())
+        integers = np.asarray(texts.cast(pyarrow.int64()).to_numpy())
     except pyarrow.ArrowInvalid:
         return None
+    # What Arrow takes for a number too: 0x1f.
+    return None if _has_any(texts, b"xX") else integers
 
 
 def parse_numbers(texts: Any) -> Parsed:
     """Return which texts are numbers, as floats: with signs, exponents, spaces around; NaN, infinities."""
     try:
         # Nearly always all are.
-        return Parsed(np.ones(len(texts), bool), texts.cast(pyarrow.float64()).to_numpy())
+        values = texts.cast(pyarrow.float64()).to_numpy()
     except pyarrow.ArrowInvalid:
         pass
+    else:
+        # What Arrow takes for a number too: nan(1).
+        if not _has_any(texts, b"("):
+            return Parsed(np.ones(len(texts), bool), values)
     mask = compute.or_(
         compute.match_substring_regex(texts, _NUMBER), compute.match_substring_regex(texts, _NOT_FINITE)
     )
@@ -72,8 +82,9 @@ def parse_times(texts: Any) -> Parsed:
     mask = _as_mask(found.is_valid())
     parts = found.filter(pyarrow.array(mask))
     days = parts.field("day")
-    clocks = compute.binary_join_element_wise(_text("1970-01-01T"), parts.field("clock"), _text(""))
-    clocks = compute.if_else(compute.equal(parts.field("clock"), ""), _text("1970-01-01"), clocks)
+    names = ("hour", "minute", "second", "fraction")
+    clocks = compute.binary_join_element_wise(_text("1970-01-01T"), *map(parts.field, names), _text(""))
+    clocks = compute.if_else(compute.equal(parts.field("hour"), ""), _text("1970-01-01"), clocks)
     since_midnight = _as_integers(clocks.cast(_MICROSECONDS))
     exists = _exists(days)
     mask[np.flatnonzero(mask)[~exists]] = False
@@ -101,6 +112,17 @@ def count_numbers(texts: Any, counts: I64) -> int:
 def count_times(texts: Any, counts: I64) -> int:
     """Return how many texts could be read as dates or timestamps, of which each occurs `counts` times."""
     return int(counts[_as_mask(compute.match_substring_regex(texts, _DATE_LIKE))].sum())
+
+
+def _has_any(texts: Any, characters: bytes) -> bool:
+    """Whether one of some ASCII characters is in a text."""
+    start, end = texts.offset, texts.offset + len(texts)
+    if start == end:
+        return False
+    _, offsets, data = texts.buffers()
+    first, last = np.frombuffer(offsets, np.int64)[[start, end]].tolist()
+    used = np.frombuffer(data or b"", np.uint8)[first:last]
+    return any(bool((used == character).any()) for character in characters)
 
 
 def _text(text: str) -> Any:

@@ -27,7 +27,7 @@ from datav.profiles.columns import (
     Times,
 )
 from datav.profiles.distinct import NOTHING, Distinct, merge_distinct, sketch_hashes
-from datav.profiles.frequent import keep_frequent
+from datav.profiles.frequent import Frequent, keep_frequent
 from datav.profiles.parsing import count_numbers, count_times, parse_integers, parse_numbers, parse_times
 from datav.profiles.ranks import NO_RANKS, rank_values
 from datav.tables.hashing import fold_cells
@@ -42,6 +42,9 @@ _SEED = 0
 _DAY = 86_400_000_000
 _HOUR = 3_600_000_000
 _SECONDS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+
+# 10**22 is the greatest power of ten that is a float.
+_TENS = 22
 
 # Whole floats up to here are integers to the hash, so that 5 and 5.0 are one value.
 _WHOLE = 2.0**53
@@ -78,35 +81,75 @@ def sketch_cells(name: str, kind: str, cells: Any) -> ColumnSketch:
 
 
 def sketch_array(name: str, array: Any) -> Iterator[ColumnSketch]:
-    """Yield the sketches of a column of Arrow: of a nested one those of its leaves."""
+    """Yield the sketches of a column of Arrow: of a nested one those of its leaves.
+
+    Of a type that pyarrow cannot handle only cells and nulls are counted.
+    """
+    try:
+        sketches = list(_sketch_nested(name, array))
+    except pyarrow.ArrowNotImplementedError:
+        sketches = [_bare_sketch(name, type_name(array.type), "binary", array)]
+    yield from sketches
+
+
+def _sketch_nested(name: str, array: Any) -> Iterator[ColumnSketch]:
+    declared = type_name(array.type)
+    array = _plain(array)
     kind = array.type
-    if isinstance(kind, pyarrow.BaseExtensionType):
-        yield from sketch_array(name, array.storage)
-    elif types.is_struct(kind):
+    if types.is_struct(kind):
         # Flattened, so that a field of a null is null.
         for field, child in zip(kind, array.flatten(), strict=True):
             yield from sketch_array(f"{name}.{field.name}", child)
-    elif types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        yield _sketch_leaf(name, kind, array)
+    elif types.is_nested(kind) and not types.is_union(kind):
+        if types.is_map(kind):
+            array = _entries_of(array)
+        yield _sketch_leaf(name, declared, "list", array)
         yield from sketch_array(f"{name}[]", array.flatten())
-    elif types.is_map(kind):
-        yield _sketch_leaf(name, kind, array)
-        # The entries of nulls, and of what a slice cut off, are not in `array.keys`.
-        entries = array.cast(
-            pyarrow.list_(pyarrow.struct([("key", kind.key_type), ("value", kind.item_type)]))
-        )
-        yield from sketch_array(f"{name}[]", entries.flatten())
     else:
-        yield _sketch_leaf(name, kind, array)
+        yield _sketch_leaf(name, declared, _kind_of(kind), array)
 
 
-def _sketch_leaf(name: str, kind: Any, array: Any) -> ColumnSketch:
+def _plain(array: Any) -> Any:
+    """Return the same cells as pyarrow computes with them; dictionaries of texts stay what they are."""
+    while True:
+        kind = array.type
+        if isinstance(kind, pyarrow.BaseExtensionType):
+            array = array.storage
+        elif types.is_run_end_encoded(kind):
+            places = np.arange(array.offset, array.offset + len(array))
+            runs = np.searchsorted(array.run_ends.to_numpy(), places, side="right")
+            array = _plain(array.values).take(pyarrow.array(runs))
+        elif types.is_string_view(kind):
+            array = array.cast(pyarrow.large_string())
+        elif types.is_binary_view(kind):
+            array = array.cast(pyarrow.large_binary())
+        elif types.is_dictionary(kind):
+            if _kind_of(kind.value_type) == "text" and not array.dictionary.null_count:
+                return array
+            array = _plain(array.dictionary).take(array.indices)
+        else:
+            return array
+
+
+def _entries_of(maps: Any) -> Any:
+    """Return maps as lists of structs."""
+    kind = maps.type
+    entries = pyarrow.struct([("key", kind.key_type), ("value", kind.item_type)])
+    # Not `maps.keys`, which are those of the whole map, however it is sliced.
+    return maps.cast(pyarrow.list_(entries))
+
+
+def _bare_sketch(name: str, declared: str, kind: Kind, array: Any) -> ColumnSketch:
+    nulls = array.null_count
+    return ColumnSketch(name, declared, len(array), nulls, NO_NUMBERS, NO_TIMES, NO_TEXTS, NOTHING, kind)
+
+
+def _sketch_leaf(name: str, declared: str, kind: Kind, array: Any) -> ColumnSketch:
+    nothing = _bare_sketch(name, declared, kind, array)
     present = array.drop_null() if array.null_count else array
-    sketch = partial(ColumnSketch, name, type_name(kind), len(array), len(array) - len(present))
-    nothing = sketch(NO_NUMBERS, NO_TIMES, NO_TEXTS, NOTHING, _kind_of(kind))
     if not len(present):
         return nothing
-    match nothing.kind:
+    match kind:
         case "number":
             numbers, seen = _sketch_numbers(_as_numbers(present))
             return replace(nothing, numbers=numbers, distinct=seen)
@@ -126,8 +169,6 @@ def _sketch_leaf(name: str, kind: Any, array: Any) -> ColumnSketch:
 
 
 def _kind_of(kind: Any) -> Kind:
-    if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
-        return _kind_of(kind.value_type)
     if types.is_boolean(kind):
         return "boolean"
     if types.is_date(kind) or types.is_timestamp(kind):
@@ -136,11 +177,11 @@ def _kind_of(kind: Any) -> Kind:
         return "number"
     if types.is_time(kind) or types.is_duration(kind):
         return "number"
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+    if types.is_dictionary(kind) or types.is_string(kind) or types.is_large_string(kind):
         return "text"
-    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
-        return "binary"
-    return "empty" if types.is_null(kind) else "list" if types.is_nested(kind) else "binary"
+    if types.is_string_view(kind):
+        return "text"
+    return "empty" if types.is_null(kind) else "binary"
 
 
 def _numbers_in(texts: Any) -> tuple[Values, Any]:
@@ -174,35 +215,51 @@ def _plain_text(array: Any) -> Any:
 
 def _as_numbers(array: Any) -> Values:
     kind = array.type
-    if types.is_dictionary(kind):
-        return _as_numbers(array.dictionary_decode())
-    if types.is_run_end_encoded(kind):
-        return _as_numbers(compute.run_end_decode(array))
     if types.is_time(kind) or types.is_duration(kind):
-        whole = array.cast("int32" if types.is_time32(kind) else "int64").cast("float64")
-        return np.asarray(whole.to_numpy() / _SECONDS[kind.unit])
+        whole = array.cast("int32" if types.is_time32(kind) else "int64").to_numpy()
+        return np.asarray(whole.astype(np.float64) / _SECONDS[kind.unit])
     if types.is_uint64(kind):
         values = array.to_numpy()
         return np.asarray(values.astype(np.float64 if (values >> np.uint64(63)).any() else np.int64))
     if types.is_integer(kind):
         return np.asarray(array.cast("int64").to_numpy())
-    if types.is_float16(kind):
-        return np.asarray(array.to_numpy(zero_copy_only=False)).astype(np.float64)
-    return np.asarray(array.cast("float64").to_numpy())
+    if types.is_decimal(kind):
+        return _as_floats(array)
+    # Not cast by Arrow, which has not got all casts of float16.
+    return np.asarray(array.to_numpy(zero_copy_only=False)).astype(np.float64)
+
+
+def _as_floats(decimals: Any) -> F64:
+    """Return the floats that are nearest; Arrow's own cast is off by one place now and then."""
+    kind = decimals.type
+    word = min(8, kind.bit_width // 8)
+    words = np.frombuffer(decimals.buffers()[1], f"<i{word}").reshape(-1, kind.bit_width // 8 // word)
+    words = words[decimals.offset : decimals.offset + len(decimals)]
+    low = words[:, 0].astype(np.int64)
+    fits = (words[:, 1:] == (low >> 63)[:, np.newaxis]).all(axis=1) & (low <= _WHOLE) & (low >= -_WHOLE)
+    if not -_TENS <= kind.scale <= _TENS:
+        fits[:] = False
+    # Both are floats, so that one division or product rounds once.
+    ten = 10.0 ** min(abs(kind.scale), _TENS)
+    floats = low / ten if kind.scale >= 0 else low * ten
+    for place in np.flatnonzero(~fits).tolist():
+        # As Python's integers, whose division is exact.
+        number = int.from_bytes(words[place].tobytes(), "little", signed=True)
+        floats[place] = number / 10**kind.scale if kind.scale >= 0 else float(number * 10**-kind.scale)
+    return np.asarray(floats, np.float64)
 
 
 def _as_microseconds(array: Any) -> I64:
     kind = array.type
-    if types.is_dictionary(kind):
-        return _as_microseconds(array.dictionary_decode())
-    if types.is_run_end_encoded(kind):
-        return _as_microseconds(compute.run_end_decode(array))
     if types.is_date32(kind):
         return np.asarray(array.cast("int32").to_numpy().astype(np.int64) * _DAY)
     values = np.asarray(array.cast("int64").to_numpy())
     unit = "ms" if types.is_date64(kind) else kind.unit
-    # What would overflow is hundreds of thousands of years away.
-    return values // 1000 if unit == "ns" else values * int(1e6 / _SECONDS[unit])
+    if unit == "ns":
+        return values // 1000
+    # Hundreds of thousands of years away all times are one.
+    factor = int(1e6 / _SECONDS[unit])
+    return np.asarray(np.clip(values, -(2**63) // factor + 1, (2**63 - 1) // factor) * factor)
 
 
 def _sketch_numbers(values: Values) -> tuple[Numbers, Distinct]:
@@ -292,20 +349,30 @@ def _sketch_texts(texts: Any) -> tuple[Texts, Distinct]:
 
 
 def _count_texts(texts: Any) -> tuple[Any, I64]:
-    if types.is_run_end_encoded(texts.type):
-        texts = compute.run_end_decode(texts)
-    encoded = texts if types.is_dictionary(texts.type) else texts.dictionary_encode()
-    dictionary, indices = encoded.dictionary, encoded.indices
+    """Return the different texts, and how often each occurs."""
     if types.is_dictionary(texts.type):
         # One that came so may hold what no row has, or one text twice.
-        dictionary = dictionary.cast(pyarrow.large_string()).dictionary_encode()
-        places = dictionary.indices.to_numpy(zero_copy_only=False)
-        counts = np.bincount(
-            places[indices.to_numpy(zero_copy_only=False)], minlength=len(dictionary.dictionary)
-        )
+        indices = texts.indices.to_numpy(zero_copy_only=False)
+        counts = np.bincount(indices, minlength=len(texts.dictionary))
         present = np.flatnonzero(counts)
-        return dictionary.dictionary.take(pyarrow.array(present)), counts[present]
-    return dictionary.cast(pyarrow.large_string()), np.bincount(indices.to_numpy(), minlength=len(dictionary))
+        different = texts.dictionary.cast(pyarrow.large_string()).take(pyarrow.array(present))
+        different, counts = _count_again(different, counts[present])
+    else:
+        encoded = texts.dictionary_encode()
+        different = encoded.dictionary
+        counts = np.bincount(encoded.indices.to_numpy(), minlength=len(different))
+    try:
+        different.validate(full=True)
+    except pyarrow.ArrowInvalid:
+        return _count_again(_as_texts(different.cast(pyarrow.large_binary())), counts)
+    return different, counts
+
+
+def _count_again(texts: Any, counts: I64) -> tuple[Any, I64]:
+    """Return texts that occur `counts` times each once."""
+    encoded = texts.dictionary_encode()
+    sums = np.bincount(encoded.indices.to_numpy(), counts, len(encoded.dictionary))
+    return encoded.dictionary, sums.astype(np.int64)
 
 
 def _rank_weighted(values: I64, counts: I64) -> Any:
@@ -315,18 +382,17 @@ def _rank_weighted(values: I64, counts: I64) -> Any:
 
 
 def _sketch_binary(array: Any) -> tuple[Texts, Distinct]:
-    if types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    try:
-        sizes = compute.binary_length(array).cast("int64").to_numpy()
-    except pyarrow.ArrowNotImplementedError:
-        sizes = np.zeros(len(array), np.int64)
-    lengths, counts = count_sorted(np.sort(sizes))
+    seen = sketch_hashes(_hash(array))
+    kind = array.type
+    if not (types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)):
+        # Unions, intervals.
+        return NO_TEXTS, seen
+    lengths, counts = count_sorted(np.sort(compute.binary_length(array).cast("int64").to_numpy()))
     empty = int(counts[lengths == 0].sum())
-    return replace(NO_TEXTS, lengths=rank_values(lengths, counts), empty=empty), sketch_hashes(_hash(array))
+    return replace(NO_TEXTS, lengths=rank_values(lengths, counts), empty=empty), seen
 
 
-def _cut_long(frequent: Any) -> Any:
+def _cut_long(frequent: Frequent) -> Frequent:
     lengths = compute.utf8_length(frequent.values).to_numpy(zero_copy_only=False)
     if not (lengths > MAX_TEXT).any():
         return frequent
@@ -335,7 +401,9 @@ def _cut_long(frequent: Any) -> Any:
         f"{text[:MAX_TEXT]}… {number:016x}" if len(text) > MAX_TEXT else text
         for text, number in zip(frequent.values.to_pylist(), hashes, strict=True)
     ]
-    return replace(frequent, values=pyarrow.array(cut, pyarrow.large_string()))
+    # What is cut may have another place, or be what another is: hashes of a known seed can be made equal.
+    values, counts = _count_again(pyarrow.array(cut, pyarrow.large_string()), frequent.counts)
+    return keep_frequent(values, counts, frequent.unseen)
 
 
 def _hash(array: Any) -> U64:
