@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from datav.tables.options import DiffOptions
     from datav.tables.result import RowDiff
 
-FORMS = ("text", "markdown", "json", "csv", "parquet")
+FORMS = ("text", "markdown", "json", "html", "csv", "parquet")
 # Change feeds: docs/formats/feed.md
 _FEEDS = ("csv", "parquet")
-_EXTENSIONS = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".json": "json"}
+_EXTENSIONS = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".json": "json", ".html": "html"}
 
 # Of lines that nobody folds.
 _FILE_WIDTH = 10_000
 DEFAULT_LIMIT = 20
+PAGE_LIMIT = 1000
 
 
 def diff(
@@ -66,14 +67,18 @@ def diff(
     typed: Annotated[bool, typer.Option("--typed", help="Compare the cells of texts by value.")] = False,
     ordered: Annotated[bool, typer.Option("--ordered", help="The order of rows matters.")] = False,
     limit: Annotated[
-        str, typer.Option("--limit", metavar="N", help="Rows of a table to show, or `all`.")
-    ] = str(DEFAULT_LIMIT),
+        str | None,
+        typer.Option("--limit", metavar="N", help="Rows of a table to show, or `all`; 20, on a page 1000."),
+    ] = None,
     form: Annotated[
-        str | None, typer.Option("--format", metavar="F", help="text, markdown, json, csv, parquet.")
+        str | None, typer.Option("--format", metavar="F", help="text, markdown, json, html, csv, parquet.")
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write there; `-`: to standard output."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with charts there.")
     ] = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if there are any.")] = False,
     no_index: Annotated[
@@ -87,6 +92,8 @@ def diff(
     + new. - gone. ~ changed. > elsewhere, or under another name. ? a guess.
     """
     output = terminal()
+    if html is not None:
+        form, out = _page_form(form, out, html), html
     if output.as_json:
         form = form or "json"
     _check_name(out)
@@ -97,7 +104,7 @@ def diff(
         options=_options(key, columns, ignore_columns, where, tolerance or [], typed, ordered, form),
         sections=_sections(files, schema, rows, stats),
         is_stat=stat,
-        limit=_limit(limit),
+        limit=_limit(limit, form),
         form=form,
         out=None if is_piped else out,
         to_standard_output=is_piped,
@@ -264,6 +271,11 @@ def _write(
         encoding = sys.stdout.encoding if request.out is None else "utf-8"
         write_diff_json(diff, write, limit=limit, sections=sections, encoding=encoding or "utf-8")
         write("\n")
+    elif request.form == "html":
+        from datav.report.diff_page import diff_page
+        from datav.report.html.page import render_page
+
+        write(render_page(diff_page(diff, limit=limit)))
     elif request.form == "markdown":
         from datav.report.diff_markdown import diff_markdown
 
@@ -365,7 +377,9 @@ def _sections(files: bool, schema: bool, rows: bool, stats: bool) -> Sections:
     return Sections(files, schema, rows, stats, stats) if files or schema or rows or stats else ALL
 
 
-def _limit(text: str) -> int | None:
+def _limit(text: str | None, form: str) -> int | None:
+    if text is None:
+        return PAGE_LIMIT if form == "html" else DEFAULT_LIMIT
     if text == "all":
         return None
     if not text.isdecimal():
@@ -381,6 +395,17 @@ def _form_of(out: Path | None) -> str:
 def _check_name(out: Path | None) -> None:
     if out is not None and out.suffix.lower() == ".gz":
         raise UsageError(f"{out} would not be compressed", hint="name it without `.gz`, and run `gzip` on it")
+
+
+def _page_form(form: str | None, out: Path | None, html: Path) -> str:
+    """The format of `--html FILE`, which is short for `--format html -o FILE`."""
+    if out is not None or form not in (None, "html"):
+        raise UsageError(
+            "`--html FILE` says where to write, and in which format", hint="leave one of the two out"
+        )
+    if is_standard_output(html):
+        raise UsageError("a page is written to a file", hint="such as `--html diff.html`")
+    return "html"
 
 
 def _form(text: str) -> str:

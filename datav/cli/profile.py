@@ -2,11 +2,13 @@
 
 import shutil
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from datav.cli.context import opened, terminal
+from datav.cli.pages import refuse_page, write_page
 from datav.errors import NotARepositoryError, UnknownDatasetError
 
 _FILE_WIDTH = 10_000
@@ -19,6 +21,9 @@ def profile(
     rev: Annotated[
         str | None, typer.Argument(metavar="[REV]", help="Of which version; without: the files on disk.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with charts there.")
+    ] = None,
 ) -> None:
     """Show what the columns of a table hold: nulls, distinct values, where the values lie.
 
@@ -30,6 +35,8 @@ def profile(
     from datav.report.profile_text import profile_text
 
     output = terminal()
+    if html is not None:
+        refuse_page(output.here, html, [path] if rev is None else [])
     is_file = rev is None and "\0" not in path and (output.here / path).is_file()
     try:
         with opened(output) as repository:
@@ -43,5 +50,11 @@ def profile(
         if not is_file:
             raise
         result = profile_path(output.here / path, path)
+    if html is not None:
+        from datav.report.profile_page import profile_page
+
+        write_page(output.here / html, profile_page(result))
+        output.show(f"wrote {html}", profile_json(result))
+        return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _FILE_WIDTH
     output.show(profile_text(result, output.style, width), profile_json(result))

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from datav.profiles.categories import MovedCategory
 from datav.profiles.drift import ColumnDrift, Pair, Quantile
 from datav.profiles.measures import Bounded
-from datav.profiles.shifts import MovedCategory
 from datav.repo.diffstats import StatsDiff
 
 
