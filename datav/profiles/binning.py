@@ -94,9 +94,10 @@ def bin_categories(categories: Sequence[Category], rows: tuple[int, int]) -> Bin
     q = np.array([each.after for each in chosen], np.float64) / rows[1]
     p_error = np.array([each.before_most - each.before for each in chosen], np.float64) / rows[0]
     q_error = np.array([each.after_most - each.after for each in chosen], np.float64) / rows[1]
-    return Bins(
+    bins = Bins(
         _with_rest(p), _with_rest(q), np.append(p_error, p_error.sum()), np.append(q_error, q_error.sum())
     )
+    return _join_small(bins, *rows)
 
 
 def bin_counts(before: I64, after: I64) -> Bins:
@@ -207,8 +208,10 @@ def _count_below(ranks: Ranks, places: Values) -> tuple[F64, F64]:
     inside = np.minimum(at, len(points) - 1)
     through = np.where(at > 0, ranks.upto[at - 1], 0)
     ahead = np.where(at < len(points), ranks.less[inside], ranks.count)
-    start, end = points[np.maximum(at - 1, 0)].astype(np.float64), points[inside].astype(np.float64)
-    along = (places.astype(np.float64) - start) / np.where(end > start, end - start, 1.0)
+    # Halves, as the distance of two floats may be infinite.
+    halves = points.astype(np.float64) / 2
+    start, end = halves[np.maximum(at - 1, 0)], halves[inside]
+    along = (places.astype(np.float64) / 2 - start) / np.where(end > start, end - start, 1.0)
     # A point is the end of its own gap, and exact.
     along = np.where(points[inside] == places, 1.0, np.clip(along, 0, 1))
     is_open = (at > 0) & (at < len(points)) & (along < 1)

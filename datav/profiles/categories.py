@@ -9,7 +9,7 @@ import numpy as np
 from datav.profiles.binning import Category, bin_categories, find_categories
 from datav.profiles.columns import Texts
 from datav.profiles.frequent import Frequent
-from datav.profiles.measures import Bounded, cohens_h, kolmogorov_smirnov
+from datav.profiles.measures import Bounded, cohens_h, kolmogorov_smirnov, wasserstein
 from datav.profiles.noise import kolmogorov_limit, share_limit
 from datav.profiles.shifts import Distances, measure_bins
 from datav.profiles.sketching import MAX_TEXT
@@ -73,18 +73,25 @@ def find_categories_moved(
         yield moved_category(each, sizes), _category_shift(each, sizes, alarms / len(frequent))
 
 
+def have_like_lengths(before: Texts, after: Texts) -> bool:
+    """Return whether lengths moved by less than a character on average, as they do where identifiers are
+    counted up: after `u99` comes `u100`."""
+    return wasserstein(before.lengths, after.lengths).value < 1
+
+
 def find_lengths(
-    before: Texts, after: Texts, categories: Sequence[Category], alarms: float
+    before: Texts, after: Texts, categories: Sequence[Category], alarms: float, *, counted_up: bool
 ) -> Iterator[Shift]:
-    """Yield how far the lengths of texts moved, and whether they look cut."""
-    if not before.count or not after.count:
+    """Yield how far the lengths of texts moved, and whether they look cut; the latter alone of identifiers
+    that are counted up."""
+    yield from _find_cut(before, after, categories, alarms)
+    if counted_up:
         return
     ks = kolmogorov_smirnov(before.lengths, after.lengths)
     middles = (float(before.lengths.quantile(0.5)), float(after.lengths.quantile(0.5)))
     limit = kolmogorov_limit(alarms, before.count, after.count)
     what = f"lengths of texts moved, their median {brief(middles[0])} -> {brief(middles[1])} characters"
     yield Shift("lengths", *middles, ks, LENGTHS, limit, what)
-    yield from _find_cut(before, after, categories, alarms)
 
 
 def _largest(each: Category, sizes: tuple[int, int]) -> float:

@@ -18,6 +18,7 @@ from datav.profiles.categories import (
     categories_of,
     find_categories_moved,
     find_lengths,
+    have_like_lengths,
     measure_categories,
     moved_category,
 )
@@ -221,7 +222,9 @@ def compare_columns(before: ColumnSketch, after: ColumnSketch, *, columns: int =
         judgements.append(
             judge(Shift("cells", before.count, 0, exactly(1.0), CERTAIN, 0.0, "no cells are left"))
         )
-    values = _compare_values(before, after, alarms)
+    # What lies infinitely far apart in floats has no distance, and is left out.
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = _compare_values(before, after, alarms)
     judgements += values.judgements
     findings = sorted((each for each in judgements if each.finding is not None), key=lambda each: -each.score)
     score = max((each.score for each in judgements), default=0.0)
@@ -315,9 +318,8 @@ def _compare_texts(before: ColumnSketch, after: ColumnSketch, alarms: float) -> 
     sizes = (old.count, new.count)
     categories = categories_of(old.frequent, new.frequent, sizes)
     distances, shifts = measure_categories(categories, sizes, alarms)
-    # Those of identifiers grow with their number.
-    most: Verdict = "shifted" if _identifies(before) and _identifies(after) else "broken"
-    lengths = [judge(shift, most) for shift in find_lengths(old, new, categories, alarms)]
+    counted_up = _identifies(before) and _identifies(after) and have_like_lengths(old, new)
+    lengths = [judge(shift) for shift in find_lengths(old, new, categories, alarms, counted_up=counted_up)]
     values = _compare_categories(categories, sizes, alarms, "broken")
     judgements = [*map(judge, shifts), *lengths, *values.judgements]
     values = replace(values, judgements=judgements, distances=distances)

@@ -37,6 +37,7 @@ from datav.profiles.groups import GroupedColumn, LabelGroups
 from datav.profiles.packing import Packer, Unpacked, Wrong
 from datav.profiles.profile import Profile, TableProfile
 from datav.profiles.ranks import Ranks
+from datav.tables.arrays import numbers
 
 MAGIC = b"DATAVPR\n"
 VERSION = 1
@@ -305,7 +306,7 @@ def _read_frequent(told: Any, unpacked: Unpacked, take: Callable[[object], Any])
         if listed[place] >= listed[place + 1]:
             raise Wrong("has frequent values that are not in order")
     unseen = _COUNT.read(told["unseen"], unpacked)
-    return Frequent(values if is_text else pyarrow.array(values), counts, unseen)
+    return Frequent(values if is_text else numbers(values), counts, unseen)
 
 
 def _read_registers(told: Any, unpacked: Unpacked) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow
 
 from datav.profiles.arrays import I64
+from datav.tables.arrays import integers, no_cells
 
 KEPT = 256
 
@@ -40,7 +41,7 @@ class Frequent:
 
 def no_values(kind: Any) -> Frequent:
     """Return what is known of no values of a type."""
-    return Frequent(pyarrow.array([], kind), np.zeros(0, np.int64), 0)
+    return Frequent(no_cells(kind), np.zeros(0, np.int64), 0)
 
 
 def keep_frequent(values: Any, counts: I64, unseen: int = 0, *, kept: int = KEPT) -> Frequent:
@@ -59,7 +60,7 @@ def keep_frequent(values: Any, counts: I64, unseen: int = 0, *, kept: int = KEPT
         rest = np.ones(len(counts), bool)
         rest[chosen] = False
         unseen += int(counts[rest].max(initial=0))
-        values, counts = values.take(pyarrow.array(chosen)), counts[chosen]
+        values, counts = values.take(integers(chosen)), counts[chosen]
     return _ordered(values, counts, unseen)
 
 
@@ -70,7 +71,7 @@ def merge_frequent(parts: Sequence[Frequent], *, kept: int = KEPT) -> Frequent:
     kinds = {part.values.type for part in parts if len(part.values)}
     if not kinds:
         kind = parts[0].values.type if parts else pyarrow.large_string()
-        return Frequent(pyarrow.array([], kind), np.zeros(0, np.int64), sum(part.unseen for part in parts))
+        return Frequent(no_cells(kind), np.zeros(0, np.int64), sum(part.unseen for part in parts))
     kind = kinds.pop() if len(kinds) == 1 else pyarrow.float64()
     # Not safe: integers beyond 2**53 are the nearest floats.
     casted = [part.values.cast(kind, safe=False) for part in parts if len(part.values)]

@@ -9,6 +9,7 @@ import pyarrow
 from pyarrow import compute, types
 
 from datav.profiles.arrays import I64
+from datav.tables.arrays import integers
 from datav.tables.cellvalues import cell_text, cell_values
 from datav.tables.hashing import fold_cells
 
@@ -222,7 +223,7 @@ def _encode_by_hash(array: Any) -> tuple[Any, I64]:
     _, firsts, codes = np.unique(prints[~is_null], return_index=True, return_inverse=True)
     all_codes = np.full(len(array), len(firsts), np.int64)
     all_codes[~is_null] = codes
-    return array.take(pyarrow.array(np.flatnonzero(~is_null)[firsts])), all_codes
+    return array.take(integers(np.flatnonzero(~is_null)[firsts])), all_codes
 
 
 def _texts_of(different: Any) -> list[str | None]:

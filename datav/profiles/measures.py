@@ -184,8 +184,9 @@ def _around(ranks: Ranks, places: Values) -> tuple[F64, F64]:
 def _lines(ranks: Ranks, places: Values) -> tuple[F64, F64]:
     """Return the distribution function right behind each place but the last, and right before the next."""
     through, ahead = _around(ranks, places[:-1])
-    points = ranks.points.astype(np.float64)
-    x = places.astype(np.float64)
+    # Halves, as the distance of two floats may be infinite.
+    points = ranks.points.astype(np.float64) / 2
+    x = places.astype(np.float64) / 2
     after = np.searchsorted(ranks.points, places[:-1], side="right")
     starts = points[np.maximum(after - 1, 0)]
     ends = points[np.minimum(after, len(points) - 1)]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pyarrow import compute
 
 from datav.profiles.arrays import I64, Values
+from datav.tables.arrays import flags
 
 _NUMBER = r"^[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*$"
 _NOT_FINITE = r"^[ \t]*[+-]?(?i:nan|inf|infinity)[ \t]*$"
@@ -80,7 +81,7 @@ def parse_times(texts: Any) -> Parsed:
             continue
     found = compute.extract_regex(texts, _TIME)
     mask = _as_mask(found.is_valid())
-    parts = found.filter(pyarrow.array(mask))
+    parts = found.filter(flags(mask))
     days = parts.field("day")
     names = ("hour", "minute", "second", "fraction")
     clocks = compute.binary_join_element_wise(_text("1970-01-01T"), *map(parts.field, names), _text(""))
@@ -88,7 +89,7 @@ def parse_times(texts: Any) -> Parsed:
     since_midnight = _as_integers(clocks.cast(_MICROSECONDS))
     exists = _exists(days)
     mask[np.flatnonzero(mask)[~exists]] = False
-    midnights = _as_integers(days.filter(pyarrow.array(exists)).cast(_MICROSECONDS))
+    midnights = _as_integers(days.filter(flags(exists)).cast(_MICROSECONDS))
     return Parsed(mask, midnights + since_midnight[exists])
 
 

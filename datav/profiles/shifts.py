@@ -133,9 +133,8 @@ def measure_ranks(before: Ranks, after: Ranks, scale: float, alarms: float) -> t
     limit = kolmogorov_limit(alarms, *sizes)
     what = f"distributions {percent(ks.value)} apart (KS)"
     shifts.append(Shift("ks", *middles, ks, KOLMOGOROV_SMIRNOV, limit, what))
-    with np.errstate(over="ignore", invalid="ignore"):
-        moved = _divide(wasserstein(before, after), scale)
-        limit = wasserstein_limit(alarms, before, after) / scale if scale else math.inf
+    moved = _divide(wasserstein(before, after), scale)
+    limit = wasserstein_limit(alarms, before, after) / scale if scale else math.inf
     if moved is not None and math.isfinite(limit):
         what = f"values moved by {brief(moved.value)} standard deviations on average"
         shifts.append(Shift("wasserstein", *middles, moved, WASSERSTEIN, limit, what))
@@ -199,7 +198,9 @@ def moments_of(before: Numbers, after: Numbers) -> tuple[float, float]:
     n, m = before.ranks.count, after.ranks.count
     if n + m < 2:
         return 0.0, 0.0
-    between = (after.mean - before.mean) ** 2 * n * m / (n + m)
+    apart = after.mean - before.mean
+    # Not **, which raises where a product is infinite.
+    between = apart * apart * n * m / (n + m)
     return before.deviation, math.sqrt((before.squares + after.squares + between) / (n + m - 1))
 
 

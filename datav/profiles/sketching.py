@@ -30,6 +30,8 @@ from datav.profiles.distinct import NOTHING, Distinct, merge_distinct, sketch_ha
 from datav.profiles.frequent import Frequent, keep_frequent
 from datav.profiles.parsing import count_numbers, count_times, parse_integers, parse_numbers, parse_times
 from datav.profiles.ranks import NO_RANKS, rank_values
+from datav.tables.arrays import flags, integers
+from datav.tables.arrays import numbers as numbers_of
 from datav.tables.hashing import fold_cells
 from datav.tables.typenames import type_name
 
@@ -60,7 +62,7 @@ def sketch_cells(name: str, kind: str, cells: Any) -> ColumnSketch:
         cells: an array of large_binary; a cell without a byte is a null.
     """
     sizes = compute.binary_length(cells).to_numpy()
-    present = cells if sizes.all() else cells.filter(pyarrow.array(sizes > 0))
+    present = cells if sizes.all() else cells.filter(flags(sizes > 0))
     texts = _as_texts(present)
     sketch = partial(ColumnSketch, name, kind, len(cells), len(cells) - len(present))
     if not len(texts):
@@ -118,7 +120,7 @@ def _plain(array: Any) -> Any:
         elif types.is_run_end_encoded(kind):
             places = np.arange(array.offset, array.offset + len(array))
             runs = np.searchsorted(array.run_ends.to_numpy(), places, side="right")
-            array = _plain(array.values).take(pyarrow.array(runs))
+            array = _plain(array.values).take(integers(runs))
         elif types.is_string_view(kind):
             array = array.cast(pyarrow.large_string())
         elif types.is_binary_view(kind):
@@ -193,7 +195,7 @@ def _rest(texts: Any, mask: Any) -> tuple[Texts, Distinct]:
     """Return the sketch of the texts that the mask leaves out; None: of none."""
     if mask is None or mask.all():
         return NO_TEXTS, NOTHING
-    return _sketch_texts(texts.filter(pyarrow.array(~mask)))
+    return _sketch_texts(texts.filter(flags(~mask)))
 
 
 def _as_texts(cells: Any) -> Any:
@@ -289,9 +291,9 @@ def _sketch_numbers(values: Values) -> tuple[Numbers, Distinct]:
         negatives=int(counts[:zero].sum()),
         nans=nans,
         infinities=infinities,
-        frequent=keep_frequent(pyarrow.array(different), counts),
+        frequent=keep_frequent(numbers_of(different), counts),
     )
-    return numbers, sketch_hashes(_hash(pyarrow.array(_whole(different))))
+    return numbers, sketch_hashes(_hash(integers(_whole(different))))
 
 
 def _find_moments(values: F64, weights: F64, total: int) -> tuple[float, float]:
@@ -329,9 +331,9 @@ def _sketch_times(values: I64) -> tuple[Times, Distinct]:
         rank_values(different, counts),
         hours,
         weekdays,
-        keep_frequent(pyarrow.array(each), per_day, kept=DAYS_KEPT),
+        keep_frequent(integers(each), per_day, kept=DAYS_KEPT),
     )
-    return times, sketch_hashes(_hash(pyarrow.array(different)))
+    return times, sketch_hashes(_hash(integers(different)))
 
 
 def _sketch_texts(texts: Any) -> tuple[Texts, Distinct]:
@@ -355,7 +357,7 @@ def _count_texts(texts: Any) -> tuple[Any, I64]:
         indices = texts.indices.to_numpy(zero_copy_only=False)
         counts = np.bincount(indices, minlength=len(texts.dictionary))
         present = np.flatnonzero(counts)
-        different = texts.dictionary.cast(pyarrow.large_string()).take(pyarrow.array(present))
+        different = texts.dictionary.cast(pyarrow.large_string()).take(integers(present))
         different, counts = _count_again(different, counts[present])
     else:
         encoded = texts.dictionary_encode()

@@ -22,6 +22,7 @@ from datav.profiles.profile import TableProfile, merge_tables
 from datav.profiles.sketching import sketch_array
 from datav.profiles.textsegments import Section, context_of, guess_kinds, sketch_section
 from datav.storage.caching import Cache
+from datav.tables.arrays import no_cells
 from datav.tables.arrowversion import ArrowVersion, MemoryVersion
 from datav.tables.batches import in_order
 from datav.tables.jsonl import JsonLinesVersion
@@ -166,7 +167,7 @@ def _profile_parquet(version: ParquetVersion, chunks: ChunkMap | None, profiling
         columns = [
             sketch
             for info, kind in zip(version.columns, version.types, strict=True)
-            for sketch in sketch_array(info.name, pyarrow.array([], kind))
+            for sketch in sketch_array(info.name, no_cells(kind))
         ]
     rows = sum(group.rows for group in version.metadata)
     return TableProfile(rows, tuple(columns), _group_batches(version, profiling))
@@ -215,7 +216,7 @@ def _name_column_chunk(
 
 
 def _none(version: ParquetVersion, column: int) -> Any:
-    return pyarrow.array([], version.types[column])
+    return no_cells(version.types[column])
 
 
 def _group_batches(version: ParquetVersion, profiling: Profiling) -> LabelGroups | None:
@@ -308,7 +309,7 @@ def _profile_batches(version: ArrowVersion | MemoryVersion, profiling: Profiling
         return _merge(tables, profiling.executor)
     columns = zip(names, version.types, strict=True)
     return TableProfile(
-        0, tuple(sketch for name, kind in columns for sketch in sketch_array(name, pyarrow.array([], kind)))
+        0, tuple(sketch for name, kind in columns for sketch in sketch_array(name, no_cells(kind)))
     )
 
 
@@ -333,7 +334,7 @@ def _merge(tables: Sequence[TableProfile], executor: Executor) -> TableProfile:
 
 
 def _nothing() -> Any:
-    return pyarrow.array([], pyarrow.null())
+    return no_cells(pyarrow.null())
 
 
 def _advance(profiling: Profiling, rows: int) -> None:

@@ -18,12 +18,12 @@ from datav.repo.datasets import (
     write_manifest,
 )
 from datav.repo.describing import counter_for, describe_file, dialect_of
+from datav.repo.difffiles import is_named_like_table
 from datav.repo.disk import Disk, look
 from datav.repo.intake import take_in
 from datav.repo.leftovers import remove_all_leftovers
 from datav.repo.partial import partial_contents
-from datav.repo.profiledisk import with_profile
-from datav.repo.profiling import NodeRecorder
+from datav.repo.recording import NodeRecorder
 from datav.repo.repository import Repository
 from datav.storage.durable import fsync_directory, make_directories
 from datav.store.trees import DirectoryShape, read_directory, write_directory_tree
@@ -195,9 +195,24 @@ def _add_one(repository: Repository, dataset: Dataset, writer: StoreWriter) -> _
     else:
         adding = _add_directory if disk.is_directory else _add_file
         pending = adding(repository, dataset, disk, recorder, before, old)
+    if not _wants_profile(repository, pending):
+        return pending
+    # Only here: what makes profiles takes longer to import than most files take to be added.
+    from datav.repo.profiledisk import with_profile
+
     looked = pending.rows if pending.rows is not None else disk.entries
     manifest, reason = with_profile(repository, dataset, pending.manifest, looked, old, recorder)
     return replace(pending, manifest=manifest, no_profile=None if pending.note else reason)
+
+
+def _wants_profile(repository: Repository, item: _Pending) -> bool:
+    """Whether a manifest should name a profile and does not."""
+    manifest = item.manifest
+    if manifest.profile is not None or repository.settings.profile == "never":
+        return False
+    if manifest.kind == "directory":
+        return manifest.files > 0
+    return manifest.table is not None or is_named_like_table(bytes(item.dataset.path))
 
 
 def _with_key(item: _Pending, key: tuple[str, ...]) -> _Pending:

@@ -9,11 +9,11 @@ from datav.formats.entry import Content
 from datav.formats.manifest import MAX_PROFILE, Manifest
 from datav.repo.datasets import Dataset
 from datav.repo.describing import OpenFile
-from datav.repo.difffiles import is_named_like_table
 from datav.repo.diffsources import Reopened
 from datav.repo.profilefolders import folder_cost, profile_folder
 from datav.repo.profilestore import store_profile
-from datav.repo.profiling import AUTO_SIZE, Made, NodeRecorder, Profiler, VersionAt, profiler_of
+from datav.repo.profiling import AUTO_SIZE, Made, Profiler, VersionAt, profiler_of
+from datav.repo.recording import NodeRecorder
 from datav.repo.repository import Repository
 from datav.tables.source import RandomAccess
 from datav.workspace.reading import StableFile, changed_while_read
@@ -34,7 +34,7 @@ def with_profile(
     """Return the manifest of a dataset with its profile, where it gets one, or why it has none.
 
     Args:
-        manifest: of what lies on disk, and is stored by now as far as `recorder` is asked.
+        manifest: without a profile; of what lies on disk, and is stored by now as far as `recorder` is asked.
         looked: its files as they were when they were stored.
         old: the manifest before.
 
@@ -42,10 +42,6 @@ def with_profile(
         UnreadableError: the system refuses.
         StorageError: the store cannot be written.
     """
-    if manifest.profile is not None or repository.settings.profile == "never":
-        return manifest, None
-    if manifest.kind == "file" and manifest.table is None and not is_named_like_table(bytes(dataset.path)):
-        return manifest, None
     with profiler_of(repository) as profiler:
         made = _make(repository, profiler, dataset, manifest, looked, recorder)
     if made.data is None:

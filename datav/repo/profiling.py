@@ -19,7 +19,6 @@ import pyarrow
 from datav.errors import FormatError, TableError
 from datav.formats.entry import Content
 from datav.formats.manifest import ColumnInfo
-from datav.ids import Buffer
 from datav.profiles.chunkmap import ChunkMap, make_chunk_map
 from datav.profiles.encoding import encode_profile, parse_profile
 from datav.profiles.memory import SegmentMemory
@@ -35,7 +34,6 @@ from datav.storage.caching import Cache
 from datav.storage.scratch import Scratch
 from datav.store.lazytree import FileTree
 from datav.store.reading import Reading
-from datav.store.writing import StoreWriter
 from datav.tables.describe import describe
 from datav.tables.opening import open_table
 from datav.tables.source import NotATable, RandomAccess
@@ -211,33 +209,3 @@ def encoded(profile: Profile) -> Made:
 def _chunk_map(reader: Reading, content: Content) -> ChunkMap:
     pieces = FileTree(reader, content).pieces(0, content.size)
     return make_chunk_map((piece.id, piece.size) for piece in pieces)
-
-
-class NodeRecorder(Reading):
-    """Passes chunks and nodes on to a writer, and keeps the nodes: to read a tree before it is durable.
-
-    Args:
-        below: asked for what did not come by here.
-    """
-
-    def __init__(self, writer: StoreWriter, below: Reading) -> None:
-        self.writer = writer
-        self._below = below
-        self._nodes: dict[bytes, bytes] = {}
-        self.put_chunks = writer.put_chunks
-        self.checkpoint_if_due = writer.checkpoint_if_due
-
-    def put_nodes(self, nodes: Sequence[bytes], bases: Sequence[Sequence[bytes]]) -> list[bytes]:
-        ids = self.writer.put_nodes(nodes, bases)
-        self._nodes.update(zip(map(bytes, ids), nodes, strict=True))
-        return ids
-
-    def read_many(self, ids: Sequence[bytes], *, nodes: bool) -> list[Buffer]:
-        """Return the content of each of `ids`.
-
-        Raises:
-            MissingChunkError: it neither came by here nor is stored.
-        """
-        if nodes and all(bytes(identity) in self._nodes for identity in ids):
-            return [self._nodes[bytes(identity)] for identity in ids]
-        return self._below.read_many(ids, nodes=nodes)

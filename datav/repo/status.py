@@ -148,7 +148,7 @@ def _lacks_profile(repository: Repository, dataset: Dataset) -> bool:
         return False
     if manifest is None or manifest.profile is not None:
         return False
-    return manifest.kind == "directory" or manifest.table is not None
+    return manifest.files > 0 if manifest.kind == "directory" else manifest.table is not None
 
 
 def _is_pushed(repository: Repository, dataset: Dataset, there: Set[Content] | None) -> bool | None:

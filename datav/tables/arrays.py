@@ -18,6 +18,18 @@ def integers(values: NDArray[Any] | Sequence[int]) -> Any:
     return pyarrow.Array.from_buffers(pyarrow.int64(), len(values), [None, packed])
 
 
+def numbers(values: NDArray[Any]) -> Any:
+    """Return integers or floats of 64 bits as a pyarrow.Int64Array or DoubleArray."""
+    kind = pyarrow.float64() if values.dtype == np.float64 else pyarrow.int64()
+    packed = pyarrow.py_buffer(np.ascontiguousarray(values))
+    return pyarrow.Array.from_buffers(kind, len(values), [None, packed])
+
+
+def no_cells(kind: Any) -> Any:
+    """Return an array of a type without cells."""
+    return pyarrow.nulls(0, kind)
+
+
 def flags(values: NDArray[np.bool_]) -> Any:
     """Return a mask as a pyarrow.BooleanArray."""
     packed = pyarrow.py_buffer(np.packbits(values, bitorder="little"))
