@@ -8,8 +8,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from datav.profiles.binning import Bins, bin_ranks
 from datav.profiles.columns import ColumnSketch, Numbers
 from datav.profiles.measures import (

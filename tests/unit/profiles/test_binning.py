@@ -66,10 +66,10 @@ def test_bins_of_few_rows_are_joined():
     assert 1 < len(bins.before) <= 3
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(8))
 def test_shares_are_as_exact_as_they_say(seed):
     random = np.random.default_rng(seed)
-    before, after = ranks_of(random.normal(size=250)), random.normal(0.2, 1.2, 4000)
+    before, after = ranks_of(random.normal(size=2000)), random.normal(0.2, 1.2, 4000)
     different, counts = count_sorted(np.sort(after))
     upto = np.cumsum(counts)
 
