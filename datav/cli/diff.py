@@ -235,6 +235,7 @@ def _compared_paths(
         options=request.options,
         depth=request.depth,
         rules=rules,
+        stats=request.stats,
     ) as comparison:
         yield comparison
 

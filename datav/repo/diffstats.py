@@ -6,6 +6,7 @@ from typing import Literal
 from datav.errors import DatavError, MissingChunkError
 from datav.formats.entry import Content
 from datav.profiles.drift import TableDrift, compare_profiles
+from datav.profiles.labeldrift import LabelDrift, compare_labels
 from datav.profiles.profile import Profile
 from datav.relpath import one_line
 from datav.repo.diffends import DatasetVersion
@@ -17,7 +18,7 @@ from datav.repo.repository import Repository
 from datav.repo.specs import Located
 from datav.tables.source import RandomAccess
 
-_NOT_YET = "it has no profile yet; `datav diff --stats` makes one"
+NOT_YET = "it has no profile yet; `datav diff --stats` makes one"
 
 StatsMode = Literal["never", "known", "cheap", "always"]
 """Whether distributions are compared: where both profiles are known; also where making them costs no more
@@ -34,6 +35,8 @@ class StatsDiff:
     """None where they are no tables, or a profile is missing."""
     reason: str | None
     """Why there is a profile missing."""
+    labels: LabelDrift | None = None
+    """Of the label that `datav.toml` sets; None where there is none."""
 
 
 class Stats:
@@ -68,14 +71,14 @@ class Stats:
             except DatavError as exc:
                 found = NoProfile(one_line(str(exc)))
             sides.append(found)
-        return _compare(*sides)
+        return compare_found(*sides)
 
     def _find(self, version: DatasetVersion, content: Content | None) -> FoundProfile | NoProfile | None:
         """Return a profile; why there is none; None where nobody would expect one."""
         dataset, manifest = version.dataset, version.manifest
         if content is None:
             if version.disk is None or self._is_too_much(sum(entry.size for entry in version.disk.entries)):
-                return NoProfile(_NOT_YET)
+                return NoProfile(NOT_YET)
             content = name_folder(self._repository, self._keeper, version.disk)
         if content == manifest.content:
             known = self._profiles.named(dataset, manifest)
@@ -84,7 +87,7 @@ class Stats:
         if manifest.kind == "file" and manifest.table is None and version.disk is None:
             return None
         if self._is_too_much(content.size):
-            return NoProfile(_NOT_YET)
+            return NoProfile(NOT_YET)
         return self._profiles.make(self._version_at(version, content))
 
     def _is_too_much(self, size: int) -> bool:
@@ -104,9 +107,10 @@ class Stats:
         return VersionAt(stored.path, content, stored.is_directory, self._keeper, opened)
 
 
-def _compare(
+def compare_found(
     before: FoundProfile | NoProfile | None, after: FoundProfile | NoProfile | None
 ) -> StatsDiff | None:
+    """Return how two profiles differ; None unless both could be there."""
     if before is None or after is None:
         return None
     for found in (before, after):
@@ -114,6 +118,12 @@ def _compare(
             return StatsDiff(None, None, None, found.reason)
     assert isinstance(before, FoundProfile)
     assert isinstance(after, FoundProfile)
-    one, other = before.profile, after.profile
-    drift = compare_profiles(one.table, other.table) if one.table and other.table else None
-    return StatsDiff(one, other, drift, None)
+    return compare_both(before.profile, after.profile)
+
+
+def compare_both(before: Profile, after: Profile) -> StatsDiff:
+    """Return how two profiles differ."""
+    old, new = before.table, after.table
+    if old is None or new is None:
+        return StatsDiff(before, after, None, None)
+    return StatsDiff(before, after, compare_profiles(old, new), None, compare_labels(old.groups, new.groups))

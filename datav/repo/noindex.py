@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datav.core import ChunkerParams
 from datav.errors import UsageError
@@ -25,6 +26,9 @@ from datav.tables.result import RowDiff
 from datav.workspace.ignore import IgnoreRules
 from datav.workspace.reading import StableFile
 from datav.workspace.scan import Found, scan_tree
+
+if TYPE_CHECKING:
+    from datav.repo.diffstats import StatsDiff, StatsMode
 
 # Smaller tables are read in less time than it takes to find what they share.
 LARGE = 8 * 2**20
@@ -45,6 +49,7 @@ def comparing_paths(
     depth: Depth = "tables",
     rules: Sequence[TableSettings] = (),
     executor: Executor | None = None,
+    stats: "StatsMode" = "never",
 ) -> Iterator[Comparison]:
     """Compare two files or two directories; what rows are read from is closed when the block ends.
 
@@ -52,6 +57,7 @@ def comparing_paths(
         shown: what the user calls them.
         rules: for the names of the files.
         executor: of a caller who has one.
+        stats: whether distributions are compared as well.
 
     Raises:
         UsageError: one is not there, or one is a file and the other a directory.
@@ -61,7 +67,7 @@ def comparing_paths(
     with ExitStack() as opened:
         if executor is None:
             executor = opened.enter_context(ThreadPoolExecutor(thread_name_prefix="datav"))
-        work = _Comparing(executor, options, depth, rules)
+        work = _Comparing(executor, options, depth, rules, stats)
         opened.callback(work.tables.close)
         found = work.compare(before, after, shown)
         old, new = (Endpoint(None, None, name) for name in shown)
@@ -73,13 +79,19 @@ class _Comparing:
     """One comparison under way."""
 
     def __init__(
-        self, executor: Executor, options: DiffOptions, depth: Depth, rules: Sequence[TableSettings]
+        self,
+        executor: Executor,
+        options: DiffOptions,
+        depth: Depth,
+        rules: Sequence[TableSettings],
+        stats: "StatsMode",
     ) -> None:
         self._executor = executor
         self._keeper = NodeKeeper()
         self._options = options
         self._depth = depth
         self._rules = rules
+        self._stats = stats
         self.tables = Tables(self._keeper, executor, options, rules)
 
     def compare(self, before: Path, after: Path, shown: tuple[str, str]) -> Iterator[DatasetDiff]:
@@ -91,7 +103,7 @@ class _Comparing:
             files, sides = self._compare_directories(before, after)
             if not files.items:
                 return
-            table, reason = None, None
+            table, reason, stats = None, None, None
         else:
             sides = _file_side(before), _file_side(after)
             if is_same_file(before, after):
@@ -99,6 +111,7 @@ class _Comparing:
                 return
             files = FilesDiff()
             table, reason = self._compare_files(before, after)
+            stats = self._compare_stats(before, after)
         yield DatasetDiff(
             path=names[1],
             status="modified",
@@ -110,7 +123,24 @@ class _Comparing:
             table=table,
             reason=reason,
             meta_changed=False,
+            stats=stats,
         )
+
+    def _compare_stats(self, before: Path, after: Path) -> "StatsDiff | None":
+        if self._stats in ("never", "known"):
+            return None
+        from datav.repo.diffsources import Sources
+        from datav.repo.diffstats import NOT_YET, StatsDiff, compare_both
+        from datav.repo.profiling import AUTO_SIZE, Profiler
+
+        if self._stats == "cheap" and max(path.stat().st_size for path in (before, after)) > AUTO_SIZE:
+            return StatsDiff(None, None, None, NOT_YET)
+        with Sources() as sources, Profiler(self._executor, self._rules) as profiler:
+            made = [profiler.file(os.fsencode(path.name), sources.on_disk(path)) for path in (before, after)]
+            sources.check()
+        if made[0].profile is None or made[1].profile is None:
+            return None
+        return compare_both(made[0].profile, made[1].profile)
 
     def compare_same(self, before: Path, after: Path) -> RowDiff | None:
         """Return the rows of two files that are the same; None if these are no tables."""

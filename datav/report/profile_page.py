@@ -7,7 +7,7 @@ import numpy as np
 from datav.profiles.arrays import I64
 from datav.profiles.folders import FolderProfile
 from datav.profiles.frequent import Frequent
-from datav.profiles.groups import LabelGroups
+from datav.profiles.groups import GroupedColumn, LabelGroups
 from datav.repo.profile import ProfileResult
 from datav.report.cells import shown_cell, shown_name
 from datav.report.column_cards import profile_card
@@ -68,7 +68,26 @@ def label_sections(after: LabelGroups, before: LabelGroups | None) -> Iterator[S
             tuple(map(_shown, column.values)),
             tuple(names),
             tuple(map(tuple, column.counts.T.tolist())),
+            _counts_before(column, after, before) if before is not None else None,
         )
+
+
+def _counts_before(
+    column: GroupedColumn, after: LabelGroups, before: LabelGroups
+) -> tuple[tuple[int, ...], ...] | None:
+    """Return the counts of before for the values and labels of after; None if that column was not counted."""
+    old = next((each for each in before.columns if each.name == column.name), None)
+    if old is None:
+        return None
+    values = {value: place for place, value in enumerate(old.values)}
+    labels = {label: place for place, label in enumerate(before.labels)}
+    return tuple(
+        tuple(
+            int(old.counts[labels[label], values[value]]) if label in labels and value in values else 0
+            for label in after.labels
+        )
+        for value in column.values
+    )
 
 
 def _aligned(before: LabelGroups, after: LabelGroups) -> I64:

@@ -6,6 +6,7 @@ from typing import Any
 
 from datav.profiles.categories import MovedCategory
 from datav.profiles.drift import ColumnDrift, Pair, Quantile
+from datav.profiles.labeldrift import LabelDrift
 from datav.profiles.measures import Bounded
 from datav.repo.diffstats import StatsDiff
 
@@ -19,6 +20,36 @@ def stats_json(stats: StatsDiff) -> dict[str, Any]:
         "from_rows": None if drift is None else drift.before_rows,
         "to_rows": None if drift is None else drift.after_rows,
         "columns": [] if drift is None else [_column(column) for column in drift.columns],
+        "label": None if stats.labels is None else _labels(stats.labels),
+    }
+
+
+def _labels(labels: LabelDrift) -> dict[str, Any]:
+    return {
+        "column": labels.label,
+        "classes": [
+            {
+                "label": each.label,
+                "from": each.before,
+                "to": each.after,
+                "from_share": each.before_share,
+                "to_share": each.after_share,
+            }
+            for each in labels.classes
+        ],
+        "groups": [
+            {
+                "column": each.column,
+                "value": each.value,
+                "label": each.label,
+                "from_rows": each.before_rows,
+                "to_rows": each.after_rows,
+                "from_share": each.before_share,
+                "to_share": each.after_share,
+            }
+            for each in labels.groups
+        ],
+        "more_groups": labels.more_groups,
     }
 
 

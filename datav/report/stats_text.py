@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from datav.profiles.drift import ColumnDrift, TableDrift
 from datav.profiles.folders import FolderProfile
+from datav.profiles.labeldrift import LabelDrift
 from datav.profiles.measures import Bounded
 from datav.profiles.verdicts import Verdict
 from datav.relpath import one_line
@@ -14,6 +15,9 @@ from datav.report.style import Style, count, percent, size
 _NAME_WIDTH = 28
 _FINDINGS = 2
 """Of a column; the others say the same in other words."""
+
+_CLASSES = 8
+_GROUPS = 5
 
 _HEAD = ("column", "verdict", "null", "mean", "median", "PSI", "JS", "KS", "W")
 
@@ -42,6 +46,8 @@ def stats_lines(stats: StatsDiff, indent: str, style: Style, width: int, *, is_f
         verdict = paint(column.verdict, f"{column.verdict:<7}", style)
         head = f"{indent}  {padded}  "
         yield head + verdict + "  " + shorten_end(what, width - display_width(head) - 9)
+    if stats.labels is not None:
+        yield from _label_lines(stats.labels, indent, style, width, is_full=is_full)
     if is_full:
         yield from _measures(drift, indent, style, width)
 
@@ -71,6 +77,29 @@ def _summary(drift: TableDrift, style: Style) -> str:
     if not parts:
         return f"{style.good('stable')}, {count(columns, 'column')}"
     return f"{', '.join(parts)} of {count(columns, 'column')}"
+
+
+def _label_lines(
+    labels: LabelDrift, indent: str, style: Style, width: int, *, is_full: bool
+) -> Iterator[str]:
+    """Yield the balance of classes, if it changed or all is asked for, and the groups in which it moved."""
+    classes = [each for each in labels.classes if is_full or each.before_share != each.after_share]
+    if classes:
+        shown = ", ".join(
+            f"{_value_text(each.label)} {_arrow(each.before_share, each.after_share, percent)}"
+            for each in classes[:_CLASSES]
+        )
+        more = f", {len(classes) - _CLASSES} more" if len(classes) > _CLASSES else ""
+        yield shorten_end(f"{indent}classes of {shown_name(labels.label)}  {shown}{more}", width)
+    for group in labels.groups if is_full else labels.groups[:_GROUPS]:
+        where = f"{shown_name(group.column)} {_value_text(group.value)}"
+        moved = _arrow(group.before_share, group.after_share, percent)
+        line = f"{indent}  where {where}: {_value_text(group.label)} {moved} of {group.after_rows:,} rows"
+        yield style.warn(shorten_end(line, width))
+
+
+def _value_text(value: str | None) -> str:
+    return "null" if value is None else shorten(one_line(value), _NAME_WIDTH) or "''"
 
 
 def _measures(drift: TableDrift, indent: str, style: Style, width: int) -> Iterator[str]:
