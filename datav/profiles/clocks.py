@@ -6,7 +6,6 @@ covers, and plain to see here.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 
 import numpy as np
 
@@ -88,7 +87,8 @@ def find_days(before: Times, after: Times, alarms: float) -> Iterator[tuple[Move
     moved = (old > 0) & ((ratios >= _TWICE) | (ratios <= _GONE))
     for place in np.flatnonzero(doubled | moved).tolist():
         counts = (int(old[place]), int(new[place]))
-        day = (date(1970, 1, 1) + timedelta(days=int(days[place]))).isoformat()
+        # Unlike a date of Python's, one of numpy's may lie beyond the year 9999.
+        day = str(np.datetime64(int(days[place]), "D"))
         yield MovedDay(day, *counts), _day_shift(day, counts, sizes, bool(doubled[place]), alarms / len(days))
 
 
