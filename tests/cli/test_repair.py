@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.datasets import random_bytes
 from tests.unit.store.stores import flip
 
 
@@ -70,16 +71,26 @@ def test_repair_takes_one_remote(pushed):
     assert "--from" in pushed.fails("repair", "--remote", "origin", "--from", "origin").err
 
 
-def test_drop_says_what_it_freed_and_pull_brings_it_back(pushed):
-    done = pushed.ok("drop", "a.csv")
+@pytest.fixture
+def large(pushed):
+    """With a file that takes more than all profiles, which stay."""
+    pushed.repo.write("large.bin", random_bytes(100_000))
+    pushed.ok("add", "large.bin")
+    pushed.repo.commit("large")
+    pushed.ok("push")
+    return pushed
 
-    assert "origin has 2 versions of a.csv; freed" in done.out
-    assert "clean" in pushed.ok("status").out
-    pushed.ok("verify")
-    pushed.repo.path("a.csv").unlink()
-    assert "missing" in pushed("status").out
-    pushed.ok("pull")
-    assert pushed.repo.read("a.csv") == b"id,v\n1,x\n2,y\n"
+
+def test_drop_says_what_it_freed_and_pull_brings_it_back(large):
+    done = large.ok("drop", "large.bin", "a.csv")
+
+    assert "origin has 3 versions of a.csv, large.bin; freed 100" in done.out
+    assert "clean" in large.ok("status").out
+    large.ok("verify")
+    large.repo.path("large.bin").unlink()
+    assert "missing" in large("status").out
+    large.ok("pull")
+    assert large.repo.read("large.bin") == random_bytes(100_000)
 
 
 def test_drop_of_what_was_not_pushed_is_refused(pushed):
@@ -90,8 +101,8 @@ def test_drop_of_what_was_not_pushed_is_refused(pushed):
     assert "`datav push" in pushed.fails("drop", "a.csv").err
 
 
-def test_a_dry_run_of_drop_as_json(pushed):
-    document = pushed.ok("drop", "--dry-run", "a.csv", "--json").json
+def test_a_dry_run_of_drop_as_json(large):
+    document = large.ok("drop", "--dry-run", "large.bin", "--json").json
 
-    assert (document["dry_run"], document["versions"], document["datasets"]) == (True, 2, ["a.csv"])
+    assert (document["dry_run"], document["versions"], document["datasets"]) == (True, 1, ["large.bin"])
     assert document["bytes_freed"] > 0

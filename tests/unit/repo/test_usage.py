@@ -110,7 +110,8 @@ def test_what_is_not_in_the_store_is_told(repo):
     found = by_path(measure(repo))
 
     assert (found["a.bin"].missing, found["a.bin"].stored, found["a.bin"].bytes) == (1, 0, 50_000)
-    assert (found["d"].missing, found["d"].error) == (1, None)
+    # The top of its tree, and its profile.
+    assert (found["d"].missing, found["d"].error) == (2, None)
 
 
 def test_a_manifest_that_is_none_is_told(repo):
