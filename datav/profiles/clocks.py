@@ -11,7 +11,7 @@ import numpy as np
 
 from datav.profiles.arrays import I64
 from datav.profiles.binning import bin_counts
-from datav.profiles.columns import Times
+from datav.profiles.columns import DAYS_KEPT, Times
 from datav.profiles.measures import SMALLEST_SHARE, exactly, population_stability_index
 from datav.profiles.noise import psi_limit, share_limit
 from datav.profiles.shifts import measure_bins
@@ -43,8 +43,9 @@ class MovedDay:
     day: str
     """As in ISO 8601."""
     before: int
+    """Rows; at most, where the profile has not all days."""
     after: int
-    """Rows, at least."""
+    """Rows; at least."""
 
 
 def find_hours(before: Times, after: Times, alarms: float) -> tuple[int, list[Shift]]:
@@ -74,22 +75,26 @@ def find_days(before: Times, after: Times, alarms: float) -> Iterator[tuple[Move
 
     The first and the last day are left out: they are cut somewhere, and grow.
     """
-    if not before.days.is_complete or not after.days.is_complete:
-        return
     days, old, new = _inner_days(before, after)
-    if len(days) < _WITNESSES or not old.sum() or not new.sum():
-        return
+    is_complete = before.days.is_complete and after.days.is_complete
     sizes = (int(old.sum()), int(new.sum()))
-    witnesses = old == new
-    is_certain = witnesses.sum() >= max(_WITNESSES, 0.9 * len(days))
+    if not is_complete:
+        # Of a day that is not kept so many rows may be there; all others are left out of the shares.
+        sizes = (before.count, after.count)
+        old = old + before.days.unseen
+    if not all(sizes) or (is_complete and len(days) < _WITNESSES):
+        return
+    witnesses = int((old == new).sum()) if is_complete else 0
+    is_certain = witnesses >= max(_WITNESSES, 0.9 * len(days))
     ratios = (new / sizes[1]) / np.maximum(old / sizes[0], 1e-300)
     doubled = (old >= 2) & (new == 2 * old) if is_certain else np.zeros(len(days), bool)
-    moved = (old > 0) & ((ratios >= _TWICE) | (ratios <= _GONE))
+    moved = (old > 0) & ((ratios >= _TWICE) | (is_complete & (ratios <= _GONE)))
+    each = alarms / (len(days) if is_complete else max(len(days), DAYS_KEPT))
     for place in np.flatnonzero(doubled | moved).tolist():
         counts = (int(old[place]), int(new[place]))
         # Unlike a date of Python's, one of numpy's may lie beyond the year 9999.
         day = str(np.datetime64(int(days[place]), "D"))
-        yield MovedDay(day, *counts), _day_shift(day, counts, sizes, bool(doubled[place]), alarms / len(days))
+        yield MovedDay(day, *counts), _day_shift(day, counts, sizes, bool(doubled[place]), each)
 
 
 def _cover(before: Times, after: Times, least: int) -> bool:
@@ -116,14 +121,13 @@ def _find_turn(before: I64, after: I64, alarms: float) -> int:
 
 
 def _inner_days(before: Times, after: Times) -> tuple[I64, I64, I64]:
-    """Return the days between the first and the last one that both have, and the rows of each."""
+    """Return the kept days between the first and the last one that both have, and the rows of each."""
+    first = max(int(each.ranks.points[0]) for each in (before, after)) // _DAY
+    last = min(int(each.ranks.points[-1]) for each in (before, after)) // _DAY
     sides = [
         dict(zip(each.days.values.to_pylist(), each.days.counts.tolist(), strict=True))
         for each in (before, after)
     ]
-    if not all(sides):
-        return (np.zeros(0, np.int64),) * 3
-    first, last = max(map(min, sides)), min(map(max, sides))
     days = sorted(day for day in {**sides[0], **sides[1]} if first < day < last)
     old, new = (np.array([side.get(day, 0) for day in days], np.int64) for side in sides)
     return np.array(days, np.int64), old, new

@@ -152,6 +152,19 @@ def test_a_day_that_came_twice_is_shifted(rows):
     assert told(drift)[0].startswith("2020-09-15 came twice: ")
 
 
+def test_a_day_that_came_twice_among_thousands_is_shifted():
+    """A profile does not keep all of so many days; it does keep one that is more frequent than others."""
+    moments = START + np.repeat(np.arange(1500), 200) * DAY + np.tile(np.arange(200), 1500) * HOUR // 10
+
+    twice = np.concatenate([moments, moments[5000:5200]])
+    before, after = (next(sketch_array("x", times(each))) for each in (moments, twice))
+    drift = compare_columns(before, after, columns=COLUMNS)
+
+    assert drift.verdict == "shifted"
+    assert [each.after for each in drift.days] == [400]
+    assert compare(times(moments), times(moments[:-100])).findings == ()
+
+
 @in_all_sizes
 def test_texts_that_were_cut_are_broken(rows):
     texts = some_texts(np.random.default_rng(rows), rows)
