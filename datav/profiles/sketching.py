@@ -99,9 +99,8 @@ def _sketch_nested(name: str, array: Any) -> Iterator[ColumnSketch]:
     array = _plain(array)
     kind = array.type
     if types.is_struct(kind):
-        # Flattened, so that a field of a null is null.
-        for field, child in zip(kind, array.flatten(), strict=True):
-            yield from sketch_array(f"{name}.{field.name}", child)
+        for place, field in enumerate(kind):
+            yield from sketch_array(f"{name}.{field.name}", _field_of(array, place))
     elif types.is_nested(kind) and not types.is_union(kind):
         if types.is_map(kind):
             array = _entries_of(array)
@@ -133,12 +132,22 @@ def _plain(array: Any) -> Any:
             return array
 
 
+def _field_of(structs: Any, place: int) -> Any:
+    """Return one field of structs; that of a null is null.  A union has no nulls, and keeps what is there."""
+    cells = _plain(structs.field(place))
+    if not structs.null_count or types.is_union(cells.type):
+        return cells
+    # Arrow flattens neither unions, which end the process, nor run ends, whose nulls get lost.
+    return pyarrow.StructArray.from_arrays([cells], ["cells"], mask=structs.is_null()).flatten()[0]
+
+
 def _entries_of(maps: Any) -> Any:
     """Return maps as lists of structs."""
-    kind = maps.type
-    entries = pyarrow.struct([("key", kind.key_type), ("value", kind.item_type)])
-    # Not `maps.keys`, which are those of the whole map, however it is sliced.
-    return maps.cast(pyarrow.list_(entries))
+    # Not cast, which loses what stands below run ends.  Keys and items are those of the whole map, however it
+    # is sliced.
+    cells = pyarrow.StructArray.from_arrays([maps.keys, maps.items], ["key", "value"])
+    offsets = pyarrow.array(np.asarray(maps.offsets))
+    return pyarrow.ListArray.from_arrays(offsets, cells, mask=maps.is_null())
 
 
 def _bare_sketch(name: str, declared: str, kind: Kind, array: Any) -> ColumnSketch:
