@@ -2,13 +2,14 @@
 
     python tests/bench/bench_drift.py [--rounds 2000] [--sizes 20 100 1000 ...] [--data DIR] [--seed 0]
 
-Three tables in Markdown:
+Four tables in Markdown:
 
     independent   both versions are samples of one distribution, of each kind of column, of equal and of very
                   different sizes; every column is judged as the only one of its table
     measures      the same, by measure: how often chance alone exceeds its limit of noise, whatever the effect
     resamples     the tables below DIR (DATAV_TEST_DATA; ../shared/data beside the repository), drawn with
                   replacement, against what they were drawn from
+    power         how often a shift that is there is seen, in a table of ten columns
 
 An alarm is a verdict that is not `stable`.  The rate that the verdicts promise is FALSE_ALARMS a table, and
 FALSE_ALARMS / MEASURES a measure.
@@ -125,6 +126,27 @@ KINDS: tuple[Callable[[Any, int], Any], ...] = (
 )  # fmt: skip
 
 
+# What is true of the second version and not of the first.
+SHIFTS: dict[str, Callable[[Any, int, bool], Any]] = {
+    "nulls 1 % to 10 %": lambda random, rows, is_after: pa.array(
+        random.normal(size=rows), mask=random.random(rows) < (0.1 if is_after else 0.01)
+    ),
+    "nulls 1 % to 3 %": lambda random, rows, is_after: pa.array(
+        random.normal(size=rows), mask=random.random(rows) < (0.03 if is_after else 0.01)
+    ),
+    "mean by 0.25 deviations": lambda random, rows, is_after: pa.array(
+        random.normal(0.25 * is_after, 1, rows)
+    ),
+    "mean by 0.5 deviations": lambda random, rows, is_after: pa.array(random.normal(0.5 * is_after, 1, rows)),
+    "metres to feet, around 0": lambda random, rows, is_after: pa.array(
+        random.normal(size=rows) * (3.28084 if is_after else 1)
+    ),
+    "a category of 7 % gone": lambda random, rows, is_after: pa.array(
+        random.choice(list("abcd"), rows, p=[0.5, 0.3, 0.2, 0] if is_after else [0.45, 0.28, 0.2, 0.07])
+    ),
+}
+
+
 def sketch(array: Any, name: str = "x") -> ColumnSketch:
     return next(sketch_array(name, array))
 
@@ -151,6 +173,25 @@ def measure_independent(rounds: int, sizes: list[int], seed: int) -> tuple[dict[
                 rate.add(drift.compare_columns(sketch(kind(random, n)), sketch(kind(random, m))))
     drift.judge = original  # type: ignore[attr-defined]
     return by_kind, by_measure
+
+
+def measure_power(rounds: int, sizes: list[int], seed: int) -> dict[str, list[float]]:
+    """Return how often each shift is seen between independent samples, as a column of a table of ten."""
+    found = {}
+    for name, draw in SHIFTS.items():
+        random = np.random.default_rng([seed, len(found)])
+        found[name] = [
+            sum(
+                drift.compare_columns(
+                    sketch(draw(random, rows, False)), sketch(draw(random, rows, True)), columns=10
+                ).verdict
+                != "stable"
+                for _ in range(rounds)
+            )
+            / rounds
+            for rows in sizes
+        ]
+    return found
 
 
 def read_tables(data: Path) -> Iterator[tuple[str, Any]]:
@@ -215,6 +256,10 @@ def main() -> int:
     ).items():
         failed |= alarms > 1
         print(f"| {name} | {rows:,} | {times} | {alarms} | {dict(why)} |")
+    sizes = [50, 100, 300, 1000, 10_000]
+    print(f"\n| shift | {' | '.join(f'{rows:,}' for rows in sizes)} |\n|---|{'--:|' * len(sizes)}")
+    for name, rates in measure_power(100, sizes, options.seed).items():
+        print(f"| {name} | {' | '.join(f'{rate:.0%}' for rate in rates)} |")
     return int(failed)
 
 
