@@ -15,7 +15,8 @@ from datav.profiles.arrays import I64
 
 # About 5 MiB of chunks of the usual size: a segment's sketches of ten columns take some 20 KiB.
 _TARGET = 64
-_MOST = 4 * _TARGET
+# Bounds the memory that one takes.
+_MOST = 2 * _TARGET
 
 _ID_SIZE = 32
 
@@ -51,7 +52,8 @@ class ChunkMap:
         first = int(np.searchsorted(self.ends, start, side="right"))
         last = int(np.searchsorted(self.ends, end, side="left"))
         after = min(last + 1, len(self.ends) - 1)
-        edges = bytes([first == 0, last == len(self.ends) - 1])
+        # What ends with the file may go on in another that has more behind the same chunks.
+        edges = bytes([first == 0, last == len(self.ends) - 1, after == len(self.ends) - 1])
         return edges + self._ids(max(0, first - 1), after + 1), int(self.ends[after])
 
     def segments(self) -> Iterator[tuple[int, int]]:

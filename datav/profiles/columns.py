@@ -16,7 +16,7 @@ import pyarrow
 
 from datav.profiles.arrays import I64
 from datav.profiles.distinct import Distinct, merge_distinct
-from datav.profiles.frequent import Frequent, merge_frequent, no_values
+from datav.profiles.frequent import KEPT, Frequent, merge_frequent, no_values
 from datav.profiles.ranks import NO_RANKS, Ranks, merge_ranks
 
 DAYS_KEPT = 1024
@@ -117,10 +117,12 @@ class ColumnSketch:
     """What its cells are taken for."""
 
 
-def merge_columns(parts: Sequence[ColumnSketch]) -> ColumnSketch:
-    """Return the sketch of all parts of one column, the last of which names it."""
-    if len(parts) == 1:
-        return parts[0]
+def merge_columns(parts: Sequence[ColumnSketch], *, finer: int = 1) -> ColumnSketch:
+    """Return the sketch of all parts of one column, the last of which names it.
+
+    Args:
+        finer: so many times as much is kept; for what will be merged once more.
+    """
     kinds = {part.kind for part in parts if part.kind != "empty"}
     named = next((part for part in reversed(parts) if part.kind != "empty"), parts[-1])
     return ColumnSketch(
@@ -128,23 +130,23 @@ def merge_columns(parts: Sequence[ColumnSketch]) -> ColumnSketch:
         type=named.type,
         count=sum(part.count for part in parts),
         nulls=sum(part.nulls for part in parts),
-        numbers=merge_numbers([part.numbers for part in parts]),
-        times=merge_times([part.times for part in parts]),
-        texts=merge_texts([part.texts for part in parts]),
+        numbers=merge_numbers([part.numbers for part in parts], finer=finer),
+        times=merge_times([part.times for part in parts], finer=finer),
+        texts=merge_texts([part.texts for part in parts], finer=finer),
         distinct=merge_distinct([part.distinct for part in parts]),
         kind=kinds.pop() if len(kinds) == 1 else named.kind,
     )
 
 
-def merge_numbers(parts: Sequence[Numbers]) -> Numbers:
+def merge_numbers(parts: Sequence[Numbers], *, finer: int = 1) -> Numbers:
     """Return the numbers of all parts.
 
     Source of the moments: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing
     sample variances", 1979.
     """
     parts = [part for part in parts if part.count]
-    if len(parts) < 2:
-        return parts[0] if parts else NO_NUMBERS
+    if not parts:
+        return NO_NUMBERS
     count, mean, squares = 0, 0.0, 0.0
     for part in parts:
         own = part.ranks.count
@@ -160,39 +162,39 @@ def merge_numbers(parts: Sequence[Numbers]) -> Numbers:
             squares = min(squares, sys.float_info.max)
             count = total
     return Numbers(
-        ranks=merge_ranks([part.ranks for part in parts]),
+        ranks=merge_ranks([part.ranks for part in parts], finer=finer),
         mean=mean,
         squares=squares,
         zeros=sum(part.zeros for part in parts),
         negatives=sum(part.negatives for part in parts),
         nans=sum(part.nans for part in parts),
         infinities=sum(part.infinities for part in parts),
-        frequent=merge_frequent([part.frequent for part in parts]),
+        frequent=merge_frequent([part.frequent for part in parts], kept=KEPT * finer),
     )
 
 
-def merge_times(parts: Sequence[Times]) -> Times:
+def merge_times(parts: Sequence[Times], *, finer: int = 1) -> Times:
     """Return the times of all parts."""
     parts = [part for part in parts if part.count]
-    if len(parts) < 2:
-        return parts[0] if parts else NO_TIMES
+    if not parts:
+        return NO_TIMES
     return Times(
-        ranks=merge_ranks([part.ranks for part in parts]),
+        ranks=merge_ranks([part.ranks for part in parts], finer=finer),
         hours=np.sum([part.hours for part in parts], axis=0),
         weekdays=np.sum([part.weekdays for part in parts], axis=0),
-        days=merge_frequent([part.days for part in parts], kept=DAYS_KEPT),
+        days=merge_frequent([part.days for part in parts], kept=DAYS_KEPT * finer),
     )
 
 
-def merge_texts(parts: Sequence[Texts]) -> Texts:
+def merge_texts(parts: Sequence[Texts], *, finer: int = 1) -> Texts:
     """Return the texts of all parts."""
     parts = [part for part in parts if part.count]
-    if len(parts) < 2:
-        return parts[0] if parts else NO_TEXTS
+    if not parts:
+        return NO_TEXTS
     return Texts(
-        lengths=merge_ranks([part.lengths for part in parts]),
+        lengths=merge_ranks([part.lengths for part in parts], finer=finer),
         empty=sum(part.empty for part in parts),
         as_numbers=sum(part.as_numbers for part in parts),
         as_times=sum(part.as_times for part in parts),
-        frequent=merge_frequent([part.frequent for part in parts]),
+        frequent=merge_frequent([part.frequent for part in parts], kept=KEPT * finer),
     )

@@ -76,7 +76,12 @@ def _least_kept(counts: I64, kept: int) -> int:
 def merge_frequent(parts: Sequence[Frequent], *, kept: int = KEPT) -> Frequent:
     """Return the most frequent values of all parts; the order of the parts makes no difference."""
     if len(parts) == 1:
-        return parts[0]
+        (part,) = parts
+        return (
+            part
+            if len(part.counts) <= kept
+            else keep_frequent(part.values, part.counts, part.unseen, kept=kept)
+        )
     kinds = {part.values.type for part in parts if len(part.values)}
     if not kinds:
         kind = parts[0].values.type if parts else pyarrow.large_string()

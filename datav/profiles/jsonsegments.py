@@ -1,55 +1,231 @@
-"""JSON Lines, some lines at a time."""
+"""JSON Lines, some lines at a time.
 
-import io
+pyarrow reads them where it reads what Python does; else each cell is taken for what it is, so that one that
+is of another type than the others makes no other column of these.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import pyarrow
-from pyarrow import json
+from pyarrow import compute, json, types
 
+from datav.errors import TableError
+from datav.profiles.columns import ColumnSketch, merge_columns
 from datav.profiles.profile import TableProfile
 from datav.profiles.sketching import sketch_array, sketch_cells
-from datav.tables.jsoncells import columns_of
+from datav.tables.celltypes import cell_type
+from datav.tables.jsoncells import Number, cell_of, escaped, flatten, plain_starts
 from datav.tables.jsonl import JsonLinesVersion
-from datav.tables.jsonpaths import find_kinds, lines
+from datav.tables.jsonpaths import lines
 
-# What columns of cells that pyarrow cannot read in one type are taken for.
-_KINDS = {"integer": "integer", "float": "float"}
+_ROWS_SAMPLED = 1000
+
+# A few texts that are no times make no text of a column of times.
+_MOST_CELLS = 0.9
+
+# Lists in lists deeper than this are texts.
+_DEEPEST = 16
+
+_TIMES = ("date", "timestamp")
 
 
-def sketch_lines(version: JsonLinesVersion, offset: int, data: bytes) -> TableProfile:
+def guess_times(version: JsonLinesVersion) -> frozenset[str]:
+    """Return the paths whose texts are taken for times, by what most of the first ones look like.
+
+    Raises:
+        TableError: a line is no JSON object.
+    """
+    found = (line for part in version.parts(version.body, version.source.size) for line in lines(*part))
+    seen: dict[str, Counter[bool]] = {}
+    for line in islice(found, _ROWS_SAMPLED):
+        for path, value in version.parse(*line).items():
+            if type(value) is str and value:
+                seen.setdefault(path, Counter())[cell_type(value) in _TIMES] += 1
+    return frozenset(path for path, are in seen.items() if are[True] >= _MOST_CELLS * are.total())
+
+
+def sketch_lines(version: JsonLinesVersion, times: Collection[str], offset: int, data: bytes) -> TableProfile:
     """Return the sketches of whole lines.
 
     Args:
+        times: paths whose texts are taken for times.
         offset: of the lines in the file.
 
     Raises:
         TableError: one is no JSON object.
     """
     table = _read(data)
-    if table is None:
-        records = [version.parse(*line) for line in lines(offset, data)]
-        kinds = find_kinds(records)
-        cells = columns_of(records, list(kinds))
-        columns = [
-            sketch_cells(path, _KINDS.get(kind, "text"), column.fill_null(b""))
-            for (path, kind), column in zip(kinds.items(), cells, strict=True)
-        ]
-        return TableProfile(len(records), tuple(columns))
-    sketches = [
-        sketch
-        for name, column in zip(table.column_names, table.columns, strict=True)
-        for sketch in sketch_array(name, column.combine_chunks())
-    ]
-    return TableProfile(table.num_rows, tuple(sketches))
-
-
-# Any: pyarrow has no types of its own that mypy could see.
-def _read(data: bytes) -> Any:
-    """Return lines as a table; None where a column holds cells of several types, or something is no JSON."""
-    if data.isspace() or not data:
-        return None
-    options = json.ReadOptions(use_threads=False, block_size=len(data) + 1)
+    if table is not None:
+        sketches: list[ColumnSketch] = []
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            for path, cells in _leaves(escaped(name), column.combine_chunks()):
+                is_time = path in times and types.is_string(cells.type)
+                sketches += [_sketch_times(path, cells)] if is_time else sketch_array(path, cells)
+        return TableProfile(table.num_rows, tuple(sketches))
     try:
-        return json.read_json(io.BytesIO(data), options)
-    except pyarrow.ArrowInvalid:
+        records = [version.parse(*line) for line in lines(offset, data)]
+        return TableProfile(len(records), tuple(_without_parents(_sketch_records("", records, times))))
+    except RecursionError as exc:
+        raise TableError("its records are nested too deep") from exc
+
+
+def settle(column: ColumnSketch) -> ColumnSketch:
+    """Return a column as what most of its cells are, which the segment that comes last need not tell."""
+    kind = column.kind
+    if kind in ("number", "time", "text"):
+        counts = {"text": column.texts.count, "time": column.times.count, "number": column.numbers.count}
+        kind = max(("text", "time", "number"), key=lambda each: counts[each])
+    number = "float64" if column.numbers.ranks.points.dtype == np.float64 else "int64"
+    named = {
+        "number": number,
+        "time": "timestamp",
+        "text": "string",
+        "boolean": "bool",
+        "list": "list",
+        "empty": "null",
+    }
+    return replace(column, kind=kind, type=named.get(kind, column.type))
+
+
+# Any, here and below: pyarrow has no types of its own that mypy could see; and JSON holds anything.
+def _read(data: bytes) -> Any:
+    """Return lines as a table; None where pyarrow cannot read them, or reads something else than Python."""
+    starts = plain_starts(data)
+    if starts is None:
         return None
+    table = _read_as(data, None)
+    if table is not None and any(map(_has_times, table.schema.types)):
+        # pyarrow takes texts for times in each part anew, by rules of its own.
+        fields = zip(table.schema.names, map(_as_text, table.schema.types), strict=True)
+        table = _read_as(data, pyarrow.schema(list(fields)))
+    # Two objects on a line are none to Python.
+    is_same = table is not None and table.num_rows == len(starts)
+    return table if is_same and all(map(_is_plain, table.schema.types)) else None
+
+
+def _read_as(data: bytes, schema: Any) -> Any:
+    options = json.ReadOptions(use_threads=False, block_size=len(data) + 1)
+    rules = json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="infer")
+    try:
+        return json.read_json(pyarrow.BufferReader(data), options, rules)
+    except (pyarrow.ArrowException, ValueError):
+        return None
+
+
+def _below(kind: Any) -> list[Any]:
+    return [kind.field(number) for number in range(kind.num_fields)]
+
+
+def _has_times(kind: Any) -> bool:
+    return types.is_timestamp(kind) or any(_has_times(field.type) for field in _below(kind))
+
+
+def _is_plain(kind: Any) -> bool:
+    """Whether the paths of a column are those that Python's reading gives, and all of them."""
+    fields = _below(kind)
+    if types.is_struct(kind) and (not fields or any(escaped(field.name) != field.name for field in fields)):
+        return False
+    return all(_is_plain(field.type) for field in fields)
+
+
+def _as_text(kind: Any) -> Any:
+    if types.is_timestamp(kind):
+        return pyarrow.string()
+    if types.is_struct(kind):
+        return pyarrow.struct([(field.name, _as_text(field.type)) for field in _below(kind)])
+    return pyarrow.list_(_as_text(kind.value_type)) if types.is_list(kind) else kind
+
+
+def _leaves(path: str, cells: Any) -> Iterator[tuple[str, Any]]:
+    if not types.is_struct(cells.type):
+        yield path, cells
+        return
+    for field, below in zip(cells.type, cells.flatten(), strict=True):
+        yield from _leaves(f"{path}.{field.name}", below)
+
+
+def _without_parents(columns: Iterable[ColumnSketch]) -> Iterator[ColumnSketch]:
+    """Yield columns but those that have fields, and nothing beside them."""
+    found = list(columns)
+    parents = {
+        column.name[:place] for column in found for place, char in enumerate(column.name) if char == "."
+    }
+    return (column for column in found if column.kind != "empty" or column.name not in parents)
+
+
+def _sketch_times(path: str, cells: Any) -> ColumnSketch:
+    """Return the sketch of texts of which most are times."""
+    is_filled = compute.fill_null(compute.not_equal(cells, ""), False)
+    filled = cells.filter(is_filled).cast(pyarrow.large_binary())
+    rest = cells.filter(compute.invert(is_filled))
+    return merge_columns([*sketch_array(path, rest), sketch_cells(path, "timestamp", filled)])
+
+
+def _sketch_records(
+    prefix: str, records: Sequence[dict[str, Any]], times: Collection[str]
+) -> Iterator[ColumnSketch]:
+    """Yield the sketches of flattened records."""
+    columns: dict[str, list[Any]] = {}
+    for record in records:
+        for path, value in record.items():
+            columns.setdefault(path, []).append(value)
+    for path, values in columns.items():
+        yield from _sketch_values(prefix + path, values, len(records) - len(values), times)
+
+
+def _sketch_values(
+    path: str, values: Sequence[Any], absent: int, times: Collection[str]
+) -> Iterator[ColumnSketch]:
+    """Yield the sketches of cells, each by what it is itself, and of the items of those that are lists."""
+    of: dict[type, list[Any]] = {Number: [], str: [], bool: [], list: [], dict: []}
+    for value in values:
+        if value is None:
+            absent += 1
+        else:
+            of[type(value)].append(value)
+    if path.count("[]") >= _DEEPEST:
+        of[str] += map(_shown, of[list])
+        of[list] = []
+    # The cells of objects are those of their fields.
+    absent += len(of[dict])
+    parts = [*sketch_array(path, pyarrow.nulls(absent))]
+    parts += sorted(_sketch_kinds(path, of, times), key=lambda part: part.count)
+    yield merge_columns(parts)
+    if of[list]:
+        yield from _sketch_values(f"{path}[]", [item for each in of[list] for item in each], 0, times)
+    if any(of[dict]):
+        objects = [flatten(value) if type(value) is dict else {} for value in values]
+        yield from _sketch_records(f"{path}.", objects, times)
+
+
+def _sketch_kinds(path: str, of: dict[type, list[Any]], times: Collection[str]) -> Iterator[ColumnSketch]:
+    if of[Number]:
+        yield sketch_cells(path, "integer", pyarrow.array([value.encode() for value in of[Number]], _BINARY))
+    if of[str]:
+        texts = pyarrow.array([_shown(value) for value in of[str]], pyarrow.large_string())
+        yield _sketch_times(path, texts) if path in times else next(sketch_array(path, texts))
+    if of[bool]:
+        yield next(sketch_array(path, pyarrow.array(of[bool], pyarrow.bool_())))
+    if of[list]:
+        lengths = [[None] * len(value) for value in of[list]]
+        yield next(sketch_array(path, pyarrow.array(lengths, pyarrow.list_(pyarrow.null()))))
+
+
+_BINARY = pyarrow.large_binary()
+
+
+def _shown(value: Any) -> str:
+    """Return a text, or something else as JSON; half a character as JSON spells it."""
+    if type(value) is str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            pass
+        else:
+            return value
+    return (cell_of(value) or b"").decode()

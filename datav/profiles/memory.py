@@ -33,6 +33,7 @@ class SegmentMemory:
         self._old = self._read()
         self._used: dict[bytes, Buffer] = {}
         self._is_changed = False
+        self._size = 0
 
     def name(self, follows_from: bytes) -> bytes:
         return hashlib.blake2b(self._context + b"\0" + follows_from, digest_size=_NAME_SIZE).digest()
@@ -44,8 +45,11 @@ class SegmentMemory:
         return found
 
     def put(self, name: bytes, data: bytes) -> None:
-        self._used[name] = data
-        self._is_changed = True
+        # Of a table that is too large for all of it, what comes first is remembered.
+        if self._cache is not None and self._size + len(data) <= _MOST:
+            self._size += len(data)
+            self._used[name] = data
+            self._is_changed = True
 
     def forget(self, name: bytes) -> None:
         """Have a damaged result made again."""
@@ -56,9 +60,9 @@ class SegmentMemory:
         """Write what was found or made, if anything was made."""
         if self._cache is None or not self._is_changed:
             return
-        kept = dict(self._used)
-        room = _MOST - sum(map(len, kept.values()))
-        for name, data in self._old.items():
+        kept: dict[bytes, Buffer] = {}
+        room = _MOST
+        for name, data in (*self._used.items(), *self._old.items()):
             if name not in kept and len(data) <= room:
                 kept[name] = data
                 room -= len(data)

@@ -104,14 +104,18 @@ NO_RANKS = Ranks(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.in
 def rank_values(values: Values, counts: I64) -> Ranks:
     """Return the ranks of values that increase and occur `counts` times, at least once."""
     upto = np.cumsum(counts, dtype=np.int64)
-    return _thin(Ranks(values, upto - counts, upto, 0))
+    return _thin(Ranks(values, upto - counts, upto, 0), POINTS)
 
 
-def merge_ranks(parts: Sequence[Ranks]) -> Ranks:
-    """Return the ranks of all values of all parts; the order of the parts makes no difference."""
+def merge_ranks(parts: Sequence[Ranks], *, finer: int = 1) -> Ranks:
+    """Return the ranks of all values of all parts; the order of the parts makes no difference.
+
+    Args:
+        finer: so many times as many points are kept; for what will be merged once more.
+    """
     parts = [part for part in parts if part.count]
     if len(parts) < 2:
-        return parts[0] if parts else NO_RANKS
+        return _thin(parts[0], POINTS * finer) if parts else NO_RANKS
     before, own, after = [], [], []
     for part in parts:
         gaps = part.less[1:] - part.upto[:-1]
@@ -128,14 +132,14 @@ def merge_ranks(parts: Sequence[Ranks]) -> Ranks:
     through = np.cumsum(earlier + equal + later, dtype=np.int64)
     upto = through - later
     error = sum(part.error + (part.widest_gap + 1) // 2 for part in parts)
-    return _thin(Ranks(points[starts], upto - equal, upto, error))
+    return _thin(Ranks(points[starts], upto - equal, upto, error), POINTS * finer)
 
 
-def _thin(ranks: Ranks) -> Ranks:
-    """Return fewer points, so that no gap is wider than one of POINTS equal parts and the old gaps at its
+def _thin(ranks: Ranks, parts: int) -> Ranks:
+    """Return fewer points, so that no gap is wider than one of `parts` equal ones and the old gaps at its
     ends."""
-    if len(ranks.points) <= POINTS + 1:
+    if len(ranks.points) <= parts + 1:
         return ranks
-    wanted = np.arange(POINTS + 1, dtype=np.int64) * (ranks.count - 1) // POINTS
+    wanted = np.arange(parts + 1, dtype=np.int64) * (ranks.count - 1) // parts
     kept = np.unique(np.minimum(np.searchsorted(ranks.upto, wanted, side="right"), len(ranks.points) - 1))
     return Ranks(ranks.points[kept], ranks.less[kept], ranks.upto[kept], ranks.error)

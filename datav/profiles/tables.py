@@ -1,9 +1,9 @@
 """Tables to profiles: segment by segment, each remembered, in one pass and bounded memory."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,12 +12,12 @@ import pyarrow
 
 from datav.errors import FormatError
 from datav.profiles.chunkmap import ChunkMap
-from datav.profiles.columns import merge_columns
 from datav.profiles.encoding import encode_table, parse_table
 from datav.profiles.groups import LabelGroups, merge_groups
-from datav.profiles.jsonsegments import sketch_lines
+from datav.profiles.jsonsegments import guess_times, settle, sketch_lines
 from datav.profiles.labelling import group_by_label, may_group
 from datav.profiles.memory import SegmentMemory
+from datav.profiles.merging import Piece, merge_in_parallel, merge_pieces
 from datav.profiles.profile import TableProfile, merge_tables
 from datav.profiles.sketching import sketch_array
 from datav.profiles.textsegments import Section, context_of, guess_kinds, sketch_section
@@ -32,6 +32,9 @@ from datav.tables.version import TableVersion
 
 # Segments that are worked on beside the one that is waited for.
 _AHEAD = 2
+
+# Where a section begins and ends, and how many rows it has, before what is remembered of it.
+_PLACE = 24
 
 # Bytes of a file whose chunks are not known.
 _PART = 5 * 2**20
@@ -88,26 +91,44 @@ def _profile_text(version: TextVersion, chunks: ChunkMap | None, profiling: Prof
     kinds = guess_kinds(version)
     context = b"\0".join([b"%d" % ALGORITHM, b"text", context_of(version, kinds, profiling.label)])
     with SegmentMemory(profiling.cache if chunks is not None else None, context) as memory:
-        jobs = (
-            partial(_section, version, kinds, profiling.label, memory, chunks, start, end)
-            for start, end in _parts(chunks, version.source.size)
-            if end > version.body
-        )
-        tables: list[TableProfile] = []
-        end = version.body
-        for section, segment in in_order(profiling.executor, jobs, _AHEAD):
-            # Else the segment began inside quotes, or behind another kind of line end.
-            right = section
-            if section.begin != end and not (section.begin < 0 and end >= segment[1]):
-                right = sketch_section(version, kinds, profiling.label, *segment, begin=end)
-            if right.table.rows:
-                end = right.end
-                tables.append(right.table)
-                _advance(profiling, right.table.rows)
-    if not tables:
+        pieces = _text_pieces(version, kinds, memory, chunks, profiling)
+        table = merge_pieces(pieces, memory, profiling.executor)
+    if table is None:
         empty = partial(sketch_array, array=_nothing())
         return TableProfile(0, tuple(next(empty(column.name)) for column in version.columns))
-    return _merge(tables, profiling.executor)
+    return table
+
+
+def _text_pieces(
+    version: TextVersion,
+    kinds: tuple[str, ...],
+    memory: SegmentMemory,
+    chunks: ChunkMap | None,
+    profiling: Profiling,
+) -> Iterator[Piece]:
+    """Yield the sketches of all segments that have records, in the order of the file."""
+    section_of = partial(_section, version, kinds, profiling.label, memory, chunks)
+    jobs = (
+        partial(section_of, start, end)
+        for start, end in _parts(chunks, version.source.size)
+        if end > version.body
+    )
+    end = version.body
+    for section, segment in in_order(profiling.executor, jobs, _AHEAD):
+        again = partial(sketch_section, version, kinds, profiling.label, *segment, begin=end)
+        # Else the segment began inside quotes, or behind another kind of line end.
+        is_right = section.begin == end or (section.begin < 0 and end >= segment[1])
+        right = section if is_right else section_of(*segment, end)[0]
+        if right.rows:
+            end = right.end
+            _advance(profiling, right.rows)
+            yield Piece(right.name, right.table, partial(_made_again, again))
+
+
+def _made_again(again: Callable[[], Section]) -> TableProfile:
+    table = again().table
+    assert isinstance(table, TableProfile)
+    return table
 
 
 def _section(
@@ -118,26 +139,28 @@ def _section(
     chunks: ChunkMap | None,
     start: int,
     end: int,
+    begin: int | None = None,
 ) -> tuple[Section, tuple[int, int]]:
-    """Return the section of a segment, remembered or made now."""
+    """Return the section of a segment, remembered or made now; for `begin` see `sketch_section`."""
     if chunks is None:
-        return sketch_section(version, kinds, label, start, end), (start, end)
+        return sketch_section(version, kinds, label, start, end, begin), (start, end)
     follows_from, reach = chunks.around(start, end)
     # Where the body begins counts for the first segment alone.
-    name = memory.name(follows_from + (version.body.to_bytes(8, "little") if start <= version.body else b""))
+    body = version.body if start <= version.body else None
+    places = [None if each is None else each - start for each in (body, begin)]
+    name = memory.name(follows_from + json.dumps(places).encode())
     known = memory.get(name)
-    if known is not None and len(known) > 16:
-        try:
-            begin, stop = np.frombuffer(known[:16], np.int64).tolist()
-            return Section(begin + start, stop + start, parse_table(bytes(known[16:]), "cache")), (start, end)
-        except FormatError:
-            memory.forget(name)
-    section = sketch_section(version, kinds, label, start, end)
+    if known is not None and len(known) > _PLACE:
+        first, last, rows = np.frombuffer(known[:_PLACE], np.int64).tolist()
+        return Section(first + start, last + start, rows, known[_PLACE:], name), (start, end)
+    section = sketch_section(version, kinds, label, start, end, begin)
     # What lies beyond the chunk behind the segment is not a part of its name.
-    if section.table.rows and section.end <= reach:
-        place = np.array([section.begin - start, section.end - start], np.int64)
-        memory.put(name, place.tobytes() + encode_table(section.table))
-    return section, (start, end)
+    if not section.rows or section.end > reach:
+        return section, (start, end)
+    assert isinstance(section.table, TableProfile)
+    place = np.array([section.begin - start, section.end - start, section.rows], np.int64)
+    memory.put(name, place.tobytes() + encode_table(section.table))
+    return section._replace(name=name), (start, end)
 
 
 def _parts(chunks: ChunkMap | None, size: int) -> Iterable[tuple[int, int]]:
@@ -162,7 +185,12 @@ def _profile_parquet(version: ParquetVersion, chunks: ChunkMap | None, profiling
             found[number % len(found)].append(table)
             if number % len(found) == 0:
                 _advance(profiling, table.rows)
-    columns = [column for tables in found if tables for column in _merge(tables, profiling.executor).columns]
+    columns = [
+        column
+        for tables in found
+        if tables
+        for column in merge_in_parallel(tables, profiling.executor).columns
+    ]
     if not version.metadata:
         columns = [
             sketch
@@ -247,10 +275,11 @@ def _group_batch(batch: Any, label: str | None) -> LabelGroups | None:
 
 
 def _profile_lines(version: JsonLinesVersion, chunks: ChunkMap | None, profiling: Profiling) -> TableProfile:
-    context = b"\0".join([b"%d" % ALGORITHM, b"jsonl"])
+    times = guess_times(version)
+    context = b"\0".join([b"%d" % ALGORITHM, b"jsonl", json.dumps(sorted(times)).encode()])
     with SegmentMemory(profiling.cache if chunks is not None else None, context) as memory:
         jobs = (
-            partial(_lines, version, memory, chunks, start, end)
+            partial(_lines, version, times, memory, chunks, start, end)
             for start, end in _parts(chunks, version.source.size)
         )
         tables = []
@@ -258,11 +287,19 @@ def _profile_lines(version: JsonLinesVersion, chunks: ChunkMap | None, profiling
             if table.rows:
                 tables.append(table)
                 _advance(profiling, table.rows)
-    return _merge(tables, profiling.executor) if tables else TableProfile(0, ())
+    if not tables:
+        return TableProfile(0, ())
+    merged = merge_in_parallel(tables, profiling.executor)
+    return replace(merged, columns=tuple(map(settle, merged.columns)))
 
 
 def _lines(
-    version: JsonLinesVersion, memory: SegmentMemory, chunks: ChunkMap | None, start: int, end: int
+    version: JsonLinesVersion,
+    times: Collection[str],
+    memory: SegmentMemory,
+    chunks: ChunkMap | None,
+    start: int,
+    end: int,
 ) -> TableProfile:
     """Return the sketches of the lines that begin in a segment, remembered or made now."""
     follows_from, reach = chunks.around(start, end) if chunks is not None else (b"", 0)
@@ -276,7 +313,7 @@ def _lines(
     first, last = _line_from(version, start), _line_from(version, end)
     if first >= last:
         return TableProfile(0, ())
-    table = sketch_lines(version, first, version.source.read_at(first, last - first))
+    table = sketch_lines(version, times, first, version.source.read_at(first, last - first))
     if chunks is not None and last <= reach:
         memory.put(name, encode_table(table))
     return table
@@ -299,14 +336,17 @@ def _line_from(version: JsonLinesVersion, offset: int) -> int:
 def _profile_batches(version: ArrowVersion | MemoryVersion, profiling: Profiling) -> TableProfile:
     names = [column.name for column in version.columns]
     jobs = (partial(_batch, names, batch, profiling.label) for batch in version.read_batches())
+    # Each is merged twice and no more: errors add up.
+    merged: list[TableProfile] = []
     tables: list[TableProfile] = []
     for table in in_order(profiling.executor, jobs, _AHEAD):
         tables.append(table)
         _advance(profiling, table.rows)
         if len(tables) == _MERGED_AT_ONCE:
-            tables = [_merge(tables, profiling.executor)]
-    if tables:
-        return _merge(tables, profiling.executor)
+            merged.append(merge_in_parallel(tables, profiling.executor))
+            tables = []
+    if merged or tables:
+        return merge_in_parallel([*merged, *tables], profiling.executor)
     columns = zip(names, version.types, strict=True)
     return TableProfile(
         0, tuple(sketch for name, kind in columns for sketch in sketch_array(name, no_cells(kind)))
@@ -320,17 +360,6 @@ def _batch(names: Sequence[str], batch: Any, label: str | None) -> TableProfile:
 
 
 # What they have in common
-
-
-def _merge(tables: Sequence[TableProfile], executor: Executor) -> TableProfile:
-    """Return the profile of all of some tables, at least one; columns at the same time."""
-    names = [[column.name for column in table.columns] for table in tables]
-    if any(each != names[0] for each in names):
-        return merge_tables(tables)
-    columns = zip(*(table.columns for table in tables), strict=True)
-    merged = in_order(executor, (partial(merge_columns, column) for column in columns), _AHEAD)
-    groups = merge_groups([table.groups for table in tables])
-    return TableProfile(sum(table.rows for table in tables), tuple(merged), groups)
 
 
 def _nothing() -> Any:

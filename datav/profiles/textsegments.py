@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from datav.errors import TableError
+from datav.ids import Buffer
 from datav.profiles.labelling import group_by_label
 from datav.profiles.profile import TableProfile
 from datav.profiles.sketching import sketch_cells
@@ -31,7 +32,11 @@ class Section(NamedTuple):
     """Where the first of them begins."""
     end: int
     """Where the last of them ends."""
-    table: TableProfile
+    rows: int
+    table: TableProfile | Buffer
+    """As bytes where it is remembered."""
+    name: bytes | None = None
+    """By which it is remembered."""
 
 
 def guess_kinds(version: TextVersion) -> tuple[str, ...]:
@@ -97,14 +102,14 @@ def sketch_section(
     found = version.records_in(start, end, begin)
     if found.ragged is not None:
         if begin is None and start > version.body:
-            return Section(_NOWHERE, _NOWHERE, TableProfile(0, ()))
+            return Section(_NOWHERE, _NOWHERE, 0, TableProfile(0, ()))
         raise version.uneven(*found.ragged)
     count, cells = version.cells_between(found.begin, found.end) if len(found.starts) else (0, [])
     if count != len(found.starts):
         raise TableError(
             f"{len(found.starts)} records were found before and {count} now: the file has changed"
         )
-    return Section(found.begin, found.end, sketch(version, kinds, label, count, cells))
+    return Section(found.begin, found.end, count, sketch(version, kinds, label, count, cells))
 
 
 def sketch(

@@ -139,7 +139,8 @@ def percent(share: float) -> str:
 
 def brief(number: float) -> str:
     """Return a number for people."""
-    return f"{number:.4g}" if abs(number) < 1e4 or number != round(number) else f"{number:.0f}"
+    # Never 2.5e+04 of what people write with all of its digits.
+    return f"{number:.0f}" if 1e4 <= abs(number) < 1e15 else f"{number:.4g}"
 
 
 def _score(shift: Shift, most: Verdict) -> float:

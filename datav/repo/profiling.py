@@ -41,7 +41,7 @@ from datav.tables.source import NotATable, RandomAccess
 AUTO_SIZE = 64 * 2**20
 """Bytes of the tables that `add` profiles by itself; larger ones are profiled when somebody asks."""
 
-_SEGMENTS = 2**28
+_SEGMENTS = 2**29
 _PROFILES = 2**26
 
 
