@@ -208,7 +208,9 @@ def _add_one(repository: Repository, dataset: Dataset, writer: StoreWriter) -> _
 def _wants_profile(repository: Repository, item: _Pending) -> bool:
     """Whether a manifest should name a profile and does not."""
     manifest = item.manifest
-    if manifest.profile is not None or repository.settings.profile == "never":
+    if repository.settings.profile == "never":
+        return False
+    if manifest.profile is not None and _is_stored(repository, manifest.profile):
         return False
     if manifest.kind == "directory":
         return manifest.files > 0
