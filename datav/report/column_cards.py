@@ -13,7 +13,8 @@ from datav.profiles.ranks import NO_RANKS, Ranks
 from datav.report.cells import shown_cell, shown_name
 from datav.report.html.model import Bars, Chart, ColumnCard, Fact, Histogram
 from datav.report.profile_json import frequent_of, iso_time, top_values
-from datav.report.style import percent
+from datav.report.stats_text import findings_text
+from datav.report.style import percent, significant
 
 _BARS = 20
 _LABEL_WIDTH = 40
@@ -43,7 +44,7 @@ def drift_card(drift: ColumnDrift, before: ColumnSketch, after: ColumnSketch) ->
         else f"{drift.type_before} → {drift.type_after}",
         verdict=drift.verdict,
         score=_score(drift),
-        summary="; ".join(finding.what for finding in drift.findings[:2]),
+        summary=findings_text(drift),
         facts=(*_facts(before, after), *_measures(drift)),
         chart=_chart(before, after),
         notes=tuple(_drift_notes(drift)),
@@ -74,12 +75,16 @@ def _rounded(number: int) -> int:
 
 
 def _mean(column: ColumnSketch) -> str | None:
-    return f"{column.numbers.mean:.5g}" if column.numbers.ranks.count and column.kind == "number" else None
+    return (
+        significant(column.numbers.mean, 5)
+        if column.numbers.ranks.count and column.kind == "number"
+        else None
+    )
 
 
 def _deviation(column: ColumnSketch) -> str | None:
     has_one = column.numbers.ranks.count > 1 and column.kind == "number"
-    return f"{column.numbers.deviation:.5g}" if has_one else None
+    return significant(column.numbers.deviation, 5) if has_one else None
 
 
 def _zeros(column: ColumnSketch) -> str | None:
@@ -133,7 +138,7 @@ def _quantile(share: float) -> _Told:
         value = ranks.quantile(share)
         if column.kind == "time":
             return iso_time(value)
-        return f"{value:,}" if isinstance(value, int) else f"{value:.5g}"
+        return f"{value:,}" if isinstance(value, int) else significant(value, 5)
 
     return told
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from datav.profiles.binning import draw_histogram
 from datav.profiles.columns import ColumnSketch, Numbers, Texts, Times
-from datav.profiles.distinct import STANDARD_ERROR, Distinct
+from datav.profiles.distinct import STANDARD_ERROR
 from datav.profiles.folders import FolderProfile
 from datav.profiles.frequent import Frequent
 from datav.profiles.groups import LabelGroups
@@ -53,7 +53,7 @@ def column_json(column: ColumnSketch) -> dict[str, Any]:
         "kind": column.kind,
         "count": column.count,
         "nulls": column.nulls,
-        "distinct": _distinct(column.distinct),
+        "distinct": _distinct(column),
         "numbers": _numbers(column.numbers) if column.numbers.count else None,
         "times": _times(column.times) if column.times.count else None,
         "texts": _texts(column.texts) if column.texts.count else None,
@@ -83,10 +83,15 @@ def top_values(column: ColumnSketch, limit: int = 20) -> Iterator[tuple[Any, int
             yield (iso_day(value) if column.kind == "time" else value), number
 
 
-def _distinct(distinct: Distinct) -> dict[str, Any]:
-    estimate = distinct.estimate()
-    error = 0 if distinct.is_exact else round(3 * STANDARD_ERROR * estimate)
+def _distinct(column: ColumnSketch) -> dict[str, Any]:
+    estimate = estimate_distinct(column)
+    error = 0 if column.distinct.is_exact else round(3 * STANDARD_ERROR * estimate)
     return {"estimate": estimate, "error": error}
+
+
+def estimate_distinct(column: ColumnSketch) -> int:
+    """Return how many different values there are, about, and never more than there are values."""
+    return min(column.distinct.estimate(), column.count - column.nulls)
 
 
 def _numbers(numbers: Numbers) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """profile: text for a terminal, a line a column."""
 
+import math
 from collections.abc import Sequence
 
 from datav.profiles.binning import draw_histogram
 from datav.profiles.columns import ColumnSketch
-from datav.profiles.distinct import Distinct
 from datav.profiles.folders import FolderProfile
 from datav.profiles.frequent import Frequent
 from datav.profiles.groups import LabelGroups
@@ -13,8 +13,8 @@ from datav.profiles.ranks import NO_RANKS, Ranks
 from datav.relpath import one_line
 from datav.repo.profile import ProfileResult
 from datav.report.cells import display_width, shorten, shown_name
-from datav.report.profile_json import iso_time, top_values
-from datav.report.style import Style, count, percent, size
+from datav.report.profile_json import estimate_distinct, iso_time, top_values
+from datav.report.style import Style, count, percent, significant, size
 
 BARS = "▁▂▃▄▅▆▇█"
 _PICTURE = 12
@@ -75,7 +75,7 @@ def _row(column: ColumnSketch) -> tuple[str, ...]:
         shorten(shown_name(column.name), _NAME_WIDTH),
         shorten(column.type, 20),
         percent(column.nulls / column.count) if column.nulls else "-",
-        _distinct(column.distinct),
+        _distinct(column),
         picture(_drawn(column)),
         values_text(column),
     )
@@ -96,8 +96,9 @@ def cut(line: str, width: int) -> str:
     return line + "…"
 
 
-def _distinct(distinct: Distinct) -> str:
-    return f"{distinct.estimate():,}" if distinct.is_exact else f"~{_rounded(distinct.estimate()):,}"
+def _distinct(column: ColumnSketch) -> str:
+    estimate = estimate_distinct(column)
+    return f"{estimate:,}" if column.distinct.is_exact else f"~{_rounded(estimate):,}"
 
 
 def _rounded(number: int) -> int:
@@ -132,8 +133,9 @@ def values_text(column: ColumnSketch) -> str:
     if column.kind == "list" and numbers.count:
         parts.append(f"{_number(numbers.ranks, 0)} to {_number(numbers.ranks, 1)} items")
     elif numbers.ranks.count:
-        spread = f" ± {numbers.deviation:.4g}" if numbers.ranks.count > 1 else ""
-        middle = f"median {_number(numbers.ranks, 0.5)}, mean {numbers.mean:.4g}{spread}"
+        spread = f" ± {significant(numbers.deviation)}" if numbers.ranks.count > 1 else ""
+        mean = mean_text(numbers.mean, numbers.deviation)
+        middle = f"median {_number(numbers.ranks, 0.5)}, mean {mean}{spread}"
         parts.append(f"{_number(numbers.ranks, 0)} … {_number(numbers.ranks, 1)}, {middle}")
     if numbers.nans:
         parts.append(f"{count(numbers.nans, 'NaN', 'NaN')}")
@@ -150,6 +152,14 @@ def values_text(column: ColumnSketch) -> str:
         shown = ", ".join(_quoted(value) for value in texts.frequent.values.slice(0, _TOP).to_pylist())
         parts.append(f"{texts.count:,} no {kind}: {shown}")
     return "; ".join(part for part in parts if part)
+
+
+def mean_text(mean: float, deviation: float | None) -> str:
+    """Return a mean with as many digits as a hundredth of the deviation shows in, four at least."""
+    digits = 4
+    if deviation and math.isfinite(mean) and abs(mean) > deviation:
+        digits = min(15, digits + math.floor(math.log10(abs(mean)) - math.log10(deviation)))
+    return significant(mean, digits)
 
 
 def _top(column: ColumnSketch) -> str:
@@ -169,7 +179,7 @@ def _quoted(value: object) -> str:
 
 def _number(ranks: Ranks, share: float) -> str:
     value = ranks.quantile(share)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+    return f"{value:,}" if isinstance(value, int) else significant(value, 6)
 
 
 def _label_lines(groups: LabelGroups, style: Style) -> list[str]:

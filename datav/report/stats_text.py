@@ -1,20 +1,25 @@
 """How distributions differ, as lines of a terminal: what moved most comes first."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from datav.profiles.drift import ColumnDrift, TableDrift
 from datav.profiles.folders import FolderProfile
 from datav.profiles.labeldrift import LabelDrift
 from datav.profiles.measures import Bounded
-from datav.profiles.verdicts import Verdict
+from datav.profiles.verdicts import VERDICTS, Verdict
 from datav.relpath import one_line
 from datav.repo.diffstats import StatsDiff
 from datav.report.cells import display_width, shorten, shown_name
-from datav.report.style import Style, count, percent, size
+from datav.report.profile_text import mean_text
+from datav.report.style import Style, count, percent, significant, size
 
 _NAME_WIDTH = 28
 _FINDINGS = 2
 """Of a column; the others say the same in other words."""
+
+# Numbers that say how far and not what.
+_ABSTRACT = ("psi", "js")
 
 _CLASSES = 8
 _GROUPS = 5
@@ -42,7 +47,7 @@ def stats_lines(stats: StatsDiff, indent: str, style: Style, width: int, *, is_f
     widest = max(map(display_width, names), default=0)
     for column, name in zip(moved, names, strict=True):
         padded = name + " " * (widest - display_width(name))
-        what = "; ".join(one_line(finding.what) for finding in column.findings[:_FINDINGS])
+        what = one_line(findings_text(column))
         verdict = paint(column.verdict, f"{column.verdict:<7}", style)
         head = f"{indent}  {padded}  "
         yield head + verdict + "  " + shorten_end(what, width - display_width(head) - 9)
@@ -50,6 +55,14 @@ def stats_lines(stats: StatsDiff, indent: str, style: Style, width: int, *, is_f
         yield from _label_lines(stats.labels, indent, style, width, is_full=is_full)
     if is_full:
         yield from _measures(drift, indent, style, width)
+
+
+def findings_text(column: ColumnDrift) -> str:
+    """Return what moved in a column, the gravest in words first."""
+    told = sorted(
+        column.findings, key=lambda each: (-VERDICTS.index(each.verdict), each.measure in _ABSTRACT)
+    )
+    return "; ".join(finding.what for finding in told[:_FINDINGS])
 
 
 def paint(verdict: Verdict, text: str, style: Style) -> str:
@@ -121,8 +134,8 @@ def _row(column: ColumnDrift) -> tuple[str, ...]:
         shorten(shown_name(column.name), _NAME_WIDTH),
         column.verdict,
         _arrow(column.nulls.before, column.nulls.after, percent),
-        _arrow(column.mean.before, column.mean.after, _number) if numeric else "",
-        _arrow(_value(median.before), _value(median.after), _number) if median and numeric else "",
+        _means(column) if numeric else "",
+        _arrow(_value(median.before), _value(median.after), significant) if median and numeric else "",
         _bounded(column.psi),
         _bounded(column.js),
         _bounded(column.ks),
@@ -134,8 +147,10 @@ def _value(bounded: Bounded | None) -> float | None:
     return bounded.value if bounded is not None else None
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+def _means(column: ColumnDrift) -> str:
+    means, deviations = column.mean, column.deviation
+    # Both with as many digits, so that they can be held against each other.
+    return _arrow(means.before, means.after, partial(mean_text, deviation=deviations.before))
 
 
 def _arrow(before: float | None, after: float | None, shown: Callable[[float], str]) -> str:
@@ -160,8 +175,9 @@ def _folder_lines(before: FolderProfile, after: FolderProfile, indent: str) -> I
         if files[0] == files[1] and totals[0] == totals[1]:
             continue
         name = extension or "(no extension)"
-        sizes = f"{size(totals[0])} -> {size(totals[1])}"
-        yield f"{indent}{name}  {files[0]:,} -> {count(files[1], 'file')}, {sizes}"
+        before_files = f"{files[0]:,} -> " if files[0] != files[1] else ""
+        sizes = " -> ".join(dict.fromkeys(map(size, totals)))
+        yield f"{indent}{name}  {before_files}{count(files[1], 'file')}, {sizes}"
     if before.images is not None and after.images is not None:
         unreadable = before.images.unreadable, after.images.unreadable
         if unreadable[0] != unreadable[1]:

@@ -56,6 +56,15 @@ def percent(share: float) -> str:
     return "100 %" if share == 1 else f"{min(99.9, share * 100):.3g} %"
 
 
+def significant(value: float, digits: int = 4) -> str:
+    """Return a real number with so many significant digits, and with all that stand before its point."""
+    size = abs(value)
+    if not 1000 <= size < 1e15:
+        return f"{value:.{digits}g}"
+    text = f"{value:,.{max(0, digits - len(str(int(size))))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def seconds(value: float) -> str:
     if value < 0.095:
         return f"{value * 1000:.0f} ms"
