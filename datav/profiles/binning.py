@@ -1,5 +1,6 @@
 """Bins that two sketches share: those in which their shares are compared, and those that are drawn."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,11 @@ DRAWN = 40
 """Bars of a picture."""
 
 _CLIPPED = 0.005
+
+_DAY = 86_400_000_000
+
+# Of whole numbers; beyond it a float no longer tells them apart.
+_EXACT = 2.0**52
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +116,7 @@ def bin_counts(before: I64, after: I64) -> Bins:
 def draw_histogram(before: Ranks, after: Ranks, bars: int = DRAWN) -> Histogram | None:
     """Return bars of equal width that hold all but the outermost half percent at either end of both.
 
-    None if neither side has values.  Whole numbers of a small range have bars of their own.
+    None if neither side has values.  A bar holds a whole number of whole numbers, or of days.
     """
     sides = [ranks for ranks in (before, after) if ranks.count]
     if not sides:
@@ -119,8 +125,14 @@ def draw_histogram(before: Ranks, after: Ranks, bars: int = DRAWN) -> Histogram 
     most = float(max(ranks.points[-1] for ranks in sides))
     low = float(min(ranks.quantile(_CLIPPED) for ranks in sides))
     high = float(max(ranks.quantile(1 - _CLIPPED) for ranks in sides))
-    if all(ranks.points.dtype == np.int64 for ranks in sides) and most - least < bars:
-        edges = np.arange(least - 0.5, most + 1)
+    step = _step_of(sides)
+    if step and most - least < bars * step:
+        low, high = least, most
+    if step and high - low < _EXACT:
+        # Each bar holds as many whole numbers, or days, as any other: else some would stick out.
+        width = step * math.ceil(((high - low) // step + 1) / bars)
+        start = low // step * step - (0.5 if step == 1 else 0)
+        edges = start + width * np.arange(int((high - start) // width) + 2, dtype=np.float64)
     elif high > low:
         edges = np.linspace(low, high, bars + 1)
         # The greatest value is in the last bar.
@@ -129,6 +141,14 @@ def draw_histogram(before: Ranks, after: Ranks, bars: int = DRAWN) -> Histogram 
         edges = np.array([low - 0.5, low + 0.5])
     drawn, outside = zip(*(_bars(ranks, edges) for ranks in (before, after)), strict=True)
     return Histogram(tuple(edges.tolist()), drawn[0], drawn[1], outside[0], outside[1])
+
+
+def _step_of(sides: Sequence[Ranks]) -> int:
+    """Return what all values are multiples of, as far as that shows: days, else 1; 0 of fractions."""
+    if any(ranks.points.dtype != np.int64 for ranks in sides):
+        return 0
+    is_days = any(ranks.points.any() for ranks in sides)
+    return _DAY if is_days and not any((ranks.points % _DAY).any() for ranks in sides) else 1
 
 
 def _cuts(before: Ranks, after: Ranks) -> set[tuple[Any, int]]:
