@@ -48,9 +48,9 @@ def merge_randomly(rng: Random, parts: Sequence[ColumnSketch]) -> ColumnSketch:
     rng.shuffle(parts)
     while len(parts) > 1:
         count = rng.randint(2, len(parts))
-        parts[:count] = [merge_columns(parts[:count])]
+        parts[:count] = [merge_columns(parts[:count], finer=rng.choice((1, 4)))]
         rng.shuffle(parts)
-    return parts[0]
+    return merge_columns(parts)
 
 
 def cut_randomly(rng: Random, rows: int) -> list[tuple[int, int]]:
