@@ -20,6 +20,8 @@ _BARS = 20
 _LABEL_WIDTH = 40
 _LISTED = 8
 
+_NOTHING = 0.005
+
 _Told = Callable[[ColumnSketch], str | None]
 
 
@@ -186,7 +188,8 @@ def bounded_text(number: Bounded) -> str:
 
 def _score(drift: ColumnDrift) -> str:
     for name, measure in (("KS", drift.ks), ("JS", drift.js)):
-        if measure is not None:
+        # What moved may be the nulls alone.
+        if measure is not None and measure.value >= _NOTHING:
             return f"{name} {measure.value:.2f}"
     return ""
 

@@ -26,9 +26,9 @@ def profile_page(result: ProfileResult) -> Page:
     if folder is not None:
         sections += _folder_sections(folder)
     if table is not None:
+        sections.append(Columns("Columns", tuple(map(profile_card, table.columns))))
         if table.groups is not None:
             sections += label_sections(table.groups, None)
-        sections.append(Columns("Columns", tuple(map(profile_card, table.columns))))
     facts = [Fact("size", size(result.bytes))]
     if table is not None:
         facts += [Fact("rows", f"{table.rows:,}"), Fact("columns", f"{len(table.columns):,}")]

@@ -4,10 +4,8 @@ No test asserts a time; tests/bench/bench_html.py prints some.
 """
 
 import itertools
-import os
 import re
 import zlib
-from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -20,13 +18,11 @@ from tests.browser.browsing import (
     print_page,
     requests,
     set_scheme,
-    take_screenshot,
     wait_for,
 )
 from tests.browser.pages import HOSTILE, diff_page, extreme_page, hostile_page, profile_page, wide_page
 
 PAGES = {"diff": diff_page, "profile": profile_page, "hostile": hostile_page, "extreme": extreme_page}
-IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
 
 CONTRAST_AA = 4.5
 
@@ -426,16 +422,6 @@ def test_a_thousand_columns_open(driver, written):
     assert console(driver) == []
     assert text_of(driver, ".columns output") == "1,000 columns"
     assert driver.find_elements(By.CSS_SELECTOR, "#g1-1-1 svg path")
-
-
-@pytest.mark.skipif(os.environ.get("DATAV_SCREENSHOTS") != "1", reason="DATAV_SCREENSHOTS=1 takes pictures")
-@pytest.mark.parametrize("name", ["diff", "profile"])
-def test_pictures_for_the_documentation(driver, written, name):
-    IMAGES.mkdir(exist_ok=True)
-
-    take_screenshot(driver, written(PAGES[name]()), IMAGES / f"{name}.png", width=1200, height=1400)
-
-    assert (IMAGES / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def contrast(color, below) -> float:
