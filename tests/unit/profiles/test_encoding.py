@@ -24,6 +24,7 @@ from datav.profiles.encoding import (
     parse_profile,
     parse_table,
 )
+from datav.profiles.packing import Unpacked, Wrong
 from datav.profiles.profile import Profile, TableProfile, merge_tables
 from datav.profiles.sketching import sketch_array
 from tests.golden import make_profiles
@@ -502,3 +503,11 @@ def _change_one(rng: Random, value: Any) -> None:
             + ([inner + 1, inner - 1, inner * 2] if type(inner) in (int, float) else [])
         )
         return
+
+
+def test_an_integer_of_more_than_64_bits_is_refused():
+    stored = (1).to_bytes(8, "little")
+    assert Unpacked([["int", 1, 8, 2**63 - 2]], memoryview(stored)).take_integers(0).tolist() == [2**63 - 1]
+
+    with pytest.raises(Wrong):
+        Unpacked([["int", 1, 8, 2**63 - 1]], memoryview(stored)).take_integers(0)
