@@ -22,7 +22,7 @@ _GROUP = 16
 _FINER = 4
 
 # What is worked on beside the one that is waited for.
-_AHEAD = 2
+_AHEAD = 1
 
 
 class Piece(NamedTuple):

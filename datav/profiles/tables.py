@@ -1,6 +1,7 @@
 """Tables to profiles: segment by segment, each remembered, in one pass and bounded memory."""
 
 import json
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -30,8 +31,9 @@ from datav.tables.parquetversion import ParquetVersion
 from datav.tables.text import TextVersion
 from datav.tables.version import TableVersion
 
-# Segments that are worked on beside the one that is waited for.
-_AHEAD = 2
+# Segments that are worked on beside the one that is waited for: one for each processor, and each takes some
+# tens of MB.
+_AHEAD = min(7, max(1, (os.cpu_count() or 2) - 1))
 
 # Where a section begins and ends, and how many rows it has, before what is remembered of it.
 _PLACE = 24

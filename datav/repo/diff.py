@@ -254,17 +254,21 @@ class _Comparing:
             found = self._compare_both(before, after, only)
             if found is None or found.status == "unchanged" or not any(part.is_all for part in only):
                 return found
-            return replace(found, stats=self._compare_stats(before, after))
+            return replace(found, stats=self._compare_stats(before, after, found))
         except MissingChunkError:
             return self._failed(dataset, before, after, self._not_here(dataset))
         except DatavError as exc:
             return self._failed(dataset, before, after, exc)
 
-    def _compare_stats(self, before: DatasetVersion, after: DatasetVersion) -> "StatsDiff | None":
+    def _compare_stats(
+        self, before: DatasetVersion, after: DatasetVersion, found: DatasetDiff
+    ) -> "StatsDiff | None":
         """Return how distributions differ, where that was asked for."""
         if self.stats == "never" or before.kind != after.kind:
             return None
-        return self._stats.compare(before, after, self._named.get(after.dataset, after.content))
+        renamed = {each.before: each.after for each in found.table.schema.renamed} if found.table else {}
+        content = self._named.get(after.dataset, after.content)
+        return self._stats.compare(before, after, content, renamed)
 
     @cached_property
     def _stats(self) -> "Stats":

@@ -1,5 +1,6 @@
 """How the distributions of two versions of a dataset differ: by their profiles, found or made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,12 +56,17 @@ class Stats:
         self._mode = mode
 
     def compare(
-        self, before: DatasetVersion, after: DatasetVersion, content: Content | None
+        self,
+        before: DatasetVersion,
+        after: DatasetVersion,
+        content: Content | None,
+        renamed: Mapping[str, str],
     ) -> StatsDiff | None:
         """Return how two versions of a dataset differ; None where that is not to be said.
 
         Args:
             content: of `after`, where it lies on disk and is not what its manifest says.
+            renamed: the new names of columns by their old ones, as far as they are known.
         """
         sides = []
         for version, own in ((before, before.content), (after, content)):
@@ -71,7 +77,7 @@ class Stats:
             except DatavError as exc:
                 found = NoProfile(one_line(str(exc)))
             sides.append(found)
-        return compare_found(*sides)
+        return _compare_found(*sides, renamed)
 
     def _find(self, version: DatasetVersion, content: Content | None) -> FoundProfile | NoProfile | None:
         """Return a profile; why there is none; None where nobody would expect one."""
@@ -107,8 +113,10 @@ class Stats:
         return VersionAt(stored.path, content, stored.is_directory, self._keeper, opened)
 
 
-def compare_found(
-    before: FoundProfile | NoProfile | None, after: FoundProfile | NoProfile | None
+def _compare_found(
+    before: FoundProfile | NoProfile | None,
+    after: FoundProfile | NoProfile | None,
+    renamed: Mapping[str, str],
 ) -> StatsDiff | None:
     """Return how two profiles differ; None unless both could be there."""
     if before is None or after is None:
@@ -118,11 +126,15 @@ def compare_found(
             return StatsDiff(None, None, None, found.reason)
     assert isinstance(before, FoundProfile)
     assert isinstance(after, FoundProfile)
-    return compare_both(before.profile, after.profile)
+    return compare_both(before.profile, after.profile, renamed)
 
 
-def compare_both(before: Profile, after: Profile) -> StatsDiff:
-    """Return how two profiles differ."""
+def compare_both(before: Profile, after: Profile, renamed: Mapping[str, str] | None = None) -> StatsDiff:
+    """Return how two profiles differ.
+
+    Args:
+        renamed: the new names of columns by their old ones.
+    """
     old, new = before.table, after.table
     if old is None or new is None:
         return StatsDiff(before, after, None, None)
