@@ -28,8 +28,8 @@ from tests.support.sketchtwin import (
     leaves_of,
 )
 
-# In standard errors.  One of three hundred estimates is farther off; hashes and seeds are fixed, so that these
-# tests always see the same ones, and none of them is.
+# In standard errors.  One of three hundred estimates is farther off; hashes and seeds are fixed, so
+# that these tests always see the same ones, and none of them is.
 FARTHEST = 3.0
 
 SERIES = find_series()
