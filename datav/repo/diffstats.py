@@ -68,16 +68,16 @@ class Stats:
             content: of `after`, where it lies on disk and is not what its manifest says.
             renamed: the new names of columns by their old ones, as far as they are known.
         """
-        sides = []
-        for version, own in ((before, before.content), (after, content)):
-            try:
-                found = self._find(version, own)
-            except MissingChunkError:
-                found = NoProfile("its data is not here, and it has no profile")
-            except DatavError as exc:
-                found = NoProfile(one_line(str(exc)))
-            sides.append(found)
-        return _compare_found(*sides, renamed)
+        one, other = self._try(before, before.content), self._try(after, content)
+        return _compare_found(one, other, renamed)
+
+    def _try(self, version: DatasetVersion, content: Content | None) -> FoundProfile | NoProfile | None:
+        try:
+            return self._find(version, content)
+        except MissingChunkError:
+            return NoProfile("its data is not here, and it has no profile")
+        except DatavError as exc:
+            return NoProfile(one_line(str(exc)))
 
     def _find(self, version: DatasetVersion, content: Content | None) -> FoundProfile | NoProfile | None:
         """Return a profile; why there is none; None where nobody would expect one."""
@@ -138,4 +138,5 @@ def compare_both(before: Profile, after: Profile, renamed: Mapping[str, str] | N
     old, new = before.table, after.table
     if old is None or new is None:
         return StatsDiff(before, after, None, None)
-    return StatsDiff(before, after, compare_profiles(old, new), None, compare_labels(old.groups, new.groups))
+    drift = compare_profiles(old, new, renamed)
+    return StatsDiff(before, after, drift, None, compare_labels(old.groups, new.groups))
