@@ -15,7 +15,7 @@ from datav.profiles.arrays import U64
 
 BITS = 12
 REGISTERS = 2**BITS
-EXACT = 512
+EXACT = 256
 """So many hashes are kept as they are."""
 
 STANDARD_ERROR = 1.04 / math.sqrt(REGISTERS)
