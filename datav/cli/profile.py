@@ -9,7 +9,7 @@ import typer
 
 from datav.cli.context import opened, terminal
 from datav.cli.pages import refuse_page, write_page
-from datav.errors import NotARepositoryError, UnknownDatasetError
+from datav.errors import NotARepositoryError, UnknownDatasetError, UnsafePathError
 
 _FILE_WIDTH = 10_000
 
@@ -37,7 +37,7 @@ def profile(
     output = terminal()
     if html is not None:
         refuse_page(output.here, html, [path] if rev is None else [])
-    is_file = rev is None and "\0" not in path and (output.here / path).is_file()
+    is_file = rev is None and bool(path) and _is_file(output.here / path)
     try:
         with opened(output) as repository:
             try:
@@ -45,7 +45,12 @@ def profile(
             except UnknownDatasetError:
                 if not is_file:
                     raise
-                result = profile_path(output.here / path, path, repository.settings.tables)
+                name = bytes(repository.relative(path) or b"")
+                result = profile_path(output.here / path, path, repository.settings.tables, name)
+            except UnsafePathError:
+                if not is_file:
+                    raise
+                result = profile_path(output.here / path, path)
     except NotARepositoryError:
         if not is_file:
             raise
@@ -58,3 +63,11 @@ def profile(
         return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _FILE_WIDTH
     output.show(profile_text(result, output.style, width), profile_json(result))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        # A name that no file can have.
+        return False

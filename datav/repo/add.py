@@ -211,10 +211,19 @@ def _wants_profile(repository: Repository, item: _Pending) -> bool:
     if repository.settings.profile == "never":
         return False
     if manifest.profile is not None and _is_stored(repository, manifest.profile):
-        return False
+        return _lacks_label(repository, item)
     if manifest.kind == "directory":
         return manifest.files > 0
     return manifest.table is not None or is_named_like_table(bytes(item.dataset.path))
+
+
+def _lacks_label(repository: Repository, item: _Pending) -> bool:
+    """Whether a label was set since the profile was made that the manifest names."""
+    if not any(rules.label for rules in repository.settings.tables):
+        return False
+    from datav.repo.profiledisk import lacks_label
+
+    return lacks_label(repository, item.dataset, item.manifest)
 
 
 def _with_key(item: _Pending, key: tuple[str, ...]) -> _Pending:
@@ -270,7 +279,8 @@ def _add_directory(
         writer, [row.path for row in rows], kinds, [row.content for row in rows], shape
     )
     meta = old.meta if old is not None else ""
-    manifest = Manifest("directory", content, len(rows), meta=meta)
+    profile = old.profile if old is not None and old.content == content else None
+    manifest = Manifest("directory", content, len(rows), meta=meta, profile=profile)
     return _Pending(dataset, manifest, before, disk, rows, size, changed, None)
 
 

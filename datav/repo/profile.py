@@ -1,5 +1,6 @@
 """profile: what the columns of a dataset hold, by the profile that its manifest names, or one made now."""
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import Literal
 
 from datav.core import ChunkerParams
 from datav.errors import NoSuchPathError, TableError
-from datav.formats.entry import Content
+from datav.formats.entry import Content, Kind
 from datav.formats.manifest import Manifest
 from datav.profiles.encoding import parse_profile
 from datav.profiles.profile import Profile
@@ -46,6 +47,8 @@ class ProfileResult:
     """Named by the manifest, remembered by this clone, or made just now."""
     is_named: bool
     """Whether the manifest names it: then every clone has it, without the data."""
+    is_dataset: bool
+    """Whether a manifest could name it: it is of a dataset, and not of a file in one, or of any file."""
     profile: Profile
 
 
@@ -66,25 +69,31 @@ def profile(repository: Repository, name: str, rev: str | None = None) -> Profil
     `profile_table`.
     """
     located = locate(repository, name if rev is None else f"{rev}:{_from_top(repository, name)}")
-    commit = repository.git.resolve(rev) if rev is not None else None
+    commit = repository.git.resolve(located.rev) if located.rev is not None else None
     with profiles_of(repository) as profiles:
         found = _find(profiles, located)
     if isinstance(found, NoProfile):
         raise TableError(f"{located.shown} has no profile: {found.reason}")
     return ProfileResult(
         path=show_path(_path(located)),
-        rev=rev,
+        rev=located.rev,
         commit=commit,
         id=f"b3:{found.content.id.hex()}",
         bytes=found.content.size,
         origin=found.origin,
         is_named=found.is_named,
+        is_dataset=not located.inside,
         profile=found.profile,
     )
 
 
-def profile_path(path: Path, shown: str, rules: Sequence[TableSettings] = ()) -> ProfileResult:
-    """Return the profile of a file that is in no repository.
+def profile_path(
+    path: Path, shown: str, rules: Sequence[TableSettings] = (), name: bytes | None = None
+) -> ProfileResult:
+    """Return the profile of a file that is in no dataset.
+
+    Args:
+        name: its path from the root of the repository, for the rules.
 
     Raises:
         NoSuchPathError: there is no such file.
@@ -95,11 +104,21 @@ def profile_path(path: Path, shown: str, rules: Sequence[TableSettings] = ()) ->
     with ThreadPoolExecutor() as executor, Sources() as sources, Profiler(executor, rules) as profiler:
         keeper = NodeKeeper()
         content = name_file(path, keeper, ChunkerParams(), executor)
-        made = profiler.file(path.name.encode(), sources.on_disk(path), content, keeper)
+        made = profiler.file(name or os.fsencode(path.name), sources.on_disk(path), content, keeper)
         sources.check()
     if made.profile is None:
         raise TableError(f"{shown} has no profile: {made.reason or 'it is no table'}")
-    return ProfileResult(shown, None, None, None, content.size, "made", False, made.profile)
+    return ProfileResult(
+        path=shown,
+        rev=None,
+        commit=None,
+        id=None,
+        bytes=content.size,
+        origin="made",
+        is_named=False,
+        is_dataset=False,
+        profile=made.profile,
+    )
 
 
 def _find(profiles: "Profiles", located: Located) -> "FoundProfile | NoProfile":
@@ -192,11 +211,15 @@ class Profiles:
         """Return what lies on disk, and whether it is what the manifest says, as far as can be told.
 
         Raises:
-            NoSuchPathError: nothing does.
+            NoSuchPathError: nothing does, or something that is no file.
         """
         repository = self._repository
         disk = look(repository, located.dataset)
         place = _on_disk(located, repository)
+        if located.inside and place.is_symlink():
+            raise NoSuchPathError(f"{located.shown} is a symbolic link")
+        if located.inside and place.is_dir():
+            raise _is_folder(located)
         if disk is None or not place.exists():
             raise NoSuchPathError(
                 f"{show_path(_path(located))} is not on disk",
@@ -232,15 +255,20 @@ class Profiles:
             if manifest.kind == "directory"
             else None
         )
+        if found is not None and found.is_folder:
+            raise _is_folder(located)
         if found is None or found.entry is None:
-            is_folder = found is not None and found.is_folder
-            raise NoSuchPathError(
-                f"{located.shown} is a directory in a dataset"
-                if is_folder
-                else f"there is no {located.shown}",
-                hint=f"`datav profile {located.dataset}` is of all of it" if is_folder else None,
-            )
+            raise NoSuchPathError(f"there is no {located.shown}")
+        if found.entry.kind > Kind.EXECUTABLE:
+            raise NoSuchPathError(f"{located.shown} is a symbolic link")
         return found.entry.content, False
+
+
+def _is_folder(located: Located) -> NoSuchPathError:
+    return NoSuchPathError(
+        f"{located.shown} is a directory in a dataset",
+        hint=f"`datav profile {located.dataset}` is of all of it",
+    )
 
 
 def _path(located: Located) -> bytes:

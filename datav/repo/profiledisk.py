@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from datav.errors import ChangedWhileReadError
+from datav.errors import ChangedWhileReadError, FormatError, IntegrityError
 from datav.formats.entry import Content
 from datav.formats.manifest import MAX_PROFILE, Manifest
+from datav.profiles.encoding import parse_profile
 from datav.repo.datasets import Dataset
 from datav.repo.describing import OpenFile
 from datav.repo.diffsources import Reopened
+from datav.repo.difftables import find_rules
 from datav.repo.profilefolders import folder_cost, profile_folder
-from datav.repo.profilestore import store_profile
+from datav.repo.profilestore import read_profile, store_profile
 from datav.repo.profiling import AUTO_SIZE, Made, Profiler, VersionAt, profiler_of
 from datav.repo.recording import NodeRecorder
 from datav.repo.repository import Repository
@@ -51,6 +53,22 @@ def with_profile(
     before = old.profile if old is not None else None
     stored = store_profile(repository, recorder.writer, made.data, old=before)
     return replace(manifest, profile=stored), None
+
+
+def lacks_label(repository: Repository, dataset: Dataset, manifest: Manifest) -> bool:
+    """Return whether the profile of a file that a manifest names does not count by the label that is set."""
+    rules = find_rules(repository.settings.tables, bytes(dataset.path))
+    if manifest.kind != "file" or rules is None or rules.label is None:
+        return False
+    try:
+        data = read_profile(repository, manifest, far=False)
+        table = parse_profile(data, "the profile").table if data is not None else None
+    except (FormatError, IntegrityError):
+        # Made again: the store has the same bytes under that name until it is repaired.
+        return False
+    if table is None or all(column.name != rules.label for column in table.columns):
+        return False
+    return table.groups is None or table.groups.label != rules.label
 
 
 def _make(

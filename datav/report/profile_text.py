@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from datav.profiles.binning import draw_histogram
+from datav.drift.binning import draw_histogram
 from datav.profiles.columns import ColumnSketch
 from datav.profiles.folders import FolderProfile
 from datav.profiles.frequent import Frequent
@@ -43,7 +43,7 @@ def profile_text(result: ProfileResult, style: Style, width: int) -> str:
         lines += ["", *_table_lines(profile.table, style, width)]
         if profile.table.groups is not None:
             lines += ["", *_label_lines(profile.table.groups, style)]
-    if not result.is_named and result.id is not None and result.rev is None:
+    if not result.is_named and result.is_dataset and result.rev is None:
         lines += ["", f"next: `datav add {result.path}` keeps this profile with the data, for every clone"]
     return "\n".join(lines)
 
