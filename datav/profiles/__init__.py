@@ -1,1 +1,1 @@
-"""What the columns of a table hold: sketches that merge, profiles made of them, how two of them differ."""
+"""What the columns of a table hold: sketches that merge, and profiles made of them."""

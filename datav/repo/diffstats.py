@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from datav.drift.comparing import TableDrift, compare_profiles
+from datav.drift.labels import LabelDrift, compare_labels
 from datav.errors import DatavError, MissingChunkError
 from datav.formats.entry import Content
-from datav.profiles.drift import TableDrift, compare_profiles
-from datav.profiles.labeldrift import LabelDrift, compare_labels
 from datav.profiles.profile import Profile
 from datav.relpath import one_line
 from datav.repo.diffends import DatasetVersion

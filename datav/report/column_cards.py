@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from datav.profiles.binning import draw_histogram, find_categories
+from datav.drift.binning import draw_histogram, find_categories
+from datav.drift.comparing import ColumnDrift
+from datav.drift.measures import Bounded
 from datav.profiles.columns import ColumnSketch
 from datav.profiles.distinct import STANDARD_ERROR
-from datav.profiles.drift import ColumnDrift
-from datav.profiles.measures import Bounded
 from datav.profiles.ranks import NO_RANKS, Ranks
 from datav.report.cells import shown_cell, shown_name
 from datav.report.html.model import Bars, Chart, ColumnCard, Fact, Histogram

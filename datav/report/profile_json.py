@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from datav.profiles.binning import draw_histogram
+from datav.drift.binning import draw_histogram
 from datav.profiles.columns import ColumnSketch, Numbers, Texts, Times
 from datav.profiles.distinct import STANDARD_ERROR
 from datav.profiles.folders import FolderProfile

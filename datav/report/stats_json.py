@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from datav.profiles.categories import MovedCategory
-from datav.profiles.drift import ColumnDrift, Pair, Quantile
-from datav.profiles.labeldrift import LabelDrift
-from datav.profiles.measures import Bounded
+from datav.drift.categories import MovedCategory
+from datav.drift.comparing import ColumnDrift, Pair, Quantile
+from datav.drift.labels import LabelDrift
+from datav.drift.measures import Bounded
 from datav.repo.diffstats import StatsDiff
 
 

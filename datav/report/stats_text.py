@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from datav.profiles.drift import ColumnDrift, TableDrift
+from datav.drift.comparing import ColumnDrift, Quantile, TableDrift
+from datav.drift.labels import LabelDrift
+from datav.drift.measures import Bounded
+from datav.drift.verdicts import VERDICTS, Verdict
 from datav.profiles.folders import FolderProfile
-from datav.profiles.labeldrift import LabelDrift
-from datav.profiles.measures import Bounded
-from datav.profiles.verdicts import VERDICTS, Verdict
 from datav.relpath import one_line
 from datav.repo.diffstats import StatsDiff
 from datav.report.cells import display_width, shorten, shown_name
@@ -58,11 +58,13 @@ def stats_lines(stats: StatsDiff, indent: str, style: Style, width: int, *, is_f
 
 
 def findings_text(column: ColumnDrift) -> str:
-    """Return what moved in a column, the gravest in words first."""
+    """Return what moved in a column: the gravest, and what says it in words."""
     told = sorted(
         column.findings, key=lambda each: (-VERDICTS.index(each.verdict), each.measure in _ABSTRACT)
     )
-    return "; ".join(finding.what for finding in told[:_FINDINGS])
+    words = [each for each in told if each.measure not in _ABSTRACT]
+    shown = [*told[:1], *words] if told and told[0].measure in _ABSTRACT and words else told
+    return "; ".join(finding.what for finding in shown[:_FINDINGS])
 
 
 def paint(verdict: Verdict, text: str, style: Style) -> str:
@@ -135,12 +137,20 @@ def _row(column: ColumnDrift) -> tuple[str, ...]:
         column.verdict,
         _arrow(column.nulls.before, column.nulls.after, percent),
         _means(column) if numeric else "",
-        _arrow(_value(median.before), _value(median.after), significant) if median and numeric else "",
+        _medians(median) if median is not None and numeric else "",
         _bounded(column.psi),
         _bounded(column.js),
         _bounded(column.ks),
         _bounded(column.wasserstein),
     )
+
+
+def _medians(median: Quantile) -> str:
+    before, after = median.before, median.after
+    if before is not None and after is not None and before.low <= after.high and after.low <= before.high:
+        # They may well be the same.
+        before = None
+    return _arrow(_value(before), _value(after), significant)
 
 
 def _value(bounded: Bounded | None) -> float | None:

@@ -31,7 +31,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from datav.profiles import drift, verdicts
+from datav.drift import comparing, verdicts
 from datav.profiles.columns import ColumnSketch
 from datav.profiles.profile import TableProfile
 from datav.profiles.sketching import sketch_array
@@ -51,7 +51,7 @@ class Rate:
     alarms: int = 0
     why: Counter[str] = field(default_factory=Counter)
 
-    def add(self, found: drift.ColumnDrift) -> None:
+    def add(self, found: comparing.ColumnDrift) -> None:
         self.columns += 1
         if found.verdict != "stable":
             self.alarms += 1
@@ -163,15 +163,15 @@ def measure_independent(rounds: int, sizes: list[int], seed: int) -> tuple[dict[
         rate.alarms += shift.value.low > shift.noise
         return original(shift, most)
 
-    drift.judge = judge  # type: ignore[attr-defined]
+    comparing.judge = judge  # type: ignore[attr-defined]
     pairs = [(n, n) for n in sizes] + [(min(sizes), max(sizes)), (max(sizes), min(sizes)), (100, 1000)]
     for kind in KINDS:
         for n, m in pairs:
             random = np.random.default_rng([seed, n, m, KINDS.index(kind)])
             rate = by_kind.setdefault((kind.__name__, n, m), Rate())
             for _ in range(max(20, int(rounds * min(1.0, 2000 / (n + m))))):
-                rate.add(drift.compare_columns(sketch(kind(random, n)), sketch(kind(random, m))))
-    drift.judge = original  # type: ignore[attr-defined]
+                rate.add(comparing.compare_columns(sketch(kind(random, n)), sketch(kind(random, m))))
+    comparing.judge = original  # type: ignore[attr-defined]
     return by_kind, by_measure
 
 
@@ -182,7 +182,7 @@ def measure_power(rounds: int, sizes: list[int], seed: int) -> dict[str, list[fl
         random = np.random.default_rng([seed, len(found)])
         found[name] = [
             sum(
-                drift.compare_columns(
+                comparing.compare_columns(
                     sketch(draw(random, rows, False)), sketch(draw(random, rows, True)), columns=10
                 ).verdict
                 != "stable"
@@ -214,7 +214,7 @@ def measure_resamples(data: Path, times: int, seed: int) -> dict[str, tuple[int,
         alarms, why = 0, Counter[str]()
         for _ in range(times):
             after = profile(table.take(pa.array(random.integers(0, len(table), len(table)))))
-            moved = [each for each in drift.compare_profiles(before, after).columns if each.score >= 1]
+            moved = [each for each in comparing.compare_profiles(before, after).columns if each.score >= 1]
             alarms += bool(moved)
             why.update(f"{each.name}: {each.findings[0].what}" for each in moved)
         found[name] = (len(table), times, alarms, why)

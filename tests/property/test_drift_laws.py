@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from datav.profiles import drift, measures, noise, verdicts
+from datav.drift import comparing, measures, noise, verdicts
+from datav.drift.binning import bin_ranks
 from datav.profiles.arrays import count_sorted
-from datav.profiles.binning import bin_ranks
 from datav.profiles.columns import merge_columns
 from datav.profiles.ranks import merge_ranks, rank_values
 from datav.profiles.sketching import sketch_array
@@ -175,7 +175,7 @@ def sketch(array):
 @settings(max_examples=300, deadline=None)
 @given(anything, anything)
 def test_any_two_columns_can_be_compared_and_the_result_is_json(before, after):
-    found = drift.compare_columns(sketch(before), sketch(after))
+    found = comparing.compare_columns(sketch(before), sketch(after))
 
     assert json.loads(json.dumps(dataclasses.asdict(found), allow_nan=False))["verdict"] == found.verdict
     assert found.verdict == verdicts.VERDICTS[int(found.score)]
@@ -191,5 +191,5 @@ def test_a_column_is_stable_beside_itself_and_beside_its_parts(array, parts):
         [sketch(array.slice(at, size)) for at in range(0, len(array), size)] or [sketch(array)]
     )
 
-    assert drift.compare_columns(sketch(array), sketch(array)).findings == ()
-    assert drift.compare_columns(sketch(array), merged).verdict == "stable"
+    assert comparing.compare_columns(sketch(array), sketch(array)).findings == ()
+    assert comparing.compare_columns(sketch(array), merged).verdict == "stable"

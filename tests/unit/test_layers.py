@@ -23,6 +23,7 @@ ROWS = (
     ("storage",),
     ("store", "tables", "workspace"),
     ("profiles",),
+    ("drift",),
     ("checks", "lineage"),
     ("repo",),
     ("report",),

@@ -1,7 +1,7 @@
 """How far two distributions lie apart: by the shares of common bins, and by the ranks of their values.
 
 Every measure is a number about two multisets that are there, not about what they were drawn from; chance is
-the matter of `datav.profiles.noise`.  Where a sketch stands for a multiset the measure comes with bounds that
+the matter of `datav.drift.noise`.  Where a sketch stands for a multiset the measure comes with bounds that
 always hold.
 """
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import spatial, special, stats
 
-from datav.profiles import measures, noise
+from datav.drift import measures, noise
 from datav.profiles.arrays import count_sorted
 from datav.profiles.ranks import NO_RANKS, merge_ranks, rank_values
 

@@ -4,8 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datav.profiles.arrays import count_sorted
-from datav.profiles.binning import (
+from datav.drift.binning import (
     BINS,
     bin_categories,
     bin_counts,
@@ -13,6 +12,7 @@ from datav.profiles.binning import (
     draw_histogram,
     find_categories,
 )
+from datav.profiles.arrays import count_sorted
 from datav.profiles.frequent import keep_frequent
 from datav.profiles.ranks import NO_RANKS, Ranks, merge_ranks, rank_values
 

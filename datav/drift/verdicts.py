@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from datav.profiles.measures import Bounded
+from datav.drift.measures import Bounded
 
 Verdict = Literal["stable", "shifted", "broken"]
 """`stable`: no more than chance and taste allow.  `shifted`: it moved for sure, and by enough to look at.

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datav.profiles.measures import common_points
-from datav.profiles.noise import kolmogorov_limit
+from datav.drift.measures import common_points
+from datav.drift.noise import kolmogorov_limit
+from datav.drift.verdicts import KOLMOGOROV_SMIRNOV, Verdict
 from datav.profiles.ranks import Ranks
-from datav.profiles.verdicts import KOLMOGOROV_SMIRNOV, Verdict
 
 _YEAR = 366 * 86_400_000_000
 

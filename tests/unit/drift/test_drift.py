@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import compute, csv
 
+from datav.drift.comparing import compare_columns, compare_profiles
 from datav.profiles.columns import merge_columns
-from datav.profiles.drift import compare_columns, compare_profiles
 from datav.profiles.profile import TableProfile
 from datav.profiles.sketching import sketch_array, sketch_cells
 from tests.support.shareddata import DATA

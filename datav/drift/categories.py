@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datav.profiles.binning import Category, bin_categories, find_categories
+from datav.drift.binning import Category, bin_categories, find_categories
+from datav.drift.measures import Bounded, cohens_h, kolmogorov_smirnov, wasserstein
+from datav.drift.noise import kolmogorov_limit, share_limit
+from datav.drift.shifts import Distances, measure_bins
+from datav.drift.verdicts import GONE, LENGTHS, NULLS, SHARE, Effect, Shift, brief, percent
 from datav.profiles.columns import Texts
 from datav.profiles.frequent import Frequent
-from datav.profiles.measures import Bounded, cohens_h, kolmogorov_smirnov, wasserstein
-from datav.profiles.noise import kolmogorov_limit, share_limit
-from datav.profiles.shifts import Distances, measure_bins
 from datav.profiles.sketching import MAX_TEXT
-from datav.profiles.verdicts import GONE, LENGTHS, NULLS, SHARE, Effect, Shift, brief, percent
 
 SMALLEST_CATEGORY = 0.005
 """Values with a smaller share on both sides have no say of their own."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from datav.drift.measures import cohens_h
+from datav.drift.noise import share_limit
+from datav.drift.verdicts import FALSE_ALARMS, SHARE
 from datav.profiles.arrays import I64
 from datav.profiles.groups import GroupedColumn, LabelGroups
-from datav.profiles.measures import cohens_h
-from datav.profiles.noise import share_limit
-from datav.profiles.verdicts import FALSE_ALARMS, SHARE
 
 MOST_LISTED = 20
 

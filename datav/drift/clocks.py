@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from datav.drift.binning import bin_counts
+from datav.drift.measures import SMALLEST_SHARE, exactly, population_stability_index
+from datav.drift.noise import psi_limit, share_limit
+from datav.drift.shifts import measure_bins
+from datav.drift.verdicts import CERTAIN, NOTABLE, Shift, percent
 from datav.profiles.arrays import I64
-from datav.profiles.binning import bin_counts
 from datav.profiles.columns import DAYS_KEPT, Times
-from datav.profiles.measures import SMALLEST_SHARE, exactly, population_stability_index
-from datav.profiles.noise import psi_limit, share_limit
-from datav.profiles.shifts import measure_bins
-from datav.profiles.verdicts import CERTAIN, NOTABLE, Shift, percent
 
 _DAY = 86_400_000_000
 

@@ -1,16 +1,15 @@
 """What moved between two sketches of one column, measure by measure.
 
 Each function returns shifts, which say how far something moved and how far chance may move it, and leaves
-it to `datav.profiles.verdicts` what that means.
+it to `datav.drift.verdicts` what that means.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from datav.profiles.binning import Bins, bin_ranks
-from datav.profiles.columns import ColumnSketch, Numbers
-from datav.profiles.measures import (
+from datav.drift.binning import Bins, bin_ranks
+from datav.drift.measures import (
     SMALLEST_SHARE,
     Bounded,
     bound_js,
@@ -22,7 +21,7 @@ from datav.profiles.measures import (
     spread,
     wasserstein,
 )
-from datav.profiles.noise import (
+from datav.drift.noise import (
     js_limit,
     kolmogorov_limit,
     mean_limit,
@@ -30,8 +29,7 @@ from datav.profiles.noise import (
     share_limit,
     wasserstein_limit,
 )
-from datav.profiles.ranks import Ranks
-from datav.profiles.verdicts import (
+from datav.drift.verdicts import (
     CERTAIN,
     JENSEN_SHANNON,
     KOLMOGOROV_SMIRNOV,
@@ -46,6 +44,8 @@ from datav.profiles.verdicts import (
     brief,
     percent,
 )
+from datav.profiles.columns import ColumnSketch, Numbers
+from datav.profiles.ranks import Ranks
 
 # Types that were guessed from the cells of a text table.
 _GUESSED = frozenset({"integer", "float", "date", "timestamp", "boolean", "text", "empty"})

@@ -11,8 +11,8 @@ from itertools import islice
 
 import numpy as np
 
-from datav.profiles.binning import Category
-from datav.profiles.categories import (
+from datav.drift.binning import Category
+from datav.drift.categories import (
     SMALLEST_CATEGORY,
     MovedCategory,
     categories_of,
@@ -22,14 +22,10 @@ from datav.profiles.categories import (
     measure_categories,
     moved_category,
 )
-from datav.profiles.clocks import MovedDay, find_days, find_hours, find_weekdays
-from datav.profiles.columns import ColumnSketch, Kind, Times
-from datav.profiles.distinct import STANDARD_ERROR, Distinct
-from datav.profiles.growth import Growth, find_growth, grew_by_steps
-from datav.profiles.measures import Bounded, exactly
-from datav.profiles.profile import TableProfile
-from datav.profiles.ranks import Ranks
-from datav.profiles.shifts import (
+from datav.drift.clocks import MovedDay, find_days, find_hours, find_weekdays
+from datav.drift.growth import Growth, find_growth, grew_by_steps
+from datav.drift.measures import Bounded, exactly
+from datav.drift.shifts import (
     Distances,
     find_cells,
     find_factor,
@@ -39,7 +35,7 @@ from datav.profiles.shifts import (
     ranks_quantiles,
     scale_of,
 )
-from datav.profiles.verdicts import (
+from datav.drift.verdicts import (
     CERTAIN,
     FALSE_ALARMS,
     MEASURES,
@@ -52,6 +48,10 @@ from datav.profiles.verdicts import (
     note,
     percent,
 )
+from datav.profiles.columns import ColumnSketch, Kind, Times
+from datav.profiles.distinct import STANDARD_ERROR, Distinct
+from datav.profiles.profile import TableProfile
+from datav.profiles.ranks import Ranks
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 

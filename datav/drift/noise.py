@@ -10,8 +10,8 @@ from statistics import NormalDist
 
 import numpy as np
 
+from datav.drift.measures import cohens_h, common_points, share_between
 from datav.profiles.arrays import F64
-from datav.profiles.measures import cohens_h, common_points, share_between
 from datav.profiles.ranks import Ranks
 
 _NORMAL = NormalDist()
