@@ -22,7 +22,8 @@ def test_add_says_what_it_did(cli):
 
     assert done.lines[0].split() == ["added", "a.csv", "1", "row,", "5", "B"]
     assert done.lines[1].split() == ["added", "d", "1", "file,", "1", "B"]
-    assert "2 of 2 chunks new" in done.lines[2]
+    # Two files, and the profile of each.
+    assert "4 of 4 chunks new" in done.lines[2]
     assert "git commit" in done.lines[3]
 
 

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from datav.cli.commands import SUBCOMMANDS
+from tests.support.datasets import random_bytes
 
 
 def test_without_a_subcommand_the_remotes_are_listed(cli):
@@ -155,7 +156,7 @@ def test_a_secret_is_never_repeated(cli):
 
 def test_gc_of_a_remote_says_first_and_deletes_when_told(data, tmp_path):
     data.ok("remote", "add", "origin", str(tmp_path / "place"), "--private")
-    data.repo.write("big", bytes(range(256)) * 1000)
+    data.repo.write("big", random_bytes(256_000))
     data.ok("add", "big")
     data.repo.commit("big")
     data.ok("push")
