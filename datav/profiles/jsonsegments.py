@@ -4,6 +4,7 @@ pyarrow reads them where it reads what Python does; else each cell is taken for 
 is of another type than the others makes no other column of these.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ import pyarrow
 from pyarrow import compute, json, types
 
 from datav.errors import TableError
+from datav.profiles.arrays import I64
 from datav.profiles.columns import ColumnSketch, merge_columns
 from datav.profiles.profile import TableProfile
 from datav.profiles.sketching import sketch_array, sketch_cells
@@ -32,6 +34,15 @@ _MOST_CELLS = 0.9
 _DEEPEST = 16
 
 _TIMES = ("date", "timestamp")
+
+MOST_COLUMNS = 10_000
+"""Records whose keys are ids of something have ever new ones, which are no columns."""
+
+# pyarrow makes cells of all rows in all columns, which of keys that are in few records each takes gigabytes.
+_MOST_CELLS_READ = 2**25
+_LINES_LOOKED_AT = 50
+
+_KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:')
 
 
 def guess_times(version: JsonLinesVersion) -> frozenset[str]:
@@ -69,9 +80,16 @@ def sketch_lines(version: JsonLinesVersion, times: Collection[str], offset: int,
         return TableProfile(table.num_rows, tuple(sketches))
     try:
         records = [version.parse(*line) for line in lines(offset, data)]
+        check_columns({path for record in records for path in record})
         return TableProfile(len(records), tuple(_without_parents(_sketch_records("", records, times))))
     except RecursionError as exc:
         raise TableError("its records are nested too deep") from exc
+
+
+def check_columns(names: Collection[object]) -> None:
+    """Raise TableError where there are too many columns."""
+    if len(names) > MOST_COLUMNS:
+        raise TableError(f"its records have more than {MOST_COLUMNS} different keys")
 
 
 def settle(column: ColumnSketch) -> ColumnSketch:
@@ -96,7 +114,7 @@ def settle(column: ColumnSketch) -> ColumnSketch:
 def _read(data: bytes) -> Any:
     """Return lines as a table; None where pyarrow cannot read them, or reads something else than Python."""
     starts = plain_starts(data)
-    if starts is None:
+    if starts is None or _is_sparse(data, starts):
         return None
     table = _read_as(data, None)
     if table is not None and any(map(_has_times, table.schema.types)):
@@ -106,6 +124,26 @@ def _read(data: bytes) -> Any:
     # Two objects on a line are none to Python.
     is_same = table is not None and table.num_rows == len(starts)
     return table if is_same and all(map(_is_plain, table.schema.types)) else None
+
+
+def _is_sparse(data: bytes, starts: I64) -> bool:
+    """Whether there are too many cells to be read by pyarrow, nearly all of which would be null."""
+    # All keys are counted only where some lines, the first and the last among them, let one expect many.
+    chosen = starts[np.linspace(0, len(starts) - 1, _LINES_LOOKED_AT).astype(np.int64)].tolist()
+    seen: set[bytes] = set()
+    for number, start in enumerate(chosen):
+        if number == _LINES_LOOKED_AT // 2:
+            before = len(seen)
+        seen.update(_KEY.findall(_line_at(data, start)))
+    expected = len(seen) + (len(seen) - before) * len(starts) // (_LINES_LOOKED_AT // 2)
+    if expected * len(starts) <= _MOST_CELLS_READ:
+        return False
+    return len(set(_KEY.findall(data))) * len(starts) > _MOST_CELLS_READ
+
+
+def _line_at(data: bytes, start: int) -> bytes:
+    end = data.find(b"\n", start)
+    return data[start : end if end >= 0 else len(data)]
 
 
 def _read_as(data: bytes, schema: Any) -> Any:

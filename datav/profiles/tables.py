@@ -15,7 +15,7 @@ from datav.errors import FormatError
 from datav.profiles.chunkmap import ChunkMap
 from datav.profiles.encoding import encode_table, parse_table
 from datav.profiles.groups import LabelGroups, merge_groups
-from datav.profiles.jsonsegments import guess_times, settle, sketch_lines
+from datav.profiles.jsonsegments import check_columns, guess_times, settle, sketch_lines
 from datav.profiles.labelling import group_by_label, may_group
 from datav.profiles.memory import SegmentMemory
 from datav.profiles.merging import Piece, merge_in_parallel, merge_pieces
@@ -285,9 +285,12 @@ def _profile_lines(version: JsonLinesVersion, chunks: ChunkMap | None, profiling
             for start, end in _parts(chunks, version.source.size)
         )
         tables = []
+        names: set[str] = set()
         for table in in_order(profiling.executor, jobs, _AHEAD):
             if table.rows:
                 tables.append(table)
+                names.update(column.name for column in table.columns)
+                check_columns(names)
                 _advance(profiling, table.rows)
     if not tables:
         return TableProfile(0, ())

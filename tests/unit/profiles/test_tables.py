@@ -18,7 +18,7 @@ import pytest
 from pyarrow import ipc, parquet
 
 from datav.errors import TableError
-from datav.profiles import chunkmap, memory, tables
+from datav.profiles import chunkmap, jsonsegments, memory, tables
 from datav.profiles.columns import ColumnSketch
 from datav.profiles.encoding import parse_profile
 from datav.profiles.ranks import Ranks
@@ -451,6 +451,28 @@ def test_what_is_nested_deep_is_read_or_refused(depth, pair):
             table = profile_bytes("a.jsonl", data)
             assert table.rows == 4
             parse_profile(encoded(table), "x")
+
+
+def test_keys_that_are_in_few_records_each_take_little(monkeypatch):
+    records = [{"id": n, f"of_{n % 400}": n, "o": {"p": 1}} for n in range(4000)]
+    data = write_lines(records)
+    expected = profile_bytes("a.jsonl", data)
+    monkeypatch.setattr(jsonsegments, "_MOST_CELLS_READ", 10**5)
+    monkeypatch.setattr(jsonsegments, "_read_as", None)
+
+    found = profile_bytes("a.jsonl", data)
+
+    assert len(found.columns) == 402
+    for name, column in columns(found).items():
+        same_numbers(column, columns(expected)[name])
+
+
+def test_ids_are_no_columns():
+    data = b"".join(b'{"user_%d": 1}\n' % number for number in range(30_000))
+
+    for chunks in (None, chunks_of([data[:200_000], data[200_000:]])):
+        with pytest.raises(TableError, match="more than 10000 different keys"):
+            profile_bytes("a.jsonl", data, chunks)
 
 
 def test_of_a_key_that_comes_twice_the_last_counts():
