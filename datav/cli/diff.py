@@ -252,6 +252,8 @@ def _show(output: Terminal, request: _Request, comparison: "Comparison") -> None
             _write(request, comparison, PLAIN, text.write, _FILE_WIDTH)
             text.flush()
             text.detach()
+        if request.form == "html" and not output.quiet:
+            print(f"wrote {request.out}")
         return
     if output.quiet and request.form != "json":
         return

@@ -27,6 +27,9 @@ from datav.storage.scratch import Scratch
 _ELSEWHERE = "write to a file of another name"
 _SUFFIX = os.fsdecode(MANIFEST_SUFFIX)
 
+# What the project says of its data.
+_OWN = ("datav.toml", ".datavignore", ".gitignore", ".gitattributes")
+
 
 def refuse_output(path: Path, shown: str, inputs: Sequence[Path], *, patched: Path | None = None) -> None:
     """Raise UsageError if a result written to `path` would destroy data.
@@ -37,7 +40,8 @@ def refuse_output(path: Path, shown: str, inputs: Sequence[Path], *, patched: Pa
         patched: a table that the result may take the place of, dataset or not.
 
     Raises:
-        UsageError: it is one of `inputs`, or a file in one; a manifest; a dataset, or in one; a directory.
+        UsageError: it is one of `inputs`, or a file in one; a manifest; a dataset, or in one; a directory;
+            the project's settings, or what it ignores.
     """
     path = Path(os.path.realpath(path))
     if patched is not None and path == Path(os.path.realpath(patched)):
@@ -48,6 +52,8 @@ def refuse_output(path: Path, shown: str, inputs: Sequence[Path], *, patched: Pa
         place = Path(os.path.realpath(given))
         if path == place or (path.exists() and place in path.parents):
             raise UsageError(f"{shown} is what the result is made of", hint=_ELSEWHERE)
+    if path.name in _OWN and path.exists():
+        raise UsageError(f"{shown} is a part of the project", hint=_ELSEWHERE)
     if path.name.endswith(_SUFFIX) and path.name != _SUFFIX:
         raise UsageError(f"{shown} is a manifest, or would be taken for one", hint=_ELSEWHERE)
     if os.path.isfile(f"{path}{_SUFFIX}"):

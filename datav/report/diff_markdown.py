@@ -78,13 +78,18 @@ def _dataset_blocks(
     if dataset.before_path is not None:
         path = f"{code(str(dataset.before_path))} → {path}"
     yield f"### {path} ({dataset.status})"
-    yield _table(("", "before", "after"), _numbers(dataset))
+    yield markdown_table(("", "before", "after"), _numbers(dataset))
     if dataset.meta_changed:
         yield "Its key or \\[meta\\] changed."
     if dataset.reason is not None:
         yield f"**Not compared in full:** {code(dataset.reason)}"
     if dataset.table is not None:
         yield from _table_blocks(dataset.table, limit, sections, is_narrowed)
+    if sections.stats and dataset.stats is not None:
+        # Only here: what draws them needs numpy, and most comparisons do not.
+        from datav.report.stats_markdown import stats_blocks
+
+        yield from stats_blocks(dataset.stats)
     if sections.files and dataset.files.items:
         yield from _files_blocks(dataset.files)
         for item in dataset.files.tables_first[:_FILES_SHOWN]:
@@ -128,7 +133,9 @@ def _schema_blocks(schema: SchemaDiff) -> Iterator[str]:
     rows += [("changed", *_column_change(each)) for each in schema.changed]
     rows += [("written", *_column_change(each)) for each in schema.written]
     if rows:
-        yield _table(("column", "", "before", "after"), [(name, what, *rest) for what, name, *rest in rows])
+        yield markdown_table(
+            ("column", "", "before", "after"), [(name, what, *rest) for what, name, *rest in rows]
+        )
     for rename in schema.renamed:
         names = f"{_name(rename.before)} was probably renamed to {_name(rename.after)}"
         yield f"Column {names} ({rename.share:.0%} of the cells are equal)."
@@ -160,13 +167,13 @@ def _rows_blocks(rows: RowDiff, limit: int | None) -> Iterator[str]:
         return
     counted = [("added", rows.added), ("removed", rows.removed), ("changed", rows.changed)]
     counted += [("moved", rows.moved)] if rows.moved else []
-    yield _table(
+    yield markdown_table(
         [f"rows {what}" for what, _ in counted] + ["key"],
         [[f"{number:,}" for _, number in counted] + [", ".join(_name(name) for name in rows.key)]],
     )
     if rows.changed_cells:
         ordered = sorted(rows.changed_cells.items(), key=lambda item: -item[1])
-        yield _table(
+        yield markdown_table(
             ("column", "changed cells"),
             [(_name(name), f"{number:,}") for name, number in ordered[:_COLUMNS_SHOWN]],
         )
@@ -190,7 +197,7 @@ def _label_blocks(flips: LabelFlips) -> Iterator[str]:
     lines += [("other labels", "", f"{more:,}")] if more else []
     lines += [("not certain", "", f"{flips.undecided:,}")] if flips.undecided else []
     if lines:
-        yield _table(("label before", "after", "rows"), lines)
+        yield markdown_table(("label before", "after", "rows"), lines)
 
 
 def _rows_shown(shown: Sequence[RowChange], rows: RowDiff) -> str:
@@ -204,7 +211,7 @@ def _changes_blocks(shown: Sequence[RowChange]) -> Iterator[str]:
     changed = [change for change in shown if change.op == "changed"]
     if changed:
         key = list(changed[0].key)
-        yield _table(
+        yield markdown_table(
             ["", *map(_name, key), "changed"],
             [
                 [mark("changed"), *(_cell(change.key.get(name)) for name in key), _changed_cells(change)]
@@ -233,7 +240,7 @@ def _whole_rows(op: str, rows: Sequence[RowChange]) -> str:
         line += ["..."] if more > 0 else []
         line += [f"{change.count:,}"] if has_counts else []
         lines.append(line)
-    return _table(header, lines)
+    return markdown_table(header, lines)
 
 
 def _changed_cells(change: RowChange) -> str:
@@ -249,7 +256,7 @@ def _changed_cell(change: CellChange) -> str:
 
 
 def _files_blocks(files: FilesDiff) -> Iterator[str]:
-    yield _table(
+    yield markdown_table(
         ("files added", "removed", "modified", "renamed"),
         [[f"{number:,}" for number in (files.added, files.removed, files.modified, files.renamed)]],
     )
@@ -263,7 +270,7 @@ def _files_blocks(files: FilesDiff) -> Iterator[str]:
     shown = count(len(files.items), "file")
     if len(files.items) > _FILES_SHOWN:
         shown = f"{_FILES_SHOWN} of {shown}"
-    yield _details(shown, _table(("", "file", "size", "note"), lines))
+    yield _details(shown, markdown_table(("", "file", "size", "note"), lines))
 
 
 def _name(name: str) -> str:
@@ -274,7 +281,7 @@ def _cell(value: object) -> str:
     return code(shown_cell(value, _CELL))
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

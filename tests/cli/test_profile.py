@@ -470,7 +470,10 @@ def test_a_page_is_written_and_nothing_else(table):
     assert table.ok("profile", "t.csv", "--html", "page.html", "--json").json["table"]["rows"] == 200
 
 
-@pytest.mark.parametrize("target", ["t.csv", "t.csv.datav", "-", "/dev/stdout", ".", "none/page.html", ""])
+@pytest.mark.parametrize(
+    "target",
+    ["t.csv", "t.csv.datav", "datav.toml", ".gitignore", "-", "/dev/stdout", ".", "none/page.html", ""],
+)
 def test_a_page_is_not_written_onto_data(table, target):
     before = manifest(table)
 
