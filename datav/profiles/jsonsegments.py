@@ -6,7 +6,7 @@ is of another type than the others makes no other column of these.
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -18,6 +18,8 @@ from pyarrow import compute, json, types
 from datav.errors import TableError
 from datav.profiles.arrays import I64
 from datav.profiles.columns import ColumnSketch, merge_columns
+from datav.profiles.groups import LabelGroups
+from datav.profiles.labelling import group_by_label, may_group
 from datav.profiles.profile import TableProfile
 from datav.profiles.sketching import sketch_array, sketch_cells
 from datav.tables.celltypes import cell_type
@@ -60,11 +62,14 @@ def guess_times(version: JsonLinesVersion) -> frozenset[str]:
     return frozenset(path for path, are in seen.items() if are[True] >= _MOST_CELLS * are.total())
 
 
-def sketch_lines(version: JsonLinesVersion, times: Collection[str], offset: int, data: bytes) -> TableProfile:
+def sketch_lines(
+    version: JsonLinesVersion, times: Collection[str], label: str | None, offset: int, data: bytes
+) -> TableProfile:
     """Return the sketches of whole lines.
 
     Args:
         times: paths whose texts are taken for times.
+        label: the path by which the others are counted.
         offset: of the lines in the file.
 
     Raises:
@@ -73,17 +78,38 @@ def sketch_lines(version: JsonLinesVersion, times: Collection[str], offset: int,
     table = _read(data)
     if table is not None:
         sketches: list[ColumnSketch] = []
+        grouped: list[tuple[str, Any]] = []
         for name, column in zip(table.column_names, table.columns, strict=True):
             for path, cells in _leaves(escaped(name), column.combine_chunks()):
                 is_time = path in times and types.is_string(cells.type)
                 sketches += [_sketch_times(path, cells)] if is_time else sketch_array(path, cells)
-        return TableProfile(table.num_rows, tuple(sketches))
+                if may_group(cells.type) and len(cells) == table.num_rows:
+                    grouped.append((path, cells))
+        return TableProfile(table.num_rows, tuple(sketches), group_by_label(label, grouped))
     try:
         records = [version.parse(*line) for line in lines(offset, data)]
         check_columns({path for record in records for path in record})
-        return TableProfile(len(records), tuple(_without_parents(_sketch_records("", records, times))))
+        sketches = list(_without_parents(_sketch_records("", records, times)))
+        return TableProfile(len(records), tuple(sketches), _group_records(label, records))
     except RecursionError as exc:
         raise TableError("its records are nested too deep") from exc
+
+
+def _group_records(label: str | None, records: Sequence[Mapping[str, Any]]) -> LabelGroups | None:
+    if label is None:
+        return None
+    paths = dict.fromkeys(path for record in records for path in record)
+    cells = {path: [_as_label(record.get(path)) for record in records] for path in paths}
+    return group_by_label(
+        label, [(path, pyarrow.array(cells[path], pyarrow.large_string())) for path in paths]
+    )
+
+
+def _as_label(value: Any) -> str | None:
+    """Return a cell as pyarrow would have written it, had it read the lines."""
+    if value is None or isinstance(value, str):
+        return None if value is None else str(value)
+    return str(value).lower() if isinstance(value, bool) else (cell_of(value) or b"").decode()
 
 
 def check_columns(names: Collection[object]) -> None:

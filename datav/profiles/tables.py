@@ -278,10 +278,10 @@ def _group_batch(batch: Any, label: str | None) -> LabelGroups | None:
 
 def _profile_lines(version: JsonLinesVersion, chunks: ChunkMap | None, profiling: Profiling) -> TableProfile:
     times = guess_times(version)
-    context = b"\0".join([b"%d" % ALGORITHM, b"jsonl", json.dumps(sorted(times)).encode()])
+    context = b"\0".join([b"%d" % ALGORITHM, b"jsonl", json.dumps([sorted(times), profiling.label]).encode()])
     with SegmentMemory(profiling.cache if chunks is not None else None, context) as memory:
         jobs = (
-            partial(_lines, version, times, memory, chunks, start, end)
+            partial(_lines, version, times, profiling.label, memory, chunks, start, end)
             for start, end in _parts(chunks, version.source.size)
         )
         tables = []
@@ -301,6 +301,7 @@ def _profile_lines(version: JsonLinesVersion, chunks: ChunkMap | None, profiling
 def _lines(
     version: JsonLinesVersion,
     times: Collection[str],
+    label: str | None,
     memory: SegmentMemory,
     chunks: ChunkMap | None,
     start: int,
@@ -318,7 +319,7 @@ def _lines(
     first, last = _line_from(version, start), _line_from(version, end)
     if first >= last:
         return TableProfile(0, ())
-    table = sketch_lines(version, times, first, version.source.read_at(first, last - first))
+    table = sketch_lines(version, times, label, first, version.source.read_at(first, last - first))
     if chunks is not None and last <= reach:
         memory.put(name, encode_table(table))
     return table

@@ -13,7 +13,7 @@ from datav.relpath import one_line
 from datav.repo.diffends import DatasetVersion
 from datav.repo.diffsources import NodeKeeper
 from datav.repo.profile import FoundProfile, NoProfile, Profiles
-from datav.repo.profilefolders import name_folder
+from datav.repo.profilefolders import folder_cost, name_folder
 from datav.repo.profiling import AUTO_SIZE, VersionAt
 from datav.repo.repository import Repository
 from datav.repo.specs import Located
@@ -83,7 +83,9 @@ class Stats:
         """Return a profile; why there is none; None where nobody would expect one."""
         dataset, manifest = version.dataset, version.manifest
         if content is None:
-            if version.disk is None or self._is_too_much(sum(entry.size for entry in version.disk.entries)):
+            if version.disk is None or self._is_too_much(
+                folder_cost((entry.path, entry.size) for entry in version.disk.entries)
+            ):
                 return NoProfile(NOT_YET)
             content = name_folder(self._repository, self._keeper, version.disk)
         if content == manifest.content:

@@ -467,6 +467,27 @@ def test_keys_that_are_in_few_records_each_take_little(monkeypatch):
         same_numbers(column, columns(expected)[name])
 
 
+@pytest.mark.parametrize("odd", ["a", 5], ids=["of one type", "of two types"])
+def test_labels_of_records_are_counted_whatever_reads_these(odd):
+    records = [{"c": "ab"[number % 2], "y": "dog" if number % 3 else "cat"} for number in range(300)]
+    records[0]["c"] = odd
+    data = write_lines(records)
+
+    whole = profile_bytes("a.jsonl", data, label="y").groups
+    parts = profile_bytes("a.jsonl", data, cut(data, 16), label="y").groups
+
+    assert whole.labels == parts.labels == ("cat", "dog")
+    assert whole.counts.tolist() == parts.counts.tolist() == [100, 200]
+    (column,) = parts.columns
+    true = Counter((record["y"], str(record["c"])) for record in records)
+    told = {
+        (label, value): int(column.counts[row, place])
+        for row, label in enumerate(parts.labels)
+        for place, value in enumerate(column.values)
+    }
+    assert +Counter(told) == true
+
+
 def test_ids_are_no_columns():
     data = b"".join(b'{"user_%d": 1}\n' % number for number in range(30_000))
 
