@@ -63,6 +63,8 @@ def profile(
         return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _FILE_WIDTH
     output.show(profile_text(result, output.style, width), profile_json(result))
+    if result.is_without_label:
+        output.warn([f"{result.path}: datav.toml sets a label for it, and it has no column of that name"])
 
 
 def _is_file(path: Path) -> bool:

@@ -125,6 +125,9 @@ def draw_histogram(before: Ranks, after: Ranks, bars: int = DRAWN) -> Histogram 
     most = float(max(ranks.points[-1] for ranks in sides))
     low = float(min(ranks.quantile(_CLIPPED) for ranks in sides))
     high = float(max(ranks.quantile(1 - _CLIPPED) for ranks in sides))
+    if not math.isfinite(high - low):
+        # Too far apart to be drawn.
+        return None
     step = _step_of(sides)
     if step and most - least < bars * step:
         low, high = least, most

@@ -128,13 +128,15 @@ def _corners(each: Category, sizes: tuple[int, int]) -> Iterable[float]:
 
 def _tell_category(each: Category, sizes: tuple[int, int]) -> str:
     before, after = percent(each.before / sizes[0]), percent(each.after / sizes[1])
+    value = each.value
+    shown = repr(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
     if each.after == 0:
         rest = f", at most {percent(each.after_most / sizes[1])} left" if each.after_most else ""
-        return f"{each.value!r} is gone, was {before}{rest}"
+        return f"{shown} is gone, was {before}{rest}"
     if each.before == 0:
         rest = f", was at most {percent(each.before_most / sizes[0])}" if each.before_most else ""
-        return f"{each.value!r} is new, {after}{rest}"
-    return f"{each.value!r} {before} -> {after}"
+        return f"{shown} is new, {after}{rest}"
+    return f"{shown} {before} -> {after}"
 
 
 def _find_cut(before: Texts, after: Texts, categories: Sequence[Category], alarms: float) -> Iterator[Shift]:

@@ -39,11 +39,13 @@ from datav.drift.verdicts import (
     CERTAIN,
     FALSE_ALARMS,
     MEASURES,
+    NOTABLE,
     VERDICTS,
     Finding,
     Judgement,
     Shift,
     Verdict,
+    brief,
     judge,
     note,
     percent,
@@ -67,6 +69,18 @@ _IDENTIFIES = 0.9
 # A range that grew by fewer values is not told.
 _WORTH_A_WORD = 0.005
 _YEAR = 366 * 86_400_000_000
+# So many are all different, but for the error of the sketch; and so few repeat each twice nearly.
+_UNIQUE = 0.97
+_REPEATED = 0.53
+_KINDS: Mapping[Kind, str] = {
+    "number": "numbers",
+    "time": "times",
+    "text": "texts",
+    "boolean": "truths",
+    "binary": "binary values",
+    "list": "lists",
+    "empty": "nulls",
+}
 # That so few rows are all gone is no wonder.
 _FEW = 30
 # An identifier may go on by this much however few there were.
@@ -226,6 +240,8 @@ def compare_columns(before: ColumnSketch, after: ColumnSketch, *, columns: int =
     with np.errstate(over="ignore", invalid="ignore"):
         values = _compare_values(before, after, alarms)
     judgements += values.judgements
+    judgements += [judge(shift, most) for shift, most in _find_other_kind(before, after)]
+    judgements += [judge(shift, "shifted") for shift in _find_repeated(before, after)]
     findings = sorted((each for each in judgements if each.finding is not None), key=lambda each: -each.score)
     score = max((each.score for each in judgements), default=0.0)
     numbers = (before.numbers, after.numbers)
@@ -274,6 +290,36 @@ def _compare_values(before: ColumnSketch, after: ColumnSketch, alarms: float) ->
     return _Values([])
 
 
+def _find_other_kind(before: ColumnSketch, after: ColumnSketch) -> Iterator[tuple[Shift, Verdict]]:
+    """Yield what cells became that have no distribution in common: numbers texts, times texts."""
+    sides = (before, after)
+    if any(each.count - each.nulls < _FEW for each in sides) or before.kind == after.kind:
+        return
+    parts = [(each.numbers.ranks.count > 0, each.times.count > 0, each.texts.count > 0) for each in sides]
+    if any(one and other for one, other in zip(*parts, strict=True)):
+        return
+    what = f"{_KINDS[before.kind]} are {_KINDS[after.kind]} now, and cannot be compared"
+    # Numbers that are still written as such may only be read otherwise, by how the first rows look.
+    most: Verdict = "shifted" if {before.kind, after.kind} == {"number", "text"} else "broken"
+    yield Shift("kind", before.kind, after.kind, exactly(1.0), CERTAIN, 0.0, what), most
+
+
+def _find_repeated(before: ColumnSketch, after: ColumnSketch) -> Iterator[Shift]:
+    """Yield that values repeat of which each was there once: a table that was appended to itself.
+
+    A sample with repetition has 63 % different values, which is no alarm.
+    """
+    rows = [each.count - each.nulls for each in (before, after)]
+    different = before.distinct.estimate(), after.distinct.estimate()
+    if min(rows) < _FEW or different[0] < _UNIQUE * rows[0]:
+        return
+    share = different[1] / rows[1]
+    # More rows of the same kind would bring new values along.
+    if share <= _REPEATED and different[1] * _UNIQUE <= different[0]:
+        what = f"values that occurred once occur {brief(1 / share)} times on average"
+        yield Shift("repeated", 1.0, share, exactly(1.0), NOTABLE, 0.0, what)
+
+
 def _compare_numbers(before: ColumnSketch, after: ColumnSketch, alarms: float) -> _Values:
     old, new = before.numbers, after.numbers
     with_errors = moments_of(old, new)
@@ -284,8 +330,11 @@ def _compare_numbers(before: ColumnSketch, after: ColumnSketch, alarms: float) -
     shifts += find_moments(old, new, scale, alarms)
     growth, most = _find_growth_of_numbers(before, after, alarms)
     judgements = [judge(shift, most) for shift in shifts]
-    if max(each.score for each in judgements) >= 1 and (factor := find_factor(old.ranks, new.ranks)):
-        judgements.append(judge(factor, most))
+    # Of numbers that only tell rows apart half of the rows look like half of each number.
+    is_counted = old.ranks.points.dtype == np.int64 and _identifies(before) and _identifies(after)
+    if not is_counted and max(each.score for each in judgements) >= 1:
+        factor = find_factor(old.ranks, new.ranks)
+        judgements += [] if factor is None else [judge(factor, most)]
     judgements += _tell_growth(growth)
     sizes = (old.ranks.count, new.ranks.count)
     categories = categories_of(old.frequent, new.frequent, sizes)

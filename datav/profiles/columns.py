@@ -48,6 +48,11 @@ class Numbers:
         return self.ranks.count + self.nans + self.infinities
 
     @property
+    def has_deviation(self) -> bool:
+        """Whether `deviation` is one: the squares of huge numbers are beyond floats."""
+        return self.squares < sys.float_info.max
+
+    @property
     def deviation(self) -> float:
         """The standard deviation of the finite ones, of the sample; 0 of fewer than two."""
         count = self.ranks.count

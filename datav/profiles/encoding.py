@@ -517,4 +517,4 @@ _FOLDER = _record(
 )
 
 _TABLE = _record(TableProfile, rows=_COUNT, columns=_each(_COLUMN), groups=_none_or(_GROUPS))
-_PROFILE = _record(Profile, table=_none_or(_TABLE), folder=_none_or(_FOLDER))
+_PROFILE = _record(Profile, table=_none_or(_TABLE), folder=_none_or(_FOLDER), content=_TEXT)

@@ -26,6 +26,8 @@ class Profile:
 
     table: TableProfile | None
     folder: FolderProfile | None = None
+    content: str = ""
+    """What it is of: the id of the content in hex; empty where that has none."""
 
 
 def merge_tables(parts: Sequence[TableProfile], *, finer: int = 1) -> TableProfile:

@@ -1,6 +1,7 @@
 """Delimited text, segment by segment: what its columns are taken for, and the sketches of a segment."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -19,6 +20,10 @@ _CELLS_SAMPLED = 100_000
 
 # A few cells that say `N/A` make no text of a column of numbers; they are its texts.
 _MOST_CELLS = 0.9
+
+# Digits that a number would lose, such as those of a postcode; a few may be mistakes.
+_CODE = re.compile(rb"[+-]?0[0-9]+")
+_FEWEST_CODES = 0.01
 
 _NOWHERE = -2
 
@@ -58,13 +63,13 @@ def guess_kinds(version: TextVersion) -> tuple[str, ...]:
 
 
 def _guess(cells: Any) -> str:
-    seen = Counter(
-        cell_type(cell.decode("utf-8", "replace"))
-        for cell in cells.slice(0, _ROWS_SAMPLED).to_pylist()
-        if cell
-    )
+    sampled = [cell for cell in cells.slice(0, _ROWS_SAMPLED).to_pylist() if cell]
+    seen = Counter(cell_type(cell.decode("utf-8", "replace")) for cell in sampled)
     total = sum(seen.values())
     if not total:
+        return "text"
+    codes = sum(_CODE.fullmatch(cell) is not None for cell in sampled)
+    if codes >= _FEWEST_CODES * total:
         return "text"
     for narrow, wide in _WIDER.items():
         if seen[narrow] + seen[wide] >= _MOST_CELLS * total:

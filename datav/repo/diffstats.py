@@ -19,6 +19,7 @@ from datav.repo.repository import Repository
 from datav.repo.specs import Located
 from datav.tables.source import RandomAccess
 
+_NOTHING = "its data is not here, and it has no profile"
 NOT_YET = "it has no profile yet; `datav diff --stats` makes one"
 
 StatsMode = Literal["never", "known", "cheap", "always"]
@@ -75,7 +76,8 @@ class Stats:
         try:
             return self._find(version, content)
         except MissingChunkError:
-            return NoProfile("its data is not here, and it has no profile")
+            has = "its profile is not here, nor its data" if version.manifest.profile else _NOTHING
+            return NoProfile(has)
         except DatavError as exc:
             return NoProfile(one_line(str(exc)))
 

@@ -139,7 +139,8 @@ class _Comparing:
             made = [profiler.file(os.fsencode(path.name), sources.on_disk(path)) for path in (before, after)]
             sources.check()
         if made[0].profile is None or made[1].profile is None:
-            return None
+            reason = made[0].reason or made[1].reason
+            return None if reason is None else StatsDiff(None, None, None, reason)
         return compare_both(made[0].profile, made[1].profile)
 
     def compare_same(self, before: Path, after: Path) -> RowDiff | None:

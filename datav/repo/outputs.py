@@ -52,8 +52,8 @@ def refuse_output(path: Path, shown: str, inputs: Sequence[Path], *, patched: Pa
         place = Path(os.path.realpath(given))
         if path == place or (path.exists() and place in path.parents):
             raise UsageError(f"{shown} is what the result is made of", hint=_ELSEWHERE)
-    if path.name in _OWN and path.exists():
-        raise UsageError(f"{shown} is a part of the project", hint=_ELSEWHERE)
+    if (path.name in _OWN and path.exists()) or ".git" in path.parts:
+        raise UsageError(f"{shown} is what git and datav read", hint=_ELSEWHERE)
     if path.name.endswith(_SUFFIX) and path.name != _SUFFIX:
         raise UsageError(f"{shown} is a manifest, or would be taken for one", hint=_ELSEWHERE)
     if os.path.isfile(f"{path}{_SUFFIX}"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from datav.core import ChunkerParams
-from datav.errors import NoSuchPathError, TableError
+from datav.errors import FormatError, IntegrityError, NoSuchPathError, TableError
 from datav.formats.entry import Content, Kind
 from datav.formats.manifest import Manifest
 from datav.profiles.encoding import parse_profile
@@ -17,6 +17,7 @@ from datav.profiles.profile import Profile
 from datav.relpath import show_path
 from datav.repo.datasets import Dataset
 from datav.repo.diffsources import NodeKeeper, Sources, name_file
+from datav.repo.difftables import find_rules
 from datav.repo.disk import look
 from datav.repo.farreading import Source
 from datav.repo.profilefolders import name_folder, profile_folder
@@ -50,6 +51,8 @@ class ProfileResult:
     is_dataset: bool
     """Whether a manifest could name it: it is of a dataset, and not of a file in one, or of any file."""
     profile: Profile
+    is_without_label: bool = False
+    """`datav.toml` sets a label, and the profile counts none: there is no such column."""
 
 
 def profile(repository: Repository, name: str, rev: str | None = None) -> ProfileResult:
@@ -84,7 +87,15 @@ def profile(repository: Repository, name: str, rev: str | None = None) -> Profil
         is_named=found.is_named,
         is_dataset=not located.inside,
         profile=found.profile,
+        is_without_label=_lacks_label(repository.settings.tables, _path(located), found.profile),
     )
+
+
+def _lacks_label(rules: Sequence[TableSettings], path: bytes, found: Profile) -> bool:
+    rule = find_rules(rules, path)
+    if rule is None or rule.label is None or found.table is None:
+        return False
+    return rule.label not in [column.name for column in found.table.columns]
 
 
 def profile_path(
@@ -164,14 +175,23 @@ class Profiles:
 
     def named(self, dataset: Dataset, manifest: Manifest) -> FoundProfile | None:
         """Return the profile of a whole dataset that its manifest names or this clone remembers, if any."""
-        data = read_profile(self._repository, manifest, far=self._far)
-        if data is not None:
-            found = parse_profile(data, f"the profile of {dataset}")
+        found = self._read(dataset, manifest)
+        # One of other data has come here by a merge, or by hand.
+        if found is not None and found.content == manifest.content.id.hex():
             return FoundProfile(found, manifest.content, "stored", True)
         known = self._profiler.recall(bytes(dataset.path), manifest.content)
         if known is None or known.profile is None:
             return None
         return FoundProfile(known.profile, manifest.content, "remembered", False)
+
+    def _read(self, dataset: Dataset, manifest: Manifest) -> Profile | None:
+        """Return the profile that a manifest names; None where it is nowhere, or damaged: it can be made
+        again."""
+        try:
+            data = read_profile(self._repository, manifest, far=self._far)
+            return None if data is None else parse_profile(data, f"of {dataset}")
+        except (FormatError, IntegrityError):
+            return None
 
     def make(self, version: VersionAt) -> FoundProfile | NoProfile:
         """Return the profile of a version, remembered or made now.

@@ -68,7 +68,7 @@ def profile_folder(profiler: Profiler, version: VersionAt) -> Made:
     looked = look_at_images(((entry.path, _opener(version, entry)) for entry in files), profiler.executor)
     folder = replace(folder, images=looked.images, images_skipped=looked.skipped)
     table, folder = _profile_parts(profiler, version, {entry.path: entry for entry in files}, folder)
-    made = encoded(Profile(table, folder))
+    made = encoded(Profile(table, folder, version.content.id.hex()))
     profiler.remember(version.path, version.content, made)
     return made
 

@@ -133,7 +133,7 @@ class Profiler:
         table = self.table(path, source, content, reader)
         if isinstance(table, NotATable):
             return Made(None, None, table.reason if is_named_like_table(path) else None)
-        made = encoded(Profile(table))
+        made = encoded(Profile(table, content="" if content is None else content.id.hex()))
         if content is not None and reader is not None:
             self.remember(path, content, made)
         return made

@@ -85,7 +85,8 @@ def _mean(column: ColumnSketch) -> str | None:
 
 
 def _deviation(column: ColumnSketch) -> str | None:
-    has_one = column.numbers.ranks.count > 1 and column.kind == "number"
+    numbers = column.numbers
+    has_one = numbers.ranks.count > 1 and numbers.has_deviation and column.kind == "number"
     return significant(column.numbers.deviation, 5) if has_one else None
 
 

@@ -32,7 +32,7 @@ def profile_json(result: ProfileResult) -> dict[str, Any]:
         "origin": result.origin,
         "is_named": result.is_named,
         "table": None if profile.table is None else _table(profile.table),
-        "directory": None if profile.folder is None else _folder(profile.folder),
+        "directory": None if profile.folder is None else folder_json(profile.folder),
     }
 
 
@@ -101,7 +101,7 @@ def _numbers(numbers: Numbers) -> dict[str, Any]:
         "min": _at(ranks, 0),
         "max": _at(ranks, 1),
         "mean": numbers.mean if ranks.count else None,
-        "deviation": numbers.deviation if ranks.count else None,
+        "deviation": numbers.deviation if ranks.count and numbers.has_deviation else None,
         "zeros": numbers.zeros,
         "negatives": numbers.negatives,
         "nan": numbers.nans,
@@ -167,7 +167,7 @@ def groups_json(groups: LabelGroups) -> dict[str, Any]:
     }
 
 
-def _folder(folder: FolderProfile) -> dict[str, Any]:
+def folder_json(folder: FolderProfile) -> dict[str, Any]:
     images = folder.images
     return {
         "files": folder.files,

@@ -133,7 +133,11 @@ def values_text(column: ColumnSketch) -> str:
     if column.kind == "list" and numbers.count:
         parts.append(f"{_number(numbers.ranks, 0)} to {_number(numbers.ranks, 1)} items")
     elif numbers.ranks.count:
-        spread = f" ± {significant(numbers.deviation)}" if numbers.ranks.count > 1 else ""
+        spread = (
+            f" ± {significant(numbers.deviation)}"
+            if numbers.ranks.count > 1 and numbers.has_deviation
+            else ""
+        )
         mean = mean_text(numbers.mean, numbers.deviation)
         middle = f"median {_number(numbers.ranks, 0.5)}, mean {mean}{spread}"
         parts.append(f"{_number(numbers.ranks, 0)} … {_number(numbers.ranks, 1)}, {middle}")

@@ -8,7 +8,9 @@ from datav.drift.categories import MovedCategory
 from datav.drift.comparing import ColumnDrift, Pair, Quantile
 from datav.drift.labels import LabelDrift
 from datav.drift.measures import Bounded
+from datav.profiles.profile import Profile
 from datav.repo.diffstats import StatsDiff
+from datav.report.profile_json import folder_json
 
 
 def stats_json(stats: StatsDiff) -> dict[str, Any]:
@@ -21,7 +23,14 @@ def stats_json(stats: StatsDiff) -> dict[str, Any]:
         "to_rows": None if drift is None else drift.after_rows,
         "columns": [] if drift is None else [_column(column) for column in drift.columns],
         "label": None if stats.labels is None else _labels(stats.labels),
+        "added": [] if drift is None else list(drift.added),
+        "removed": [] if drift is None else list(drift.removed),
+        "directory": {"from": _folder(stats.before), "to": _folder(stats.after)},
     }
+
+
+def _folder(profile: Profile | None) -> dict[str, Any] | None:
+    return None if profile is None or profile.folder is None else folder_json(profile.folder)
 
 
 def _labels(labels: LabelDrift) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datav.drift.labels import LabelDrift
 from datav.drift.measures import Bounded
 from datav.drift.verdicts import VERDICTS, Verdict
 from datav.profiles.folders import FolderProfile
+from datav.profiles.frequent import Frequent
 from datav.relpath import one_line
 from datav.repo.diffstats import StatsDiff
 from datav.report.cells import display_width, shorten, shown_name
@@ -19,7 +20,7 @@ _FINDINGS = 2
 """Of a column; the others say the same in other words."""
 
 # Numbers that say how far and not what.
-_ABSTRACT = ("psi", "js")
+_ABSTRACT = ("psi", "js", "ks", "wasserstein")
 
 _CLASSES = 8
 _GROUPS = 5
@@ -54,7 +55,17 @@ def stats_lines(stats: StatsDiff, indent: str, style: Style, width: int, *, is_f
     if stats.labels is not None:
         yield from _label_lines(stats.labels, indent, style, width, is_full=is_full)
     if is_full:
+        yield from _others(drift, indent, width)
         yield from _measures(drift, indent, style, width)
+
+
+def _others(drift: TableDrift, indent: str, width: int) -> Iterator[str]:
+    """Yield the columns that only one version has: what became of them is not told here."""
+    for what, names in (("only before", drift.removed), ("only after", drift.added)):
+        if names:
+            shown = ", ".join(shown_name(name) for name in names[:_CLASSES])
+            more = f" and {len(names) - _CLASSES} more" if len(names) > _CLASSES else ""
+            yield shorten_end(f"{indent}{what}  {shown}{more}", width)
 
 
 def findings_text(column: ColumnDrift) -> str:
@@ -62,8 +73,8 @@ def findings_text(column: ColumnDrift) -> str:
     told = sorted(
         column.findings, key=lambda each: (-VERDICTS.index(each.verdict), each.measure in _ABSTRACT)
     )
-    words = [each for each in told if each.measure not in _ABSTRACT]
-    shown = [*told[:1], *words] if told and told[0].measure in _ABSTRACT and words else told
+    words = [each for each in told[1:] if each.measure not in _ABSTRACT]
+    shown = [*told[:1], *words, *(each for each in told[1:] if each.measure in _ABSTRACT)]
     return "; ".join(finding.what for finding in shown[:_FINDINGS])
 
 
@@ -83,6 +94,8 @@ def shorten_end(text: str, width: int) -> str:
 
 def _summary(drift: TableDrift, style: Style) -> str:
     columns = len(drift.columns)
+    if not columns:
+        return style.warn("no column in common")
     parts = []
     verdicts: tuple[Verdict, ...] = ("broken", "shifted")
     for verdict in verdicts:
@@ -121,6 +134,8 @@ def _measures(drift: TableDrift, indent: str, style: Style, width: int) -> Itera
     """Yield a table of all columns."""
     rows = [_HEAD, *map(_row, drift.columns)]
     widths = [max(display_width(row[place]) for row in rows) for place in range(len(_HEAD))]
+    if not drift.columns:
+        return
     yield ""
     for number, row in enumerate(rows):
         cells = [cell + " " * (room - display_width(cell)) for cell, room in zip(row, widths, strict=True)]
@@ -149,7 +164,7 @@ def _medians(median: Quantile) -> str:
     before, after = median.before, median.after
     if before is not None and after is not None and before.low <= after.high and after.low <= before.high:
         # They may well be the same.
-        before = None
+        return significant(after.value)
     return _arrow(_value(before), _value(after), significant)
 
 
@@ -164,8 +179,10 @@ def _means(column: ColumnDrift) -> str:
 
 
 def _arrow(before: float | None, after: float | None, shown: Callable[[float], str]) -> str:
-    known = [shown(each) for each in (before, after) if each is not None]
-    return " -> ".join(dict.fromkeys(known))
+    if before is None and after is None:
+        return ""
+    sides = ["-" if each is None else shown(each) for each in (before, after)]
+    return " -> ".join(dict.fromkeys(sides))
 
 
 def _bounded(number: Bounded | None) -> str:
@@ -192,3 +209,19 @@ def _folder_lines(before: FolderProfile, after: FolderProfile, indent: str) -> I
         unreadable = before.images.unreadable, after.images.unreadable
         if unreadable[0] != unreadable[1]:
             yield f"{indent}unreadable pictures  {unreadable[0]:,} -> {unreadable[1]:,}"
+        images = before.images, after.images
+        yield from _picture_lines("pictures of size", images[0].dimensions, images[1].dimensions, indent)
+        yield from _picture_lines("pictures of mode", images[0].modes, images[1].modes, indent)
+
+
+def _picture_lines(what: str, before: Frequent, after: Frequent, indent: str) -> Iterator[str]:
+    """Yield the sizes, or modes, of which there are more or fewer pictures, the greatest change first."""
+    old, new = (
+        dict(zip(each.values.to_pylist(), each.counts.tolist(), strict=True)) for each in (before, after)
+    )
+    moved = [(name, old.get(name, 0), new.get(name, 0)) for name in {**old, **new}]
+    moved = sorted((each for each in moved if each[1] != each[2]), key=lambda each: -abs(each[1] - each[2]))
+    if moved:
+        shown = ", ".join(f"{name} {one:,} -> {other:,}" for name, one, other in moved[:_CLASSES])
+        more = f" and {len(moved) - _CLASSES} more" if len(moved) > _CLASSES else ""
+        yield f"{indent}{what}  {shown}{more}"

@@ -137,7 +137,7 @@ def profiles() -> dict[str, bytes]:
     table = TableProfile(304, columns(), groups())
     return {
         "table.profile": encode_table(table),
-        "dataset.profile": encode_profile(Profile(table, folder())),
+        "dataset.profile": encode_profile(Profile(table, folder(), "0123456789abcdef" * 4)),
         "empty.profile": encode_profile(Profile(TableProfile(0, ()), None)),
     }
 
