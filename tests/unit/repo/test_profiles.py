@@ -1,10 +1,12 @@
 """Profiles as `add` and `profile` make them: remembered, of parts of directories, the same everywhere."""
 
 import shutil
+from dataclasses import replace
 from random import Random
 
 import pytest
 
+from datav.formats.manifest import encode_manifest
 from datav.profiles import chunkmap
 from datav.profiles.encoding import encode_profile, parse_profile
 from datav.profiles.profile import Profile
@@ -195,6 +197,34 @@ def test_a_damaged_cache_of_profiles_is_as_good_as_none(repo, damage):
 
     assert stored(repo, "t.csv") == expected
     assert repo.read("t.csv.datav") == manifest
+
+
+@pytest.mark.parametrize("other", ["another table", "no profile at all"])
+def test_a_profile_of_other_data_is_passed_over_and_made_again(repo, other):
+    repo.write("t.csv", some_csv(1000, 6))
+    repo.write("u.csv", some_csv(500, 7))
+    repo.add("t.csv", "u.csv")
+    wrong = repo.manifest("u.csv").profile if other == "another table" else repo.manifest("u.csv").content
+    forged = replace(repo.manifest("t.csv"), profile=wrong)
+    repo.write("t.csv.datav", encode_manifest(forged))
+    forget(repo)
+
+    with repo.open() as repository:
+        found = profile(repository, "t.csv")
+
+    assert (found.origin, found.profile.table.rows) == ("made", 1000)
+
+
+def test_codes_keep_the_zeros_that_a_few_of_them_begin_with(repo):
+    lines = [b"plz,year"] + [b"%05d,%d" % (n * 97, 1990 + n % 30) for n in range(1000)]
+    repo.write("t.csv", b"\n".join(lines) + b"\n")
+    repo.add("t.csv")
+
+    with repo.open() as repository:
+        codes, years = profile(repository, "t.csv").profile.table.columns
+
+    assert (codes.kind, years.kind) == ("text", "number")
+    assert codes.texts.as_numbers == 1000
 
 
 def test_a_cache_that_cannot_be_written_stops_nothing(repo):
