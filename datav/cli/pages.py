@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
 
 def refuse_page(here: Path, file: Path, inputs: Sequence[str]) -> None:
-    """Raise UsageError where a page would be written onto data, or to no file."""
+    """Raise UsageError where a page would be written onto data, or to no file, or cannot be drawn."""
     from datav.repo.outputs import refuse_output
+    from datav.report.html.charts import require_charts
 
     if is_standard_output(here / file):
         raise UsageError("a page is written to a file", hint="such as `--html page.html`")
     refuse_output(here / file, str(file), [here / name for name in inputs if "\0" not in name])
+    # Before the work, of which nothing would be left.
+    require_charts()
 
 
 def write_page(place: Path, page: "Page") -> None:

@@ -9,7 +9,10 @@ from typing import Self
 
 import numpy as np
 
+from datav.errors import FormatError
 from datav.ids import Buffer
+from datav.profiles.encoding import parse_table
+from datav.profiles.profile import TableProfile
 from datav.storage.caching import Cache
 
 _NAME_SIZE = 16
@@ -44,17 +47,22 @@ class SegmentMemory:
             self._used[name] = found
         return found
 
+    def recall(self, name: bytes) -> TableProfile | None:
+        """Return a table that was put as its bytes; None if it is not remembered, or damaged."""
+        known = self.get(name)
+        try:
+            return None if known is None else parse_table(bytes(known), "cache")
+        except FormatError:
+            self._old.pop(name, None)
+            self._used.pop(name, None)
+            return None
+
     def put(self, name: bytes, data: bytes) -> None:
         # Of a table that is too large for all of it, what comes first is remembered.
         if self._cache is not None and self._size + len(data) <= _MOST:
             self._size += len(data)
             self._used[name] = data
             self._is_changed = True
-
-    def forget(self, name: bytes) -> None:
-        """Have a damaged result made again."""
-        self._old.pop(name, None)
-        self._used.pop(name, None)
 
     def save(self) -> None:
         """Write what was found or made, if anything was made."""

@@ -72,12 +72,9 @@ def _split(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
 def _merge_group(group: Sequence[Piece], memory: SegmentMemory) -> TableProfile:
     names = [piece.name for piece in group if piece.name is not None]
     name = memory.name(b"group" + b"".join(names)) if len(names) == len(group) > 1 else None
-    known = memory.get(name) if name is not None else None
-    if name is not None and known is not None:
-        try:
-            return parse_table(bytes(known), "cache")
-        except FormatError:
-            memory.forget(name)
+    known = memory.recall(name) if name is not None else None
+    if known is not None:
+        return known
     table = merge_tables([_table_of(piece) for piece in group], finer=_FINER)
     if name is not None:
         memory.put(name, encode_table(table))

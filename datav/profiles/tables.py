@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow
 
-from datav.errors import FormatError
 from datav.profiles.chunkmap import ChunkMap
-from datav.profiles.encoding import encode_table, parse_table
+from datav.profiles.encoding import encode_table
 from datav.profiles.groups import LabelGroups, merge_groups
 from datav.profiles.jsonsegments import check_columns, guess_times, settle, sketch_lines
 from datav.profiles.labelling import group_by_label, may_group
@@ -208,12 +207,9 @@ def _column_chunk(
 ) -> TableProfile:
     """Return the sketches of a column of a row group, remembered or made now."""
     name = _name_column_chunk(version, memory, chunks, group, column) if chunks is not None else None
-    known = memory.get(name) if name is not None else None
-    if name is not None and known is not None:
-        try:
-            return parse_table(bytes(known), "cache")
-        except FormatError:
-            memory.forget(name)
+    known = memory.recall(name) if name is not None else None
+    if known is not None:
+        return known
     info = version.columns[column]
     parts = [
         TableProfile(batch.num_rows, tuple(sketch_array(info.name, batch.column(0))))
@@ -310,12 +306,9 @@ def _lines(
     """Return the sketches of the lines that begin in a segment, remembered or made now."""
     follows_from, reach = chunks.around(start, end) if chunks is not None else (b"", 0)
     name = memory.name(follows_from)
-    known = memory.get(name) if chunks is not None else None
+    known = memory.recall(name) if chunks is not None else None
     if known is not None:
-        try:
-            return parse_table(bytes(known), "cache")
-        except FormatError:
-            memory.forget(name)
+        return known
     first, last = _line_from(version, start), _line_from(version, end)
     if first >= last:
         return TableProfile(0, ())

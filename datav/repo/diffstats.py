@@ -17,7 +17,6 @@ from datav.repo.profilefolders import folder_cost, name_folder
 from datav.repo.profiling import AUTO_SIZE, VersionAt
 from datav.repo.repository import Repository
 from datav.repo.specs import Located
-from datav.tables.source import RandomAccess
 
 _NOTHING = "its data is not here, and it has no profile"
 NOT_YET = "it has no profile yet; `datav diff --stats` makes one"
@@ -109,11 +108,7 @@ class Stats:
         if not version.on_disk:
             return stored
         place = version.dataset.path.on(self._repository.root)
-
-        def opened(inside: bytes, wanted: Content) -> RandomAccess:
-            below = place / inside.decode("utf-8", "surrogateescape") if inside else place
-            return self._profiles.open_on_disk(below)
-
+        opened = self._profiles.opener(place)
         return VersionAt(stored.path, content, stored.is_directory, self._keeper, opened)
 
 

@@ -1,7 +1,7 @@
 """profile: what the columns of a dataset hold, by the profile that its manifest names, or one made now."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -246,11 +246,7 @@ class Profiles:
                 hint="`datav profile PATH HEAD` shows what was committed",
             )
 
-        def opened(inside: bytes, wanted: Content) -> RandomAccess:
-            return self._sources.on_disk(
-                place / inside.decode("utf-8", "surrogateescape") if inside else place
-            )
-
+        opened = self.opener(place)
         if disk.is_known_to_be(located.manifest):
             content, is_directory = self._content(located)
             return VersionAt(_path(located), content, is_directory, self._reader, opened), True
@@ -262,9 +258,14 @@ class Profiles:
         is_same = not located.inside and content == located.manifest.content
         return VersionAt(_path(located), content, place.is_dir(), keeper, opened), is_same
 
-    def open_on_disk(self, place: Path) -> RandomAccess:
-        """Open a file of the user's; it stays open as long as this is."""
-        return self._sources.on_disk(place)
+    def opener(self, place: Path) -> Callable[[bytes, Content], RandomAccess]:
+        """Return what opens files of the user's at or below `place`; they stay open as long as this is."""
+
+        def opened(inside: bytes, wanted: Content) -> RandomAccess:
+            below = place / inside.decode("utf-8", "surrogateescape") if inside else place
+            return self._sources.on_disk(below)
+
+        return opened
 
     def _content(self, located: Located) -> tuple[Content, bool]:
         manifest = located.manifest

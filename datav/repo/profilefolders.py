@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from datav.errors import FormatError
 from datav.formats.entry import Content, Entry, Kind
 from datav.formats.manifest import ColumnInfo
 from datav.profiles.columns import ColumnSketch
-from datav.profiles.encoding import encode_table, parse_table
+from datav.profiles.encoding import encode_table
 from datav.profiles.folders import FolderProfile, find_extension, profile_files
 from datav.profiles.images import NAMED, look_at_images
 from datav.profiles.memory import SegmentMemory
@@ -110,12 +109,9 @@ def _profile_part(
     """Return the profile of one file, remembered or made now."""
     path = _full(version, entry.path)
     name = memory.name(profiler.name(path, entry.content).encode())
-    known = memory.get(name)
+    known = memory.recall(name)
     if known is not None:
-        try:
-            return parse_table(bytes(known), "cache")
-        except FormatError:
-            memory.forget(name)
+        return known
     reader = version.reader if entry.size > _LARGE_PART else None
     table = profiler.table(path, version.open(entry.path, entry.content), entry.content, reader)
     if not isinstance(table, NotATable):

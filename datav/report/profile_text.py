@@ -8,6 +8,7 @@ from datav.profiles.columns import ColumnSketch
 from datav.profiles.folders import FolderProfile
 from datav.profiles.frequent import Frequent
 from datav.profiles.groups import LabelGroups
+from datav.profiles.images import MISSING_HINT
 from datav.profiles.profile import TableProfile
 from datav.profiles.ranks import NO_RANKS, Ranks
 from datav.relpath import one_line
@@ -209,7 +210,7 @@ def _folder_lines(folder: FolderProfile, style: Style) -> list[str]:
     if folder.links:
         lines.append(f"  {count(folder.links, 'symbolic link')}, not followed")
     if folder.images_skipped:
-        lines.append(style.warn("  pictures were not looked at: `pip install 'datav[images]'`"))
+        lines.append(style.warn(f"  pictures were not looked at: {MISSING_HINT}"))
     if folder.images is not None:
         images = folder.images
         dimensions = ", ".join(f"{name} {number:,}" for name, number in _first(images.dimensions))
