@@ -22,7 +22,7 @@ ROWS = (
     ("core", "formats", "git"),
     ("storage",),
     ("store", "tables", "workspace"),
-    ("profiles",),
+    ("profiles", "merging"),
     ("drift",),
     ("checks", "lineage"),
     ("repo",),

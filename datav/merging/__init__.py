@@ -1,0 +1,1 @@
+"""Three versions of a table or a directory, merged into one."""
