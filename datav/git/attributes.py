@@ -1,16 +1,21 @@
-"""What git is told so that it shows manifests in words: a line in `.gitattributes`, settings of the clone.
+"""What git is told so that it shows manifests in words and merges what they name: a line in `.gitattributes`,
+settings of the clone.
 
 The first half is pure text.  The settings hold a small shell function each, because git runs them where datav
-may not be on the PATH (an editor, another virtual environment), and would show nothing at all then.
+may not be on the PATH (an editor, another virtual environment), and would show nothing at all then, or take
+the failure for a conflict without a word.
 """
 
 from datav.git.repository import GitRepository
 
 ATTRIBUTES_FILE = b".gitattributes"
 DRIVER = b"datav"
-_LINE = b"*.datav diff=" + DRIVER
+_PATTERN = b"*.datav"
+_WANTED = {b"diff": b"diff=" + DRIVER, b"merge": b"merge=" + DRIVER}
 
 _IS_THERE = "command -v datav >/dev/null 2>&1"
+# Base, ours and theirs as git calls them: %O %A %B.  What git itself would have done to the texts.
+_AS_TEXT = 'git merge-file -q -L ours -L base -L theirs -- "$2" "$1" "$3" || return 1'
 _SETTINGS = {
     "diff.datav.command": (
         f'f() {{ if {_IS_THERE}; then datav git-diff "$@"; else diff -u -- "$2" "$5" || true; fi; }}; f'
@@ -18,27 +23,48 @@ _SETTINGS = {
     "diff.datav.textconv": (
         f'f() {{ if {_IS_THERE}; then datav git-textconv "$1"; else cat -- "$1"; fi; }}; f'
     ),
+    "merge.datav.name": "the data that manifests name, by row and cell",
+    "merge.datav.driver": (
+        f'f() {{ if {_IS_THERE}; then datav git-merge "$@"; else {_AS_TEXT}; fi; }}; f %O %A %B %P'
+    ),
+    # Of bases that are merged with each other first: the base of both, and no data of nobody's.
+    "merge.datav.recursive": "binary",
 }
 
 
 def add_driver(text: bytes) -> bytes:
-    """Return a `.gitattributes` with the line for manifests; itself if it says how to compare them."""
-    for line in text.splitlines():
-        words = line.split()
-        if words[:1] == [b"*.datav"] and any(_is_about_diff(word) for word in words[1:]):
-            return text
+    """Return a `.gitattributes` that says how manifests are compared and merged; itself if it says both."""
+    missing = dict(_WANTED)
+    for words in map(bytes.split, text.splitlines()):
+        if words[:1] == [_PATTERN]:
+            for word in words[1:]:
+                for name in _names_set_by(word):
+                    missing.pop(name, None)
+    if not missing:
+        return text
     ending = b"\r\n" if b"\r\n" in text else b"\n"
+    line = b" ".join([_PATTERN, *missing.values()])
+    earlier = b" ".join([_PATTERN, _WANTED[b"diff"]])
+    lines = text.splitlines(keepends=True)
+    for number, before in enumerate(lines):
+        # What an earlier datav wrote.
+        if before.rstrip(b"\r\n") == earlier and list(missing) == [b"merge"]:
+            lines[number] = before.replace(earlier, earlier + b" " + missing[b"merge"])
+            return b"".join(lines)
     if text and not text.endswith(b"\n"):
         text += ending
-    return text + _LINE + ending
+    return text + line + ending
 
 
-def _is_about_diff(attribute: bytes) -> bool:
-    return attribute.lstrip(b"-!").partition(b"=")[0] in (b"diff", b"binary")
+def _names_set_by(attribute: bytes) -> tuple[bytes, ...]:
+    """Of what is wanted, what an attribute is about."""
+    name = attribute.lstrip(b"-!").partition(b"=")[0]
+    return tuple(_WANTED) if name == b"binary" else (name,)
 
 
 def configure_driver(repository: GitRepository) -> None:
-    """Set what is not set yet in the clone's own configuration.  Two processes, or four."""
+    """Set what is not set yet in the clone's own configuration.  One process, and one for each setting."""
+    present = repository.list_config("(diff|merge).datav.")
     for name, value in _SETTINGS.items():
-        if repository.read_config(name) is None:
+        if name not in present:
             repository.write_config(name, value)

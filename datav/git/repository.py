@@ -7,9 +7,10 @@ understands, except that they cannot begin with a dash.
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple, Self
 
 from datav.errors import FormatError, GitError, NotARepositoryError, UnknownRevisionError, UsageError
@@ -36,6 +37,19 @@ _CHANGES: Mapping[bytes, Change] = {
     # Unmerged: what it will be is not decided, but it is not what HEAD has.
     b"U": "modified",
 }
+
+
+Operation = Literal["merge", "rebase", "cherry-pick", "revert", "am"]
+
+# Each is there while the operation is; of a rebase there may be a merge or a cherry-pick as well.
+_OPERATIONS: tuple[tuple[str, Operation], ...] = (
+    ("rebase-merge", "rebase"),
+    ("rebase-apply/applying", "am"),
+    ("rebase-apply", "rebase"),
+    ("MERGE_HEAD", "merge"),
+    ("CHERRY_PICK_HEAD", "cherry-pick"),
+    ("REVERT_HEAD", "revert"),
+)
 
 
 class TreeFile(NamedTuple):
@@ -328,6 +342,35 @@ class GitRepository:
         """Take files out of the index; those on disk stay, those not in it are passed over."""
         self._with_paths("rm", "--cached", "--quiet", "--ignore-unmatch", paths=paths)
 
+    def set_unmerged(self, stages: Mapping[RelPath, Sequence[bytes | None]]) -> None:
+        """Make files unmerged in the index, as a merge of git's leaves them; the files on disk stay.
+
+        Args:
+            stages: for each path the contents in base, ours and theirs; None: that has no such file.
+
+        One process, and one for each different content.
+        """
+        nothing = "0" * len(self.git.run("hash-object", "-t", "tree", "--stdin").strip())
+        records: list[bytes] = []
+        for path, contents in stages.items():
+            records.append(f"0 {nothing}\t".encode() + path)
+            for stage, content in enumerate(contents, 1):
+                if content is not None:
+                    oid = self.git.run("hash-object", "-w", "--stdin", "--no-filters", stdin=content)
+                    records.append(f"100644 {oid.decode().strip()} {stage}\t".encode() + path)
+        if records:
+            self.git.run("update-index", "-z", "--index-info", stdin=join_nul(records))
+
+    def find_operation(self) -> Operation | None:
+        """Return what of git's is under way in this work tree, and ends with a commit of the user's.
+
+        No process.
+        """
+        for name, operation in _OPERATIONS:
+            if (self.git_dir / name).exists():
+                return operation
+        return None
+
     def move(self, source: RelPath, target: RelPath) -> None:
         """Rename a tracked file on disk and in the index; GitError if `target` exists."""
         self.git.run("mv", "--", source, target)
@@ -372,6 +415,22 @@ class GitRepository:
             raise GitError(output.message if output.stderr.strip() or not told else told[-1])
         return self.resolve("HEAD")
 
+    # --- texts
+
+    def merge_texts(self, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
+        """Return three versions of a text merged line by line; None where they conflict, or are no texts.
+
+        One process, and three small files beside git's own.
+        """
+        with TemporaryDirectory(dir=self.git_dir, prefix="datav-") as directory:
+            names = []
+            for name, text in (("ours", ours), ("base", base), ("theirs", theirs)):
+                path = Path(directory, name)
+                path.write_bytes(text)
+                names.append(str(path))
+            output = self.git.ask("merge-file", "-p", "-q", "--", *names)
+        return output.stdout if output.status == 0 else None
+
     # --- configuration
 
     def locate(self, name: str) -> Path:
@@ -385,6 +444,18 @@ class GitRepository:
         if output.status not in (0, 1):
             raise GitError(output.message)
         return output.stdout.decode("utf-8", "replace").removesuffix("\0") if output.status == 0 else None
+
+    def list_config(self, prefix: str) -> set[str]:
+        """Return the names of the settings of git's that begin so.
+
+        Args:
+            prefix: a regular expression, but for its dots, which are dots.
+        """
+        pattern = "^" + prefix.replace(".", "\\.")
+        output = self.git.ask("config", "-z", "--name-only", "--get-regexp", pattern)
+        if output.status not in (0, 1):
+            raise GitError(output.message)
+        return {name.decode("utf-8", "replace") for name in split_nul(output.stdout)}
 
     def write_config(self, name: str, value: str | None) -> None:
         """Set a setting in this repository's own configuration, or remove it."""

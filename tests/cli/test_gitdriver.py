@@ -41,7 +41,7 @@ def added_lines(text):
 
 
 def test_init_says_how_manifests_are_shown_and_stages_it(tmp_path, cli):
-    assert cli.repo.read(".gitattributes") == b"*.datav diff=datav\n"
+    assert cli.repo.read(".gitattributes") == b"*.datav diff=datav merge=datav\n"
     assert git(cli, "ls-files", ".gitattributes") == ".gitattributes\n"
     assert "git-diff" in git(cli, "config", "--local", "diff.datav.command")
     assert "git-textconv" in git(cli, "config", "--local", "diff.datav.textconv")
@@ -54,21 +54,25 @@ def test_init_again_keeps_what_was_set_by_hand(cli):
     cli.ok("init")
 
     assert git(cli, "config", "diff.datav.command") == "mine\n"
-    assert cli.repo.read(".gitattributes") == b"*.datav -diff\n"
+    assert cli.repo.read(".gitattributes") == b"*.datav -diff\n*.datav merge=datav\n"
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (b"", b"*.datav diff=datav\n"),
-        (b"*.png binary", b"*.png binary\n*.datav diff=datav\n"),
-        (b"*.png binary\r\n", b"*.png binary\r\n*.datav diff=datav\r\n"),
-        (b"*.datav text\n", b"*.datav text\n*.datav diff=datav\n"),
-        (b"*.datav diff=other\n", b"*.datav diff=other\n"),
+        (b"", b"*.datav diff=datav merge=datav\n"),
+        (b"*.png binary", b"*.png binary\n*.datav diff=datav merge=datav\n"),
+        (b"*.png binary\r\n", b"*.png binary\r\n*.datav diff=datav merge=datav\r\n"),
+        (b"*.datav text\n", b"*.datav text\n*.datav diff=datav merge=datav\n"),
+        (b"*.datav diff=other\n", b"*.datav diff=other\n*.datav merge=datav\n"),
+        (b"*.datav merge=union\n", b"*.datav merge=union\n*.datav diff=datav\n"),
+        (b"*.datav -merge diff=other\n", b"*.datav -merge diff=other\n"),
         (b"*.datav binary\n", b"*.datav binary\n"),
+        # What an earlier version wrote.
+        (b"*.datav diff=datav\r\n*.x -text\r\n", b"*.datav diff=datav merge=datav\r\n*.x -text\r\n"),
     ],
 )
-def test_the_line_is_put_behind_what_is_there_unless_that_says_it(before, after):
+def test_the_line_is_put_behind_what_is_there_as_far_as_that_does_not_say_it(before, after):
     assert add_driver(before) == after
     assert add_driver(after) == after
 

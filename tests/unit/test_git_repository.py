@@ -503,3 +503,54 @@ def test_git_is_asked_in_a_way_that_configuration_does_not_change(git_repo):
     assert [file.path for file in repo.list_files("HEAD")] == [a]
     repo.commit("two")
     assert repo.diff_names("HEAD~1", "HEAD") == {a: "removed", o: "added", b"c.datav": "added"}
+
+
+# --- merges
+
+
+def test_texts_are_merged_line_by_line_unless_both_changed_one(git_repo):
+    repository = open_repo(git_repo)
+
+    assert repository.merge_texts(b"a\nb\nc\nd\n", b"A\nb\nc\nd\n", b"a\nb\nc\nD\n") == b"A\nb\nc\nD\n"
+    assert repository.merge_texts(b"a\n", b"b\n", b"c\n") is None
+    assert repository.merge_texts(b"\0\n", b"\0b\n", b"\0c\n") is None
+    assert [path.name for path in repository.git_dir.glob("datav-*")] == []
+
+
+def test_a_path_made_unmerged_has_the_stages_that_were_given(git_repo):
+    repository = open_repo(git_repo)
+    git_repo.write("a.datav", b"ours")
+    git_repo.write("b.datav", b"b")
+    git_repo.commit()
+
+    repository.set_unmerged({A: (b"base", b"ours", b"theirs"), B: (None, b"b", b"c")})
+
+    entries = repository.list_index()
+    assert [(entry.path, entry.stage) for entry in entries] == [(A, 1), (A, 2), (A, 3), (B, 2), (B, 3)]
+    assert repository.read_blobs([entries[2].oid]) == {entries[2].oid: b"theirs"}
+    assert git_repo.read("a.datav") == b"ours"
+    repository.stage([A, B])
+    assert [entry.stage for entry in repository.list_index()] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("command", "operation"),
+    [(["merge", "b"], "merge"), (["rebase", "b"], "rebase"), (["cherry-pick", "b"], "cherry-pick")],
+)
+def test_what_is_under_way_is_told(git_repo, command, operation):
+    repository = open_repo(git_repo)
+    git_repo.write("a", b"1")
+    git_repo.commit()
+    git_repo.git("branch", "b")
+    git_repo.write("a", b"2")
+    git_repo.commit()
+    git_repo.git("checkout", "-q", "b")
+    git_repo.write("a", b"3")
+    git_repo.commit()
+    git_repo.git("checkout", "-q", "main")
+
+    git_repo.git(*command, check=False)
+
+    assert repository.find_operation() == operation
+    git_repo.git(command[0], "--abort")
+    assert repository.find_operation() is None
