@@ -17,10 +17,11 @@ from datav.errors import FormatError
 from datav.formats.entry import EMPTY_CONTENT, Content
 from datav.ids import ChunkId, Id, NodeId
 
-VERSION = 2
+VERSION = 3
 
+# A manifest says the lowest version that has all it says: a reader of less would collect what it cannot read.
 _FIRST_WITH_PROFILE = 2
-"""A manifest says the lowest version that has all it says: a reader of 1 would collect its profile."""
+_FIRST_WITH_CONFLICT = 3
 
 MAX_SIZE = 2**20
 """A reader takes no more than this into memory, whatever a repository holds."""
@@ -33,6 +34,12 @@ MAX_DEPTH = 13
 
 MAX_PROFILE = 16 * 2**20
 """Bytes of a profile.  Most have some dozen KiB; who reads one takes no more than this into memory."""
+
+MAX_RECORD = 64 * 2**20
+"""Bytes of a record of conflicts (docs/formats/conflict.md)."""
+
+MAX_SIDES = 6
+"""Contents that a conflict names: of three versions, each with a profile at most."""
 
 # The largest chunk, as `datav.formats.frame` has it.  Not from there: that imports what unpacks frames, and
 # git has a manifest put into words for every version that it shows.
@@ -87,6 +94,19 @@ class TableInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class ConflictInfo:
+    """What a merge left to be decided."""
+
+    record: Content
+    """A stored file: the record of all conflicts (`datav.formats.conflict`)."""
+    open: int
+    """Conflicts that nobody has decided yet; may be 0."""
+    sides: tuple[Content, ...]
+    """What the versions hold that were merged, base, ours and theirs as far as they exist: without them the
+    merge cannot be finished.  At most MAX_SIDES."""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """One version of one dataset."""
 
@@ -101,11 +121,17 @@ class Manifest:
     """The user's text at the end to the letter, `[meta]` line and comments included; empty without one."""
     profile: Content | None = None
     """A stored file: the profile of this very content; also of a directory.  None: there is none."""
+    conflict: ConflictInfo | None = None
+    """The content is that of a merge as far as it goes; None: nothing is to be decided."""
 
     @property
     def contents(self) -> tuple[Content, ...]:
-        """All that this manifest needs in a store: what the dataset holds, then its profile."""
-        return (self.content,) if self.profile is None else (self.content, self.profile)
+        """All that this manifest needs in a store, each once: what the dataset holds, then its profile, then
+        what its conflict names."""
+        found = [self.content] if self.profile is None else [self.content, self.profile]
+        if self.conflict is not None:
+            found += [self.conflict.record, *self.conflict.sides]
+        return tuple(dict.fromkeys(found))
 
 
 class ManifestConflictError(FormatError):
@@ -154,7 +180,8 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
 def keep_users_part(new: Manifest, old: Manifest) -> Manifest:
     """Return `new` with what is the user's in `old`: `[meta]`, and the key while there is a table.
 
-    A profile is nobody's but its content's, read as the table that it is: it stays while those do.
+    A profile is nobody's but its content's, read as the table that it is: it stays while those do.  A
+    conflict is its merge's, and is never carried over.
     """
     table = new.table
     if table is not None and old.table is not None:
@@ -179,7 +206,7 @@ def limit_columns(columns: Sequence[ColumnInfo]) -> tuple[tuple[ColumnInfo, ...]
 
 def _head_lines(manifest: Manifest) -> Iterable[str]:
     yield _BANNER
-    yield f"datav = {1 if manifest.profile is None else _FIRST_WITH_PROFILE}"
+    yield f"datav = {_lowest_version(manifest)}"
     yield f"kind = {_quote(manifest.kind)}"
     yield f"id = {_quote(Id(manifest.content.id).text)}"
     yield f"depth = {manifest.content.depth}"
@@ -188,11 +215,32 @@ def _head_lines(manifest: Manifest) -> Iterable[str]:
     if manifest.executable:
         yield "executable = true"
     if manifest.profile is not None:
-        identity, depth, size = manifest.profile
-        yield f"profile = {{ id = {_quote(Id(identity).text)}, depth = {depth}, bytes = {size} }}"
+        yield f"profile = {_inline(manifest.profile)}"
+    if manifest.conflict is not None:
+        yield ""
+        yield from _conflict_lines(manifest.conflict)
     if manifest.table is not None:
         yield ""
         yield from _table_lines(manifest.table)
+
+
+def _lowest_version(manifest: Manifest) -> int:
+    if manifest.conflict is not None:
+        return _FIRST_WITH_CONFLICT
+    return 1 if manifest.profile is None else _FIRST_WITH_PROFILE
+
+
+def _conflict_lines(conflict: ConflictInfo) -> Iterable[str]:
+    yield "[conflict]"
+    yield f"open = {conflict.open}"
+    yield f"record = {_inline(conflict.record)}"
+    yield "sides = ["
+    yield from (f"  {_inline(side)}," for side in conflict.sides)
+    yield "]"
+
+
+def _inline(content: Content) -> str:
+    return f"{{ id = {_quote(Id(content.id).text)}, depth = {content.depth}, bytes = {content.size} }}"
 
 
 def _table_lines(table: TableInfo) -> Iterable[str]:
@@ -340,6 +388,7 @@ def _read_manifest(fields: "_Fields", version: int) -> Manifest:
     files = fields.integer("files")
     executable = fields.boolean("executable")
     profile = fields.table("profile") if version >= _FIRST_WITH_PROFILE else None
+    conflict = fields.table("conflict") if version >= _FIRST_WITH_CONFLICT else None
     table = fields.table("table")
     if is_file and files != 1:
         fields.refuse("a file has `files = 1`")
@@ -354,18 +403,47 @@ def _read_manifest(fields: "_Fields", version: int) -> Manifest:
         files,
         executable,
         None if table is None else _read_table(table),
-        profile=None if profile is None else _read_profile(profile),
+        profile=None if profile is None else _read_file(profile, "profile", MAX_PROFILE),
+        conflict=None if conflict is None else _read_conflict(conflict),
     )
 
 
-def _read_profile(fields: "_Fields") -> Content:
+def _read_file(fields: "_Fields", what: str, largest: int) -> Content:
+    """A stored file that is not empty: `what`."""
+    content = _read_content(fields, low=1, high=largest)
+    if content.id == EMPTY_CONTENT.id or (content.depth == 0 and content.size > _MAX_CHUNK):
+        fields.refuse(f"`id`, `depth` and `bytes` of its {what} do not agree")
+    return content
+
+
+def _read_content(fields: "_Fields", *, low: int = 0, high: int = _MAX_INT) -> Content:
     depth = fields.integer("depth", high=MAX_DEPTH)
-    size = fields.integer("bytes", low=1, high=MAX_PROFILE)
-    profile = Content(fields.id("id", ChunkId if depth == 0 else NodeId), depth, size)
-    if profile.id == EMPTY_CONTENT.id or (depth == 0 and size > _MAX_CHUNK):
-        fields.refuse("`id`, `depth` and `bytes` of its profile do not agree")
+    size = fields.integer("bytes", low=low, high=high)
+    content = Content(fields.id("id", ChunkId if depth == 0 else NodeId), depth, size)
     fields.finish()
-    return profile
+    return content
+
+
+def _read_conflict(fields: "_Fields") -> ConflictInfo:
+    record = fields.table("record")
+    if record is None:
+        fields.refuse("has no `conflict.record`")
+    conflict = ConflictInfo(
+        _read_file(record, "record of conflicts", MAX_RECORD),
+        fields.integer("open"),
+        tuple(_read_side(side) for side in fields.tables("sides", most=MAX_SIDES)),
+    )
+    fields.finish()
+    return conflict
+
+
+def _read_side(fields: "_Fields") -> Content:
+    """Of a file or a directory: that is not said here."""
+    side = _read_content(fields)
+    is_nothing = side.id == EMPTY_CONTENT.id or (side.depth == 0 and side.size == 0)
+    if is_nothing and side != EMPTY_CONTENT:
+        fields.refuse("`id`, `depth` and `bytes` of a side of its conflict do not agree")
+    return side
 
 
 def _read_table(fields: "_Fields") -> TableInfo:
@@ -450,8 +528,10 @@ class _Fields:
             return None
         return _Fields(self._take(name, dict, "a table"), self._where, f"{self._prefix}{name}.")
 
-    def tables(self, name: str) -> "list[_Fields]":
+    def tables(self, name: str, *, most: int | None = None) -> "list[_Fields]":
         values: list[Any] = self._take(name, list, "a list of tables")
+        if most is not None and len(values) > most:
+            self.refuse(f"`{self._prefix}{name}` has more than {most}")
         if not all(type(value) is dict for value in values):
             self.refuse(f"`{self._prefix}{name}` is not a list of tables")
         return [_Fields(value, self._where, f"{self._prefix}{name}.") for value in values]

@@ -24,7 +24,7 @@ _ID = re.compile(rb"b3:[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """One content that one manifest, or one side of one in conflict, names."""
+    """One content that one manifest, or one side of one with git's conflict markers, names."""
 
     content: Content
     where: str
@@ -99,7 +99,14 @@ def _roots_of(manifest: Manifest, where: str, path: RelPath | None, blob: str | 
     roots = [Root(manifest.content, where, path, blob)]
     if manifest.profile is not None:
         roots.append(Root(manifest.profile, where, path, blob, is_profile=True))
+    roots += [Root(content, where, path, blob) for content in contents_of_conflict(manifest)]
     return roots
+
+
+def contents_of_conflict(manifest: Manifest) -> tuple[Content, ...]:
+    """Return what must be in a store to finish the merge of which a manifest is: the record and the sides."""
+    conflict = manifest.conflict
+    return () if conflict is None else (conflict.record, *conflict.sides)
 
 
 def _manifests(where: str, data: bytes, unreadable: list[Unreadable]) -> list[Manifest]:

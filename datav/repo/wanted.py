@@ -10,7 +10,7 @@ from datav.git.manifestlog import iter_changes
 from datav.relpath import RelPath
 from datav.repo.datasets import dataset_of_manifest, expand_paths
 from datav.repo.repository import Repository
-from datav.repo.roots import find_roots, manifests_in
+from datav.repo.roots import contents_of_conflict, find_roots, manifests_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,7 @@ def versions_of(manifest: Manifest, dataset: RelPath) -> list[Version]:
     versions = [Version(manifest.content, dataset)]
     if manifest.profile is not None:
         versions.append(Version(manifest.profile, dataset, is_profile=True))
+    versions += [Version(content, dataset) for content in contents_of_conflict(manifest)]
     return versions
 
 

@@ -19,6 +19,8 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield f"size: {count(manifest.content.size, 'byte')}"
     if manifest.kind == "directory":
         yield f"files: {manifest.files:,}"
+    if manifest.conflict is not None:
+        yield f"conflicts: {manifest.conflict.open:,} to be decided"
     if manifest.table is not None:
         yield from _table_lines(manifest.table)
     if manifest.meta:

@@ -21,8 +21,9 @@ PIECES = [
     b"[meta]", b"[meta.x]", b"[[meta]]", b"[table]", b"meta", b"\n", b"\r\n", b"\r", b"#", b'"', b"'",
     b'"""', b"'''", b"\\", b"\\u202e", b"\\ud800", b"\0", b"\xff", b"\xef\xbb\xbf", b"=", b"{", b"}",
     b"[", b"]", b",", b".", b"a.", b"<<<<<<< HEAD\n", b"=======\n", b">>>>>>> x\n", b"9" * 20, b"1e999",
-    b"nan", b"0x" + b"f" * 40, b"true", b"1979-05-27T07:32:00Z", b"datav = 2", b"datav = 3", b"id = ",
-    b"rows = ", b"key = []", b"columns = [", b"profile = {", b"depth = ", b"[profile]", "😀".encode(),
+    b"nan", b"0x" + b"f" * 40, b"true", b"1979-05-27T07:32:00Z", b"datav = 2", b"datav = 3", b"datav = 4",
+    b"id = ", b"rows = ", b"key = []", b"columns = [", b"profile = {", b"depth = ", b"[profile]",
+    b"[conflict]", b"open = ", b"record = {", b"sides = [", "😀".encode(),
 ]  # fmt: skip
 
 SLOW_S = 5.0

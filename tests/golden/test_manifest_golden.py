@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from datav.formats.entry import EMPTY_CONTENT, Content
-from datav.formats.manifest import ColumnInfo, Manifest, TableInfo, encode_manifest, parse_manifest
+from datav.formats.manifest import (
+    ColumnInfo,
+    ConflictInfo,
+    Manifest,
+    TableInfo,
+    encode_manifest,
+    parse_manifest,
+)
 
 HERE = Path(__file__).parent / "manifest"
 
@@ -74,6 +81,44 @@ MANIFESTS = {
         Content(bytes(range(64, 96)), 3, 123456789),
         250,
         profile=Content(bytes(range(160, 192)), 2, 16 * 2**20),
+    ),
+    # Of version 3, as all that have a conflict.
+    "conflict.datav": Manifest(
+        "file",
+        Content(bytes(range(192, 224)), 1, 482131),
+        1,
+        table=TableInfo(
+            format="csv",
+            encoding="utf-8",
+            delimiter=",",
+            rows=3987,
+            key=("id",),
+            columns=(ColumnInfo("id", "integer"), ColumnInfo("code", "text")),
+            more_columns=0,
+            sampled=True,
+        ),
+        meta='[meta]\nsource = "ourairports.com"\n',
+        profile=Content(bytes(range(128, 160)), 0, 12345),
+        conflict=ConflictInfo(
+            Content(bytes(range(224, 256)), 0, 2310),
+            3,
+            (
+                Content(bytes(range(32)), 1, 482113),
+                Content(bytes(range(1, 33)), 1, 482131),
+                Content(bytes(range(2, 34)), 0, 8),
+            ),
+        ),
+    ),
+    # Added on both sides, one of them empty, all decided and not finished.
+    "directory_conflict.datav": Manifest(
+        "directory",
+        Content(bytes(range(64, 96)), 3, 123456789),
+        250,
+        conflict=ConflictInfo(
+            Content(bytes(range(3, 35)), 2, 64 * 2**20),
+            0,
+            (Content(bytes(range(64, 96)), 3, 123456789), EMPTY_CONTENT),
+        ),
     ),
 }
 

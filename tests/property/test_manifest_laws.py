@@ -10,7 +10,10 @@ from datav.formats.entry import EMPTY_CONTENT, Content
 from datav.formats.frame import MAX_CHUNK
 from datav.formats.manifest import (
     MAX_PROFILE,
+    MAX_RECORD,
+    MAX_SIDES,
     ColumnInfo,
+    ConflictInfo,
     Manifest,
     TableInfo,
     encode_manifest,
@@ -50,6 +53,17 @@ PROFILES = (
     | st.builds(Content, IDS, st.just(0), st.integers(1, MAX_CHUNK))
     | st.builds(Content, IDS, st.integers(1, 13), st.integers(1, MAX_PROFILE))
 )
+CONTENTS = (
+    st.just(EMPTY_CONTENT)
+    | st.builds(Content, IDS, st.just(0), st.integers(1, 2**63 - 1))
+    | st.builds(Content, IDS, st.integers(1, 13), COUNTS)
+)
+RECORDS = st.builds(Content, IDS, st.just(0), st.integers(1, MAX_CHUNK)) | st.builds(
+    Content, IDS, st.integers(1, 13), st.integers(1, MAX_RECORD)
+)
+CONFLICTS = st.none() | st.builds(
+    ConflictInfo, RECORDS, COUNTS, st.lists(CONTENTS, max_size=MAX_SIDES).map(tuple)
+)
 FILES = st.builds(
     Manifest,
     kind=st.just("file"),
@@ -59,6 +73,7 @@ FILES = st.builds(
     table=st.none() | TABLES,
     meta=METAS,
     profile=PROFILES,
+    conflict=CONFLICTS,
 )
 DIRECTORIES = st.builds(
     Manifest,
@@ -69,6 +84,7 @@ DIRECTORIES = st.builds(
     table=st.none(),
     meta=METAS,
     profile=PROFILES,
+    conflict=CONFLICTS,
 )
 MANIFESTS = FILES | DIRECTORIES
 
@@ -83,7 +99,11 @@ def test_a_manifest_is_toml_to_every_other_reader_too(manifest):
     values = tomllib.loads(encode_manifest(manifest).decode())
 
     assert values["bytes"] == manifest.content.size
-    assert values["datav"] == (1 if manifest.profile is None else 2)
+    assert values["datav"] == (3 if manifest.conflict else 2 if manifest.profile else 1)
+    sides = values.get("conflict", {}).get("sides", [])
+    assert [side["bytes"] for side in sides] == [
+        side.size for side in (manifest.conflict.sides if manifest.conflict else ())
+    ]
     assert values.get("profile", {}).get("bytes") == (manifest.profile and manifest.profile.size)
     columns = values["table"]["columns"] if manifest.table else []
     assert [c["name"] for c in columns] == [

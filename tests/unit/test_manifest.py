@@ -11,9 +11,12 @@ from datav.formats.frame import MAX_CHUNK
 from datav.formats.manifest import (
     MAX_COLUMNS,
     MAX_PROFILE,
+    MAX_RECORD,
+    MAX_SIDES,
     MAX_SIZE,
     VERSION,
     ColumnInfo,
+    ConflictInfo,
     Manifest,
     ManifestConflictError,
     TableInfo,
@@ -33,6 +36,11 @@ TEXT = encode_manifest(FILE).decode()
 PROFILE = Content(bytes(hash_chunk(b"a profile")), 0, 9)
 PROFILED = replace(FILE, profile=PROFILE)
 PROFILED_TEXT = encode_manifest(PROFILED).decode()
+RECORD = Content(bytes(hash_chunk(b"a record")), 0, 10)
+OTHER = Content(bytes(hash_chunk(b"id,code\n")), 1, 2**40)
+CONFLICT = ConflictInfo(RECORD, 2, (EMPTY_CONTENT, OTHER))
+CONFLICTED = replace(FILE, conflict=CONFLICT)
+CONFLICTED_TEXT = encode_manifest(CONFLICTED).decode()
 
 
 def parse(text: str) -> Manifest:
@@ -152,6 +160,11 @@ def test_a_lone_surrogate_is_never_written():
         replace(FILE, profile=PROFILE._replace(depth=1, size=MAX_PROFILE + 1)),
         replace(FILE, profile=PROFILE._replace(depth=14)),
         replace(FILE, profile=PROFILE._replace(id=b"short")),
+        replace(FILE, conflict=replace(CONFLICT, open=-1)),
+        replace(FILE, conflict=replace(CONFLICT, record=EMPTY_CONTENT)),
+        replace(FILE, conflict=replace(CONFLICT, record=RECORD._replace(depth=1, size=MAX_RECORD + 1))),
+        replace(FILE, conflict=replace(CONFLICT, sides=(OTHER,) * (MAX_SIDES + 1))),
+        replace(FILE, conflict=replace(CONFLICT, sides=(OTHER._replace(depth=0, size=0),))),
         replace(FILE, table=replace(TABLE, rows=-1)),
         replace(FILE, table=replace(TABLE, key=("a", "a"))),
         replace(FILE, table=replace(TABLE, delimiter="")),
@@ -278,6 +291,70 @@ def test_a_profile_that_cannot_be_is_refused(old, new, reason):
 
     with pytest.raises(FormatError, match=re.escape(reason)):
         parse(PROFILED_TEXT.replace(old, new, 1))
+
+
+def test_a_conflict_stands_above_the_table_and_makes_it_version_three():
+    lines = encode_manifest(CONFLICTED).decode().splitlines()
+
+    assert lines[1] == "datav = 3"
+    assert lines[6:16] == [
+        "files = 1",
+        "",
+        "[conflict]",
+        "open = 2",
+        f'record = {{ id = "{hash_chunk(b"a record").text}", depth = 0, bytes = 10 }}',
+        "sides = [",
+        f'  {{ id = "{hash_chunk(b"").text}", depth = 0, bytes = 0 }},',
+        f'  {{ id = "{hash_chunk(b"id,code" + bytes([10])).text}", depth = 1, bytes = {2**40} }},',
+        "]",
+        "",
+    ]
+    assert parse(CONFLICTED_TEXT) == CONFLICTED
+
+
+def test_a_store_needs_what_finishes_the_merge_each_once():
+    ours = replace(CONFLICTED, profile=PROFILE, conflict=replace(CONFLICT, sides=(OTHER, CONTENT, OTHER)))
+
+    assert ours.contents == (CONTENT, PROFILE, RECORD, OTHER)
+
+
+def test_version_three_may_be_without_a_conflict():
+    assert parse(TEXT.replace("datav = 1", "datav = 3")) == FILE
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("datav = 3", "datav = 2", 'has "conflict", which is not a field'),
+        ("[conflict]", "[[conflict]]", "`conflict` is not a table"),
+        ("open = 2\n", "", "has no `conflict.open`"),
+        ("open = 2", "open = true", "`conflict.open` is not an integer"),
+        ("open = 2", "open = -1", "`conflict.open` is not between 0 and"),
+        ("record = {", "record = [] # {", "`conflict.record` is not a table"),
+        ("record = {", "recrod = {", "has no `conflict.record`"),
+        ("bytes = 10 }", "bytes = 0 }", "`conflict.record.bytes` is not between 1 and 67108864"),
+        ("bytes = 10 }", f"bytes = {MAX_RECORD + 1} }}", "`conflict.record.bytes` is not between"),
+        ("bytes = 10 }", f"bytes = {MAX_CHUNK + 1} }}", "of its record of conflicts do not agree"),
+        (hash_chunk(b"a record").text, hash_chunk(b"").text, "of its record of conflicts do not agree"),
+        ("sides = [", "sides = 3 # [", "is not TOML"),
+        ("sides = [", "sides = [ 1,", "`conflict.sides` is not a list of tables"),
+        ("sides = [", "sides = [" + "{}," * MAX_SIDES, f"`conflict.sides` has more than {MAX_SIDES}"),
+        (f"bytes = {2**40}", "bytes = -1", "`conflict.sides.bytes` is not between"),
+        (f"depth = 1, bytes = {2**40}", "depth = 0, bytes = 0", "a side of its conflict do not agree"),
+        (f"bytes = {2**40}", f"bytes = {2**40}, kind = 1", 'has "conflict.sides.kind"'),
+        ("open = 2", "open = 2\nclosed = 3", 'has "conflict.closed"'),
+    ],
+)
+def test_a_conflict_that_cannot_be_is_refused(old, new, reason):
+    assert old in CONFLICTED_TEXT
+
+    with pytest.raises(FormatError, match=re.escape(reason)):
+        parse(CONFLICTED_TEXT.replace(old, new, 1))
+
+
+def test_a_conflict_is_not_carried_to_the_next_version():
+    assert keep_users_part(FILE, CONFLICTED) == FILE
+    assert keep_users_part(CONFLICTED, FILE) == CONFLICTED
 
 
 def test_text_that_is_no_text_is_refused():
