@@ -7,6 +7,7 @@ from datav.cli.add import add
 from datav.cli.blame import blame
 from datav.cli.cat import cat
 from datav.cli.checkout import checkout, restore
+from datav.cli.completion import completion
 from datav.cli.demo import demo
 from datav.cli.diff import diff
 from datav.cli.drop import drop
@@ -51,6 +52,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "repair": repair,
     "gc": gc,
     "drop": drop,
+    "completion": completion,
     "demo": demo,
 }
 

@@ -34,7 +34,7 @@ _FLAGS = {
 
 
 def run() -> None:
-    """The console script."""
+    """The console script, under the names `datav` and `git-datav`: git runs that one for `git datav`."""
     # Commands make many small values and no cycles: looking for cycles takes a third of the time of some.
     gc.set_threshold(200_000, 20, 100)
     # Python has none where the caller closed it.
@@ -61,6 +61,14 @@ def main(arguments: list[str]) -> int:
             from datav.cli.gitdriver import run_for_git
 
             return run_for_git(arguments[0], arguments[1:])
+        if arguments[0] == "complete-words":
+            # A shell runs this while a command is typed.
+            from datav.cli.completing import run_completion
+
+            return run_completion(arguments[1:])
+        if arguments[0] == "help":
+            # git looks for a page of a manual when it is asked for `git datav --help`.
+            arguments = [*arguments[1:], "--help"]
         return _invoke(mark_no_revision(lift_global_options(arguments)))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
