@@ -11,6 +11,7 @@ the exit status is 1.
 import argparse
 import json
 import random
+import re
 import resource
 import struct
 import sys
@@ -26,7 +27,7 @@ from xxhash import xxh3_64_intdigest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from datav.errors import FormatError, IntegrityError, UnsafePathError
-from datav.formats import frame, index, pack, tree
+from datav.formats import conflict, frame, index, pack, tree
 from datav.formats.entry import Content, Entry, Kind
 from datav.formats.manifest import ColumnInfo, Manifest, TableInfo, encode_manifest, parse_manifest
 from datav.formats.words import u32_array, u64_array
@@ -228,6 +229,24 @@ def _manifests() -> list[bytes]:
     ]
 
 
+def _decode_conflict(data: bytes) -> object:
+    record = conflict.parse_record(data, "x")
+    assert conflict.encode_record(record) == data
+    decisions = {conflict.identity(item): conflict.Given("x") for item in record.items}
+    assert not conflict.open_items(conflict.with_decisions(record, decisions))
+    return record
+
+
+def _seal_conflict(data: bytes) -> bytes:
+    """Let the header say how many conflicts there are."""
+    return re.sub(rb'"items":[0-9]+', b'"items":%d' % max(0, data.count(b"\n") - 1), data, count=1)
+
+
+def _conflicts() -> list[bytes]:
+    golden = Path(__file__).resolve().parents[1] / "golden" / "conflict"
+    return [path.read_bytes() for path in sorted(golden.iterdir())]
+
+
 def _leases() -> list[bytes]:
     holder = {"host": "h", "machine": "m 1", "pid": 12, "started": "345", "expires": 1.5e9, "token": "ab"}
     return [json.dumps(holder).encode(), json.dumps(holder | {"pid": -1, "started": ""}).encode()]
@@ -282,6 +301,7 @@ def make_targets() -> dict[str, Target]:
         "index": Target(_decode_index, _indexes(), _seal_index),
         "node": Target(_decode_node, _nodes()),
         "manifest": Target(lambda data: parse_manifest(data, "x"), _manifests()),
+        "conflict": Target(_decode_conflict, _conflicts(), _seal_conflict),
         "stat cache": Target(stat_cache, _stat_caches(), _seal_stat_cache),
         "lease": Target(_decode_lease, _leases()),
         "profile": Target(_decode_profile, _profiles(), _seal_profile),
