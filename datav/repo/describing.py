@@ -1,18 +1,26 @@
 """What the manifest says of the table in a file: found while the file is read, and in its footer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from datav.formats.manifest import TableInfo
 from datav.tables.counting import count_records_slow
 from datav.tables.describe import describe
 from datav.tables.dialect import HEAD_SIZE, TextDialect, needs_exact_count, text_dialect
 from datav.tables.rowcount import BlockCount, RecordCounter, join_counts
-from datav.tables.source import NotATable
+from datav.tables.source import NotATable, RandomAccess
 from datav.workspace.reading import StableFile
 from datav.workspace.statcache import Row
 
 _BLOCK = 4 * 2**20
+
+
+class StoredFile(RandomAccess, Protocol):
+    """A file in a store."""
+
+    def iter_blocks(self) -> Iterator[bytes]:
+        """Yield all of it, in order."""
 
 
 def counter_for(dialect: TextDialect | None) -> RecordCounter | None:
@@ -67,3 +75,41 @@ def _blocks(file: StableFile) -> Iterator[bytes]:
     source = OpenFile(file)
     for offset in range(0, file.size, _BLOCK):
         yield source.read_at(offset, _BLOCK)
+
+
+def describe_stored(
+    name: str, file: StoredFile, rows: int | None = None
+) -> tuple[TableInfo | None, str | None]:
+    """Return what `describe_file` would of a file in a store.
+
+    Args:
+        name: of the file; only its extension is looked at.
+        rows: of a text table, where they are known; None: all of it is read to count them.
+    """
+    head = file.read_at(0, HEAD_SIZE)
+    dialect = text_dialect(name, head)
+    records = None
+    if dialect is not None:
+        # The header is a record, but in JSON Lines.
+        records = _count_stored(file, dialect) if rows is None else rows + (dialect.format != "jsonl")
+    found = describe(name, file, records)
+    if isinstance(found, NotATable):
+        return None, found.reason
+    return found, None
+
+
+def _count_stored(file: StoredFile, dialect: TextDialect) -> int:
+    if not needs_exact_count(dialect):
+        records, is_certain = join_counts(_block_counts(file.iter_blocks(), RecordCounter(dialect)))
+        if is_certain:
+            return records
+    return count_records_slow(file.iter_blocks(), dialect)
+
+
+def _block_counts(blocks: Iterable[bytes], counter: RecordCounter) -> list[BlockCount]:
+    counts: list[BlockCount] = []
+    before = b""
+    for block in blocks:
+        counts.append(counter(memoryview(before + block), len(before)))
+        before = block[-1:]
+    return counts

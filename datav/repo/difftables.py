@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from datav.errors import TableError
 from datav.formats.entry import Content
@@ -168,7 +169,18 @@ class Tables:
         )
 
 
-def find_rules(rules: Sequence[TableSettings], path: bytes) -> TableSettings | None:
+class PathRules(Protocol):
+    """What `datav.toml` says of the paths that fit a pattern."""
+
+    @property
+    def glob(self) -> str:
+        """As in a `.gitignore`: without a slash any name, else from the root of the repository."""
+
+
+_Rules = TypeVar("_Rules", bound=PathRules)
+
+
+def find_rules(rules: Sequence[_Rules], path: bytes) -> _Rules | None:
     """Return the first of `rules` whose pattern fits a path from the root."""
     for rule in rules:
         pattern = _pattern(rule.glob)

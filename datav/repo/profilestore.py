@@ -4,8 +4,6 @@ What the bytes say is for others.  Here a profile is a file that a manifest name
 stored as `add` stores one: so it is collected, pushed, fetched and verified as data is.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from datav.errors import FormatError, MissingChunkError
@@ -13,8 +11,8 @@ from datav.formats.entry import Content
 from datav.formats.manifest import MAX_PROFILE, Manifest
 from datav.ids import Buffer, ChunkId
 from datav.repo.farreading import Source
+from datav.repo.inmemory import store_bytes
 from datav.repo.repository import Repository
-from datav.store.ingest import Ingest
 from datav.store.lazytree import FileTree
 from datav.store.reading import Reading
 from datav.store.writing import StoreWriter
@@ -44,9 +42,7 @@ def store_profile(
     size = memoryview(data).nbytes
     if not 0 < size <= MAX_PROFILE:
         raise FormatError(f"a profile has 1 to {MAX_PROFILE} bytes, and not {size}")
-    ingest = Ingest(writer, repository.store.reader, repository.chunker, repository.executor)
-    (contents,) = ingest.small_files([(_InMemory(data), [old])])
-    return contents[0]
+    return store_bytes(repository, writer, data, old=old)
 
 
 def read_profile(repository: Repository, manifest: Manifest, *, far: bool = True) -> bytes | None:
@@ -88,19 +84,3 @@ def _read_all(reader: Reading, profile: Content) -> bytes:
                 raise FormatError(f"chunk {ChunkId(piece.id).short} is not as long as its tree says")
             data += chunk
     return bytes(data)
-
-
-@dataclass(frozen=True, slots=True)
-class _InMemory:
-    """One small file that was never on disk."""
-
-    data: Buffer
-
-    @property
-    def sizes(self) -> Sequence[int]:
-        return [memoryview(self.data).nbytes]
-
-    def read_all(self, arena: memoryview) -> Sequence[int]:
-        view = memoryview(self.data).cast("B")
-        arena[: view.nbytes] = view
-        return [view.nbytes]

@@ -1,0 +1,60 @@
+"""A merge, for a terminal: what came from which side, what is in conflict, what to do next."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from datav.relpath import one_line
+from datav.repo.merging import MergedDataset
+from datav.report.style import PLAIN, Style, count
+
+if TYPE_CHECKING:
+    from datav.repo.mergedrift import MergeDrift
+
+_WIDTH = 110
+_MOST_COLUMNS = 5
+
+
+def merged_lines(merged: MergedDataset, style: Style = PLAIN) -> Iterator[str]:
+    """Yield what became of one dataset: one line, and more where there is more to say."""
+    yield f"{merged.dataset}: {_summary(merged)}"
+    for note in merged.notes:
+        yield f"  {one_line(note)}"
+    for reason in dict.fromkeys(item.reason for item in merged.items if item.reason and item.taken is None):
+        yield f"  {one_line(reason)}"
+    if merged.manifest.conflict is not None:
+        shown = merged.dataset.path.text
+        yield style.warn(f"  {count(merged.open, 'conflict')}: `datav conflicts {shown}` lists them")
+        yield style.faint(f"  then `datav resolve {shown} --ours`, `--theirs`, or `--with FILE`")
+    for drift in merged.drift:
+        yield from _drift_lines(drift, style)
+
+
+def _summary(merged: MergedDataset) -> str:
+    if merged.origin == "same":
+        return "the data is the same on both sides"
+    if not merged.open and merged.origin in ("ours", "theirs"):
+        whose = "ours" if merged.origin == "ours" else "theirs"
+        return f"data taken from {whose}"
+    counts = merged.counts
+    unit = "row" if merged.manifest.kind == "file" else "file"
+    parts = [
+        (counts.ours_only, f"{count(counts.ours_only, unit)} from ours"),
+        (counts.theirs_only, f"{count(counts.theirs_only, unit)} from theirs"),
+        (counts.same_change, f"{count(counts.same_change, unit)} changed alike on both sides"),
+        (counts.cells_merged, f"{count(counts.cells_merged, unit)} merged by cell"),
+        (counts.conflicts, f"{count(counts.conflicts, unit)} in conflict"),
+    ]
+    if merged.origin != "merged":
+        return "not merged, ours stays for now"
+    return "merged: " + (", ".join(text for number, text in parts if number) or "nothing is different")
+
+
+def _drift_lines(drift: "MergeDrift", style: Style) -> Iterator[str]:
+    # Only here: what knows distributions takes long to import.
+    from datav.report.stats_text import findings_text, paint, shorten_end
+
+    for column in drift.columns[:_MOST_COLUMNS]:
+        text = shorten_end(f"{column.name}: {findings_text(column)}", _WIDTH)
+        yield f"  {paint(column.verdict, column.verdict, style)} against {drift.against}: {one_line(text)}"
+    if len(drift.columns) > _MOST_COLUMNS:
+        yield f"  and {len(drift.columns) - _MOST_COLUMNS} more columns against {drift.against}"
