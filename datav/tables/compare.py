@@ -262,7 +262,7 @@ def _with_pairing(matched: Matched, pairing: Pairing) -> Matched:
         changed=(places[0][order], places[1][order]),
         unchanged=matched.unchanged + pairing.unchanged,
         duplicates=pairing.duplicates if pairing.suspects is not None else matched.duplicates,
-        repeated=pairing.suspects[:EXAMPLES] if pairing.suspects is not None else matched.repeated,
+        repeated=pairing.suspects if pairing.suspects is not None else matched.repeated,
     )
 
 
@@ -272,7 +272,7 @@ def _describe_duplicates(
     """Return what is said of keys that are not unique."""
     if not any(matched.duplicates):
         return None, None
-    examples = _examples(compared, matched.repeated, seed, executor)
+    examples = _examples(compared, matched.repeated[:EXAMPLES], seed, executor)
     before, after = matched.duplicates
     which = " and ".join(
         f"{number:,} in the {name} version"
@@ -293,7 +293,7 @@ def _examples(compared: Compared, wanted: U64, seed: int, executor: Executor) ->
     found: dict[int, dict[str, object]] = {}
     for version, whole in ((compared.before, compared.before_view), (compared.after, compared.after_view)):
         # The key columns alone: their fingerprints are those that the whole view gives them.
-        view = _key_only(whole)
+        view = whole.key_only
         for prints in version.scan(view, seed, executor):
             rows = np.flatnonzero(np.isin(prints.keys, wanted))[: 4 * EXAMPLES]
             if not len(rows):
@@ -305,11 +305,6 @@ def _examples(compared: Compared, wanted: U64, seed: int, executor: Executor) ->
             if len(found) == len(wanted):
                 return list(found.values())
     return list(found.values())
-
-
-def _key_only(view: View) -> View:
-    columns = tuple(view.columns[position] for position in view.key)
-    return View(columns, tuple(range(len(columns))), tuple(view.types[position] for position in view.key))
 
 
 def _keys_at(version: TableVersion, view: View, places: U64) -> list[dict[str, object]]:

@@ -50,7 +50,7 @@ class Matched:
     duplicates: tuple[int, int] = (0, 0)
     """How many keys more than one row has, in each version."""
     repeated: U64 = field(default_factory=lambda: np.zeros(0, np.uint64))
-    """Fingerprints of a few such keys."""
+    """Fingerprints of such keys, in either version."""
 
 
 def match_rows(
@@ -137,7 +137,7 @@ def _match_part(left: _Rows, pairs: _Rows, common: U64, suspects: U64 | None, *,
     surplus, equal_twins = _count(twins.before, twins.after)
     more, removed, added, equal = _match_keys(single.before, single.after)
     changed = np.concatenate([changed[0], more[0]]), np.concatenate([changed[1], more[1]])
-    return _Part(changed, removed, added, surplus, equal + equal_twins, counts, repeated[:EXAMPLES])
+    return _Part(changed, removed, added, surplus, equal + equal_twins, counts, repeated)
 
 
 def _find_suspects(left: _Rows, common: U64) -> tuple[U64, tuple[int, int]]:
@@ -255,7 +255,7 @@ def _join(parts: list[_Part], walk: Walk) -> Matched:
             sum(part.duplicates[0] for part in parts),
             sum(part.duplicates[1] for part in parts),
         ),
-        repeated=np.concatenate([part.repeated for part in parts])[:EXAMPLES],
+        repeated=np.concatenate([part.repeated for part in parts]),
     )
 
 

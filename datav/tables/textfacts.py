@@ -44,9 +44,7 @@ class _Side:
 
     @property
     def key_view(self) -> View:
-        """The key columns alone: their fingerprints are those that the whole view gives them."""
-        columns = tuple(self.view.columns[position] for position in self.view.key)
-        return View(columns, tuple(range(len(columns))), (None,) * len(columns))
+        return self.view.key_only
 
     def recall(self) -> _Facts | None:
         if self.memory is None:

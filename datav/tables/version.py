@@ -49,6 +49,12 @@ class View:
     """What the cells are converted to before they are compared; None: their text as it stands (text tables
     only)."""
 
+    @property
+    def key_only(self) -> "View":
+        """The key columns alone: their fingerprints are those that the whole view gives the keys."""
+        columns = tuple(self.columns[position] for position in self.key)
+        return View(columns, tuple(range(len(columns))), tuple(self.types[position] for position in self.key))
+
 
 class TableVersion(Protocol):
     """One version of a table.  Used from several threads.

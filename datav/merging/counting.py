@@ -1,0 +1,236 @@
+"""Rows without a key, or whose key is not unique: counted by all of their cells.
+
+Counts merge as numbers.  What both sides did in the same direction happened once, the larger of the two; else
+the differences add up.  That both edited one row can be told only by where it stood: where the same rows of
+base are gone on both sides, and as many new ones stand in just that place, they are each other's.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datav.merging.matching import NO_ROWS, SideMatch, Touched, is_in, prints_at, row_ids
+from datav.tables.version import I64, U64, TableVersion, View
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What becomes of rows that are counted; places as `take` wants them."""
+
+    changed_by_both: tuple[U64, U64, U64]
+    """In base, ours, theirs; in step, by place in base."""
+    removed_changed: Touched
+    changed_removed: Touched
+    removed: U64
+    """Prints of rows that go from ours, as often as they occur here; sorted."""
+    added: U64
+    """Places in theirs of rows that come in, as often as they occur here."""
+    ours_only: int
+    theirs_only: int
+    same_change: int
+
+
+class Whole(NamedTuple):
+    """A version, and the view of the columns that all three have."""
+
+    version: TableVersion
+    view: View
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Some rows of one version, each as often as it is more of them."""
+
+    places: U64
+    counts: I64
+    prints: U64
+
+    def without(self, gone: NDArray[np.bool_]) -> "_Rows":
+        return _Rows(self.places[~gone], self.counts[~gone], self.prints[~gone])
+
+
+class _Side(NamedTuple):
+    removed: _Rows
+    added: _Rows
+
+
+def count_rows(
+    base: Whole,
+    sides: tuple[Whole, Whole],
+    matches: tuple[SideMatch, SideMatch],
+    seed: int,
+    executor: Executor,
+    *,
+    tell: bool,
+) -> Counted:
+    """Merge the counts of rows.
+
+    Args:
+        tell: pair the rows that both sides edited, where it can be told.
+    """
+    ours, theirs = (_side(base, side, match, seed) for side, match in zip(sides, matches, strict=True))
+    hunks = _Hunks([], [], [])
+    if tell:
+        hunks = _find_hunks(base, sides, ours, theirs, seed, executor)
+        ours, theirs = hunks.rest(base.version, sides, ours, theirs)
+    prints, first, second = _differences(ours, theirs)
+    alike = np.sign(first) * np.sign(second) > 0
+    shared = np.where(alike, np.minimum(np.abs(first), np.abs(second)), 0)
+    # What is left to be done to ours: all that theirs did, but for what ours did too.
+    more = np.where(alike, np.sign(second) * (np.abs(second) - shared), second)
+    fewer = more < 0
+    return Counted(
+        changed_by_both=hunks.triples(),
+        removed_changed=Touched(*_columns(hunks.removed_changed, 2)),
+        changed_removed=Touched(*_columns(hunks.changed_removed, 2)),
+        removed=np.repeat(prints[fewer], -more[fewer]),
+        added=_taken(theirs.added, prints[more > 0], more[more > 0]),
+        ours_only=int((np.abs(first) - shared).sum()),
+        theirs_only=int((np.abs(second) - shared).sum()),
+        same_change=int(shared.sum()),
+    )
+
+
+def _side(base: Whole, side: Whole, match: SideMatch, seed: int) -> _Side:
+    found = []
+    for whole, surplus in ((base, match.matched.surplus_before), (side, match.matched.surplus_after)):
+        prints = prints_at(whole.version, surplus.places, whole.view, seed)
+        found.append(_Rows(surplus.places, surplus.counts.astype(np.int64), prints))
+    return _Side(*found)
+
+
+def _differences(ours: _Side, theirs: _Side) -> tuple[U64, I64, I64]:
+    """Return all prints, sorted, and of how many rows each side has more than base."""
+    prints = np.unique(np.concatenate([rows.prints for side in (ours, theirs) for rows in side]))
+    counts = []
+    for side in (ours, theirs):
+        found = np.zeros(len(prints), np.int64)
+        np.add.at(found, np.searchsorted(prints, side.added.prints), side.added.counts)
+        np.subtract.at(found, np.searchsorted(prints, side.removed.prints), side.removed.counts)
+        counts.append(found)
+    return prints, counts[0], counts[1]
+
+
+def _taken(added: _Rows, prints: U64, counts: I64) -> U64:
+    """Return places of rows with these prints, each as often as it is to come."""
+    order = np.argsort(added.prints, kind="stable")
+    at = np.searchsorted(added.prints[order], prints)
+    return np.sort(np.repeat(added.places[order[at]], counts)) if len(prints) else NO_ROWS
+
+
+@dataclass(slots=True)
+class _Hunks:
+    """Rows that are told to be each other's."""
+
+    both: list[tuple[int, int, int]]
+    removed_changed: list[tuple[int, int]]
+    """Places in base and theirs."""
+    changed_removed: list[tuple[int, int]]
+    """Places in base and ours."""
+
+    def triples(self) -> tuple[U64, U64, U64]:
+        columns = _columns(self.both, 3)
+        return columns[0], columns[1], columns[2]
+
+    def rest(
+        self, base: TableVersion, sides: tuple[Whole, Whole], ours: _Side, theirs: _Side
+    ) -> tuple[_Side, _Side]:
+        """Return what is left to be counted."""
+        pairs = [*self.removed_changed, *self.changed_removed]
+        gone = row_ids(base, np.array([row[0] for row in [*self.both, *pairs]], np.uint64))
+        mine = [row[1] for row in [*self.both, *self.changed_removed]]
+        other = [*(row[2] for row in self.both), *(row[1] for row in self.removed_changed)]
+        return _without(base, gone, sides[0].version, mine, ours), _without(
+            base, gone, sides[1].version, other, theirs
+        )
+
+
+def _without(base: TableVersion, gone: U64, version: TableVersion, places: list[int], side: _Side) -> _Side:
+    paired = np.sort(row_ids(version, np.array(places, np.uint64)))
+    return _Side(
+        side.removed.without(is_in(row_ids(base, side.removed.places), np.sort(gone))),
+        side.added.without(is_in(row_ids(version, side.added.places), paired)),
+    )
+
+
+class _Marked(NamedTuple):
+    """Rows of a version by where they stand among those that were not touched."""
+
+    places: U64
+    slots: I64
+    """How many untouched rows come before each; not decreasing."""
+
+    def in_slot(self, slot: int) -> U64:
+        first, end = np.searchsorted(self.slots, [slot, slot + 1])
+        return self.places[first:end]
+
+
+def _find_hunks(
+    base: Whole,
+    sides: tuple[Whole, Whole],
+    ours: _Side,
+    theirs: _Side,
+    seed: int,
+    executor: Executor,
+) -> _Hunks:
+    found = _Hunks([], [], [])
+    single = [_single(side.removed) for side in (ours, theirs)]
+    common = np.intersect1d(row_ids(base.version, single[0]), row_ids(base.version, single[1]))
+    if not len(common):
+        return found
+    removed = [_mark(base, places, seed, executor) for places in single]
+    added = [
+        _mark(whole, _single(side.added), seed, executor)
+        for whole, side in zip(sides, (ours, theirs), strict=True)
+    ]
+    for rows, slots in _shared_slots(base.version, removed, common):
+        mine, other = (marked.in_slot(slot).tolist() for marked, slot in zip(added, slots, strict=True))
+        if len(mine) == len(other) == len(rows):
+            found.both += zip(rows, mine, other, strict=True)
+        elif not mine and len(other) == len(rows):
+            found.removed_changed += zip(rows, other, strict=True)
+        elif not other and len(mine) == len(rows):
+            found.changed_removed += zip(rows, mine, strict=True)
+    return found
+
+
+def _single(rows: _Rows) -> U64:
+    return np.sort(rows.places[rows.counts == 1])
+
+
+def _mark(whole: Whole, places: U64, seed: int, executor: Executor) -> _Marked:
+    """Return some rows with their slots.  Cost: a scan."""
+    ids = row_ids(whole.version, places)
+    numbers = []
+    first = 0
+    for block in whole.version.scan(whole.view, seed, executor):
+        numbers.append(first + np.flatnonzero(is_in(row_ids(whole.version, block.places), ids)))
+        first += len(block.places)
+    ordinals = np.concatenate(numbers) if numbers else np.zeros(0, np.int64)
+    return _Marked(places, ordinals - np.arange(len(ordinals)))
+
+
+def _shared_slots(
+    base: TableVersion, removed: list[_Marked], common: U64
+) -> Iterator[tuple[list[int], tuple[int, int]]]:
+    """Yield places in base of neighbours that are gone on both sides, they and no others, and their slots."""
+    slots = []
+    for marked in removed:
+        at = np.searchsorted(row_ids(base, marked.places), common)
+        slots.append(marked.slots[at])
+    at = np.searchsorted(row_ids(base, removed[0].places), common)
+    places = removed[0].places[at]
+    starts = np.flatnonzero((np.diff(slots[0], prepend=-1) != 0) | (np.diff(slots[1], prepend=-1) != 0))
+    for start, end in zip(starts, [*starts[1:], len(common)], strict=True):
+        pair = int(slots[0][start]), int(slots[1][start])
+        if all(len(marked.in_slot(slot)) == end - start for marked, slot in zip(removed, pair, strict=True)):
+            yield places[start:end].tolist(), pair
+
+
+def _columns(rows: Sequence[tuple[int, ...]], width: int) -> tuple[U64, ...]:
+    table = np.array(sorted(rows), np.uint64).reshape(-1, width)
+    return tuple(np.ascontiguousarray(table[:, number]) for number in range(width))

@@ -1,0 +1,500 @@
+"""Three versions of a table, merged: the whole way.  The rules are in docs/reference/merge.md.
+
+What is to be done is found first, as places of rows; cells are looked at window by window while the result is
+written, so memory is bounded by the number of rows that a side touched, not by what stands in them.
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow
+
+from datav.errors import TableError
+from datav.formats.conflict import ConflictItem
+from datav.merging.cells import CellMerger, MergedRows, Rows
+from datav.merging.columns import SchemaMerge, merge_schemas
+from datav.merging.counting import Counted, Whole, count_rows
+from datav.merging.matching import NO_ROWS, Joined, join_sides, keys_at, row_ids
+from datav.merging.options import MergeOptions
+from datav.merging.placing import end_of, find_anchors, locate_rows, place_rows
+from datav.merging.plan import MergedColumn, Window
+from datav.merging.renumbering import renumber
+from datav.merging.result import MergeCounts
+from datav.merging.taking import take_rows
+from datav.storage.scratch import Scratch
+from datav.tables.arrays import flags, integers
+from datav.tables.version import I64, U64, TableVersion
+
+# Rows of three versions that are in memory at a time.
+WINDOW_ROWS = 2**14
+
+
+class _New(NamedTuple):
+    """Rows that come into ours, in the order of theirs."""
+
+    theirs: U64
+    """Where theirs has them, or where it has what became of them."""
+    is_base: Any
+    """A mask: it is base's row that comes."""
+    base: U64
+    """Its place."""
+    numbers: dict[int, int]
+    """By position here: the number that a row gets in the column that is renumbered."""
+
+
+@dataclass(slots=True)
+class _Edits:
+    """What is to be done to ours.  Places in ours increase; all arrays of a pair are in step."""
+
+    both: tuple[U64, U64, U64]
+    """Rows to be merged by cell: in ours, theirs, base."""
+    theirs: tuple[U64, U64]
+    """Rows that theirs alone changed: in ours, theirs."""
+    twice: tuple[U64, U64]
+    """Rows that both added: in ours, theirs."""
+    restored: tuple[U64, U64]
+    """Rows that become base's again: in ours, base."""
+    removed: U64
+    boundaries: U64
+    """Of the new rows, not decreasing."""
+    new: I64
+    """Numbers of the new rows, in step."""
+
+
+@dataclass(slots=True)
+class Merge:
+    """A merge that is ready to be written; `datav.merging.plan.TableMerge`.
+
+    `counts` and `items` are whole when all windows were asked for.
+    """
+
+    ours: TableVersion
+    columns: tuple[MergedColumn, ...]
+    notes: list[str]
+    items: list[ConflictItem]
+    """What is in conflict."""
+    counts: MergeCounts
+    key: tuple[str, ...]
+    _edits: _Edits = field(repr=False)
+    _new: _New = field(repr=False)
+    _others: tuple[TableVersion, TableVersion] = field(repr=False)
+    """Theirs and base."""
+    _cells: CellMerger = field(repr=False)
+    _lone: CellMerger = field(repr=False)
+    """For rows that were told to be each other's without a key."""
+    _keyless: U64 = field(repr=False)
+    """Places in ours of those, sorted."""
+
+    def windows(self) -> Iterator[Window]:
+        """Yield the edits; see plan.TableMerge."""
+        edits = self._edits
+        touched = np.concatenate(
+            [edits.both[0], edits.theirs[0], edits.twice[0], edits.restored[0], edits.removed]
+        )
+        ids = row_ids(self.ours, touched)
+        marks = np.sort(np.concatenate([ids, edits.boundaries]))
+        cuts = marks[WINDOW_ROWS::WINDOW_ROWS]
+        low = np.uint64(0)
+        for high in [*np.unique(cuts), None]:
+            yield self._window(low, high)
+            low = high if high is not None else low
+
+    def _window(self, low: np.uint64, high: np.uint64 | None) -> Window:
+        """The edits of rows and boundaries from `low` up to, not including, `high`."""
+        edits = self._edits
+        parts = [self._merged(*rows) for rows in self._rows_in(low, high)]
+        cells = [(places, found.rows.filter(flags(found.changed)), found) for places, found in parts]
+        places = np.concatenate([NO_ROWS, *(rows[found.changed] for rows, _, found in cells)])
+        dropped = [rows[found.dropped] for rows, _, found in cells]
+        restored = _between(self.ours, edits.restored, low, high)
+        tables = [table for _, table, _ in cells]
+        if len(restored[0]):
+            places = np.concatenate([places, restored[0]])
+            tables.append(self._cells.whole(take_rows(self._others[1], restored[1]), "base"))
+        order = np.argsort(places, kind="stable")
+        rows = pyarrow.concat_tables([self._nothing(), *tables]).take(integers(order))
+        (removed,) = _between(self.ours, (edits.removed,), low, high)
+        removed = np.sort(np.concatenate([removed, *dropped]))
+        first = int(np.searchsorted(edits.boundaries, low))
+        last = len(edits.boundaries) if high is None else int(np.searchsorted(edits.boundaries, high))
+        new = self._new_rows(edits.new[first:last])
+        self._count(parts, len(new), len(removed))
+        return Window(places[order], rows, removed, edits.boundaries[first:last], new)
+
+    def _rows_in(self, low: np.uint64, high: np.uint64 | None) -> Iterator[tuple[U64, Rows, bool]]:
+        edits, (theirs, base) = self._edits, self._others
+        for keyless in (False, True):
+            both = _between(self.ours, edits.both, low, high)
+            chosen = np.isin(both[0], self._keyless) == keyless
+            if chosen.any():
+                mine, other, old = (places[chosen] for places in both)
+                yield (
+                    mine,
+                    Rows(take_rows(base, old), take_rows(self.ours, mine), take_rows(theirs, other)),
+                    keyless,
+                )
+        for pair, is_new in ((edits.theirs, False), (edits.twice, True)):
+            mine, other = _between(self.ours, pair, low, high)
+            if len(mine):
+                yield mine, Rows(None, take_rows(self.ours, mine), take_rows(theirs, other), is_new), False
+
+    def _merged(self, places: U64, rows: Rows, keyless: bool) -> tuple[U64, MergedRows]:
+        return places, (self._lone if keyless else self._cells).merge(rows)
+
+    def _new_rows(self, numbers: I64) -> Any:
+        new, (theirs, base) = self._new, self._others
+        is_base = new.is_base[numbers]
+        tables = [self._nothing()]
+        rows = self._cells.whole(take_rows(theirs, new.theirs[numbers[~is_base]]), "theirs")
+        tables.append(self._renumbered(rows, numbers[~is_base]))
+        tables.append(self._cells.whole(take_rows(base, new.base[numbers[is_base]]), "base"))
+        order = np.argsort(np.concatenate([np.flatnonzero(~is_base), np.flatnonzero(is_base)]))
+        return pyarrow.concat_tables(tables).take(integers(order))
+
+    def _renumbered(self, rows: Any, numbers: I64) -> Any:
+        given = [self._new.numbers.get(number) for number in numbers.tolist()]
+        name = self._cells.options.rules.renumber
+        if not any(number is not None for number in given) or name is None:
+            return rows
+        at = rows.column_names.index(name)
+        mask = np.array([number is not None for number in given])
+        cells = self._cells.cells_of([number for number in given if number is not None], self.columns[at])
+        return rows.set_column(
+            at, name, pyarrow.compute.replace_with_mask(rows.column(at).combine_chunks(), flags(mask), cells)
+        )
+
+    def _nothing(self) -> Any:
+        return pyarrow.schema(
+            (column.name, pyarrow.large_binary() if column.type is None else column.type)
+            for column in self.columns
+        ).empty_table()
+
+    def _count(self, parts: Sequence[tuple[U64, MergedRows]], added: int, removed: int) -> None:
+        found = [rows for _, rows in parts]
+        for rows in found:
+            self.items += rows.items
+        self.counts += MergeCounts(
+            same_change=sum(rows.same for rows in found),
+            cells_merged=sum(rows.merged for rows in found),
+            conflicts=sum(rows.conflicts for rows in found),
+            added=added,
+            removed=removed,
+        )
+
+
+def merge_tables(
+    base: TableVersion | None,
+    ours: TableVersion,
+    theirs: TableVersion,
+    options: MergeOptions,
+    *,
+    scratch: Scratch,
+    executor: Executor,
+) -> Merge:
+    """Merge three versions of a table.
+
+    Args:
+        base: None: both sides added it.
+        scratch: open until the merge was written.
+
+    Raises:
+        TableError: they cannot be merged as tables; the message says why.
+    """
+    formats = {version.format for version in (base, ours, theirs) if version is not None}
+    if len(formats) > 1:
+        raise TableError(f"its format is not the same in all versions: {', '.join(sorted(formats))}")
+    seed = secrets.randbits(64)
+    schema = merge_schemas(base, ours, theirs, options, seed, scratch, executor)
+    return _Planning(schema, ours, theirs, options, seed, executor).merge()
+
+
+class _Planning:
+    """Finds out what is to be done to ours."""
+
+    def __init__(
+        self,
+        schema: SchemaMerge,
+        ours: TableVersion,
+        theirs: TableVersion,
+        options: MergeOptions,
+        seed: int,
+        executor: Executor,
+    ) -> None:
+        self._schema = schema
+        self._base, self._ours, self._theirs = schema.base, ours, theirs
+        self._matches = schema.matches
+        self._options = options
+        self._seed = seed
+        self._executor = executor
+        self._notes = list(schema.notes)
+        self._items = list(schema.items)
+        self._counts = MergeCounts(conflicts=len(schema.items))
+        has_nulls = ours.format == "jsonl"
+        key = options.key if self._matches[0].has_key else ()
+        self._key = key
+        self._cells = CellMerger(schema.columns, options, has_nulls, key, schema.pinned)
+        self._lone = replace(self._cells, key=())
+
+    def merge(self) -> Merge:
+        joined = join_sides(self._base, *self._matches, self._seed)
+        counted = self._count_rows()
+        removed, restored, returned = self._settle_rows(joined, counted)
+        twice, numbers, renumbered = self._renumber(joined)
+        new = self._new_rows(joined, counted, returned, renumbered, numbers)
+        edits = self._place(joined, counted, twice, removed, restored, new)
+        self._count(joined, counted, len(renumbered))
+        keyless = np.sort(counted.changed_by_both[1]) if counted is not None else NO_ROWS
+        return Merge(
+            self._ours,
+            self._schema.columns,
+            self._notes,
+            self._items,
+            self._counts,
+            self._key,
+            edits,
+            new,
+            (self._theirs, self._base),
+            self._cells,
+            self._lone,
+            keyless,
+        )
+
+    def _count_rows(self) -> Counted | None:
+        """Merge the counts of rows that have no key of their own."""
+        surplus = [
+            rows
+            for match in self._matches
+            for rows in (match.matched.surplus_before, match.matched.surplus_after)
+        ]
+        if not any(len(rows.places) for rows in surplus):
+            return None
+        views = self._schema.common_views
+        versions = (self._base, self._ours, self._theirs)
+        whole = [Whole(version, view) for version, view in zip(versions, views, strict=True)]
+        return count_rows(
+            whole[0],
+            (whole[1], whole[2]),
+            self._matches,
+            self._seed,
+            self._executor,
+            tell=self._options.rules.take != "union",
+        )
+
+    def _settle_rows(
+        self, joined: Joined, counted: Counted | None
+    ) -> tuple[U64, tuple[U64, U64], list[tuple[int, int | None]]]:
+        """Decide of rows that one side removed and the other changed.
+
+        Returns:
+            Places in ours that go; places in ours and base of rows that are base's again; places in theirs of
+            rows that come back, each with one in base if it is that which comes.
+        """
+        removed: list[int] = []
+        restored: list[tuple[int, int]] = []
+        returned: list[tuple[int, int | None]] = []
+        for (olds, mine), cells in self._sides_of(joined.changed_removed, counted, "changed_removed"):
+            for item, old, place in self._row_conflicts(cells, olds, mine, "ours"):
+                match self._decide_row(item, "ours"):
+                    case "theirs":
+                        removed.append(place)
+                    case "base":
+                        restored.append((place, old))
+        for (olds, other), cells in self._sides_of(joined.removed_changed, counted, "removed_changed"):
+            for item, old, place in self._row_conflicts(cells, olds, other, "theirs"):
+                match self._decide_row(item, "theirs"):
+                    case "theirs":
+                        returned.append((place, None))
+                    case "base":
+                        returned.append((place, old))
+        pairs = np.array(sorted(restored), np.uint64).reshape(-1, 2)
+        return (
+            np.array(sorted(removed), np.uint64),
+            (pairs[:, 0].copy(), pairs[:, 1].copy()),
+            sorted(returned),
+        )
+
+    def _sides_of(
+        self, rows: tuple[U64, U64], counted: Counted | None, name: str
+    ) -> Iterator[tuple[tuple[U64, U64], CellMerger]]:
+        yield (rows[0], rows[1]), self._cells
+        if counted is not None:
+            yield getattr(counted, name), self._lone
+
+    def _row_conflicts(
+        self, cells: CellMerger, olds: U64, places: U64, side: str
+    ) -> Iterator[tuple[ConflictItem, int, int]]:
+        """Yield the rows of base that a side really changed, each with its place there and on that side."""
+        version = self._ours if side == "ours" else self._theirs
+        for at in range(0, len(olds), WINDOW_ROWS):
+            some = slice(at, at + WINDOW_ROWS)
+            before, after = take_rows(self._base, olds[some]), take_rows(version, places[some])
+            chosen = self._schema.really_changed(before, after, side)
+            before, after = before.filter(flags(chosen)), after.filter(flags(chosen))
+            nothing = after.select([])
+            rows = Rows(before, *((after, nothing) if side == "ours" else (nothing, after)))
+            pairs = zip(olds[some][chosen].tolist(), places[some][chosen].tolist(), strict=True)
+            for item, (old, place) in zip(cells.row_items(rows), pairs, strict=True):
+                yield item, old, place
+
+    def _decide_row(self, item: ConflictItem, changed: str) -> str:
+        """Return the side whose row it is; ours where nothing decides."""
+        decided = self._options.decided(item)
+        if decided is None and self._options.rules.take == "union":
+            decided = "ours" if changed == "ours" else "theirs"
+        if isinstance(decided, str):
+            self._counts += MergeCounts(cells_merged=1)
+            return decided
+        self._items.append(item)
+        self._counts += MergeCounts(conflicts=1)
+        return "ours"
+
+    def _renumber(self, joined: Joined) -> tuple[tuple[U64, U64], list[int], U64]:
+        """Part the rows that both sides added: those that are one row, and theirs that get a new number."""
+        rows = joined.added_by_both
+        name = self._options.rules.renumber
+        if name is None or not len(rows.base):
+            return (rows.base, rows.side), [], NO_ROWS
+        found = renumber(
+            (self._ours, self._theirs), (rows.base, rows.side), name, self._key, self._cells, self._executor
+        )
+        return (
+            (rows.base[~found.collides], rows.side[~found.collides]),
+            found.numbers,
+            rows.side[found.collides],
+        )
+
+    def _new_rows(
+        self,
+        joined: Joined,
+        counted: Counted | None,
+        returned: Sequence[tuple[int, int | None]],
+        renumbered: U64,
+        numbers: Sequence[int],
+    ) -> _New:
+        back = np.array([place for place, _ in returned], np.uint64)
+        added = counted.added if counted is not None else NO_ROWS
+        places = np.concatenate([joined.added_by_theirs, added, renumbered, back])
+        old = np.zeros(len(places), np.uint64)
+        is_base = np.zeros(len(places), bool)
+        for at, (_, base) in enumerate(returned, len(places) - len(returned)):
+            if base is not None:
+                old[at], is_base[at] = base, True
+        given = np.full(len(places), -1, np.int64)
+        first = len(joined.added_by_theirs) + len(added)
+        given[first : first + len(renumbered)] = numbers
+        order = np.argsort(places, kind="stable")
+        known = (
+            {int(at): int(number) for at, number in enumerate(given[order].tolist()) if number >= 0}
+            if len(renumbered)
+            else {}
+        )
+        return _New(places[order], is_base[order], old[order], known)
+
+    def _place(
+        self,
+        joined: Joined,
+        counted: Counted | None,
+        twice: tuple[U64, U64],
+        removed: U64,
+        restored: tuple[U64, U64],
+        new: _New,
+    ) -> _Edits:
+        """Find everything in ours."""
+        match = self._matches[0]
+        view = match.compared.after_view
+        named = view.key_only if match.has_key else self._schema.common_views[1]
+        base_prints = [
+            keys_at(match.compared, places, self._seed, before=True)
+            for places in (joined.changed_by_theirs.base, joined.removed_by_theirs, joined.removed_by_ours)
+        ]
+        anchors = self._anchors(new, base_prints[2], counted)
+        wanted = np.unique(np.concatenate([base_prints[0], base_prints[1], anchors.prints]))
+        added = np.sort(np.concatenate([match.matched.added, match.matched.surplus_after.places]))
+        located = locate_rows(match.compared.after, named, wanted, added, self._seed, self._executor)
+        changed = located.places[_found(located.find(base_prints[0]))]
+        gone = located.places[_found(located.find(base_prints[1]))]
+        if counted is not None and len(counted.removed):
+            gone = np.concatenate([gone, self._find_copies(counted.removed)])
+        boundaries = place_rows(anchors, located, end_of(self._ours))
+        order = np.argsort(boundaries, kind="stable")
+        both = joined.changed_by_both
+        if counted is not None:
+            both = _joined(both, counted.changed_by_both)
+        return _Edits(
+            both=_sorted((both[1], both[2], both[0])),
+            theirs=_sorted((changed, joined.changed_by_theirs.side)),
+            twice=_sorted(twice),
+            restored=_sorted(restored),
+            removed=np.sort(np.concatenate([gone, removed])),
+            boundaries=boundaries[order],
+            new=order.astype(np.int64),
+        )
+
+    def _anchors(self, new: _New, removed_by_ours: U64, counted: Counted | None) -> Any:
+        other = self._matches[1]
+        named = other.compared.after_view.key_only if other.has_key else self._schema.common_views[2]
+        absent = [removed_by_ours]
+        if counted is not None:
+            edited = (counted.changed_by_both[2], counted.removed_changed.side)
+            absent.append(self._schema.prints_gone(self._seed, edited))
+        return find_anchors(
+            other.compared.after,
+            named,
+            new.theirs,
+            np.unique(np.concatenate(absent)),
+            self._seed,
+            self._executor,
+        )
+
+    def _find_copies(self, prints: U64) -> U64:
+        """Return places in ours of rows with these prints, as often as each occurs among them."""
+        view = self._schema.common_views[1]
+        kinds, counts = np.unique(prints, return_counts=True)
+        located = locate_rows(self._ours, view, kinds, NO_ROWS, self._seed, self._executor)
+        first = np.searchsorted(located.prints, kinds)
+        places = [located.places[at : at + count] for at, count in zip(first, counts, strict=True)]
+        found: U64 = np.concatenate(places)
+        if len(found) < len(prints):
+            raise TableError("rows were found before and not now: the file has changed")
+        return found
+
+    def _count(self, joined: Joined, counted: Counted | None, renumbered: int) -> None:
+        self._counts += MergeCounts(
+            ours_only=joined.ours_only,
+            theirs_only=len(joined.changed_by_theirs.base)
+            + len(joined.removed_by_theirs)
+            + len(joined.added_by_theirs)
+            + renumbered,
+            same_change=joined.removed_by_both,
+        )
+        if counted is not None:
+            self._counts += MergeCounts(counted.ours_only, counted.theirs_only, counted.same_change)
+
+
+def _found(numbers: I64) -> I64:
+    if len(numbers) and int(numbers.min()) < 0:
+        raise TableError("rows were found before and not now: the file has changed")
+    return numbers
+
+
+def _joined(a: tuple[U64, U64, U64], b: tuple[U64, U64, U64]) -> tuple[U64, U64, U64]:
+    first, second, third = (np.concatenate(pair) for pair in zip(a, b, strict=True))
+    return first, second, third
+
+
+def _sorted(columns: Any) -> Any:
+    """Return arrays in step, by the first."""
+    order = np.argsort(columns[0], kind="stable")
+    return tuple(column[order] for column in columns)
+
+
+def _between(version: TableVersion, columns: Any, low: np.uint64, high: np.uint64 | None) -> Any:
+    """Return what lies from `low` up to `high`, of arrays in step that are sorted by the first."""
+    ids = row_ids(version, columns[0])
+    first = int(np.searchsorted(ids, low))
+    last = len(ids) if high is None else int(np.searchsorted(ids, high))
+    return tuple(column[first:last] for column in columns)
