@@ -18,8 +18,15 @@
     [table."data/*.csv"]
     key = ["id"]
 
-The private configuration of a clone, `datav/config.toml` in git's common directory, may say more of remotes
-and transfers, and overrides key by key.  Only there may secrets stand: `datav.toml` goes wherever git goes.
+    [merge."data/*.csv"]
+    take = "ours"
+
+    [hooks]
+    pre-commit = "add"
+
+The private configuration of a clone, `datav/config.toml` in git's common directory, may say more of remotes,
+transfers and hooks, and overrides key by key.  Only there may secrets stand: `datav.toml` goes wherever git
+goes.
 
 A key that is not known is refused and named: a setting that is silently without effect is worse than an
 error.
@@ -34,6 +41,8 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from datav.errors import FormatError, UsageError
+from datav.settings.hooks import HookSettings, take_hooks
+from datav.settings.merge import ColumnRule, MergeSettings, take_merges
 from datav.settings.tables import TABLE_FORMATS, TableSettings, take_tables
 from datav.settings.toml import (
     FILE_NAME,
@@ -50,6 +59,9 @@ __all__ = [
     "PRIVATE_FILE_NAME",
     "TABLE_FORMATS",
     "ChunkSizes",
+    "ColumnRule",
+    "HookSettings",
+    "MergeSettings",
     "PrivateSettings",
     "ProfileSetting",
     "RemoteSettings",
@@ -162,6 +174,9 @@ class Settings:
     """In the order of the file: of those that fit the first counts."""
     profile: ProfileSetting = "auto"
     """When `add` makes profiles: of what is small enough, of everything, of nothing."""
+    merges: tuple[MergeSettings, ...] = ()
+    """In the order of the file: of those that fit the first counts."""
+    hooks: HookSettings = field(default_factory=HookSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +189,8 @@ class PrivateSettings:
     """For each remote what is said of it: values of RemoteSettings by their names, and `default`."""
     transfer: Mapping[str, Any] = field(default_factory=dict)
     """Values of TransferSettings by their names: those that are said."""
+    hooks: Mapping[str, Any] = field(default_factory=dict)
+    """Values of HookSettings by their names: those that are said."""
 
 
 def parse_settings(text: str) -> Settings:
@@ -200,9 +217,16 @@ def parse_settings(text: str) -> Settings:
     transfer = _take_transfer(values, FILE_NAME)
     tables = take_tables(values)
     profile = _take_profile(values)
+    merges = take_merges(values)
+    hooks = take_hooks(values, FILE_NAME)
     refuse_rest(values, FILE_NAME, "")
     public = Settings(
-        ChunkSizes(**sizes), transfer=TransferSettings(**transfer), tables=tables, profile=profile
+        ChunkSizes(**sizes),
+        transfer=TransferSettings(**transfer),
+        tables=tables,
+        profile=profile,
+        merges=merges,
+        hooks=HookSettings(**hooks),
     )
     return _with_remotes(public, remotes, FILE_NAME)
 
@@ -226,8 +250,9 @@ def parse_private_settings(text: str) -> PrivateSettings:
         raise UsageError(f"`store` in {PRIVATE_FILE_NAME} is not a path")
     remotes = _take_remotes(values, PRIVATE_FILE_NAME)
     transfer = _take_transfer(values, PRIVATE_FILE_NAME)
+    hooks = take_hooks(values, PRIVATE_FILE_NAME)
     refuse_rest(values, PRIVATE_FILE_NAME, "")
-    return PrivateSettings(store, remotes, transfer)
+    return PrivateSettings(store, remotes, transfer, hooks)
 
 
 def combine_settings(settings: Settings, private: PrivateSettings) -> Settings:
@@ -236,8 +261,12 @@ def combine_settings(settings: Settings, private: PrivateSettings) -> Settings:
     Raises:
         UsageError: a remote has no URL in either.
     """
-    transfer = dataclasses.replace(settings.transfer, **private.transfer)
-    return _with_remotes(dataclasses.replace(settings, transfer=transfer), private.remotes, PRIVATE_FILE_NAME)
+    own = dataclasses.replace(
+        settings,
+        transfer=dataclasses.replace(settings.transfer, **private.transfer),
+        hooks=dataclasses.replace(settings.hooks, **private.hooks),
+    )
+    return _with_remotes(own, private.remotes, PRIVATE_FILE_NAME)
 
 
 def is_remote_name(name: str) -> bool:

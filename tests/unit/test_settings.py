@@ -1,11 +1,16 @@
 """datav.toml and the private configuration: what they say of remotes and transfers."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from datav.errors import UsageError
 from datav.settings import (
+    ColumnRule,
+    HookSettings,
+    MergeSettings,
     PrivateSettings,
     RemoteSettings,
     Settings,
@@ -353,3 +358,90 @@ def test_a_setting_of_a_table_that_is_not_known_is_refused_with_those_that_are()
     assert (
         error.value.hint == "of a table there are key, label, format, delimiter, encoding, quoting and header"
     )
+
+
+# --- merges
+
+
+def test_a_merge_has_what_is_said_of_its_paths_in_the_order_of_the_file():
+    settings = public(
+        '[merge."raw/*.csv"]\ntake = "union"\nrenumber = "id"\n'
+        '[merge."raw/*.csv".columns]\nstock = "sum-of-changes"\n"a.b" = "newest by up to"\nn = "min"\n'
+        '[merge."*.csv"]\ntake = "ours"\n'
+    )
+
+    columns = {
+        "stock": ColumnRule("sum-of-changes"),
+        "a.b": ColumnRule("newest", "up to"),
+        "n": ColumnRule("min"),
+    }
+    assert settings.merges == (
+        MergeSettings("raw/*.csv", "union", columns, "id"),
+        MergeSettings("*.csv", "ours"),
+    )
+    assert public("").merges == ()
+
+
+@pytest.mark.parametrize(
+    ("lines", "named", "hint"),
+    [
+        ('take = "mine"', "`merge.x.take`", '"ours", "theirs" and "union"'),
+        ('take = ["ours"]', "`merge.x.take`", '"ours", "theirs" and "union"'),
+        ("take = 1", "`merge.x.take`", '"ours", "theirs" and "union"'),
+        ("renumber = true", "`merge.x.renumber`", 'renumber = "id"'),
+        ('renumber = ""', "`merge.x.renumber`", 'renumber = "id"'),
+        ('columns = "max"', "`merge.x.columns` in datav.toml is not a table", None),
+        ('columns."a b" = "largest"', '`merge.x.columns."a b"`', '"newest by COLUMN"'),
+        ('columns.a = "newest by "', "`merge.x.columns.a`", '"newest by COLUMN"'),
+        ('columns.a = "newest"', "`merge.x.columns.a`", '"newest by COLUMN"'),
+        ('columns.a = ["max"]', "`merge.x.columns.a`", '"newest by COLUMN"'),
+        ('keep = "ours"', "`merge.x.keep` that datav does not know", "take, columns and renumber"),
+    ],
+)
+def test_what_means_nothing_for_a_merge_is_refused_and_named(lines, named, hint):
+    with pytest.raises(UsageError) as error:
+        public(f"[merge.x]\n{lines}\n")
+
+    assert named in str(error.value)
+    assert hint is None or hint in (error.value.hint or "")
+
+
+@pytest.mark.parametrize("text", ["merge = 1\n", "merge.x = 1\n", '[merge.""]\ntake = "ours"\n'])
+def test_rules_of_merges_without_paths_are_refused(text):
+    with pytest.raises(UsageError, match="merge"):
+        public(text)
+
+
+# --- hooks
+
+
+def test_hooks_do_what_is_said_and_else_the_careful_thing():
+    assert public("").hooks == HookSettings("refuse", place=True, pre_push=True)
+    assert public('[hooks]\npre-commit = "add"\nplace = false\npre-push = false\n').hooks == HookSettings(
+        "add", place=False, pre_push=False
+    )
+
+
+def test_the_private_configuration_overrides_hooks_key_by_key():
+    settings = public('[hooks]\npre-commit = "add"\nplace = false\n')
+    private = parse_private_settings('[hooks]\npre-commit = "off"\npre-push = false\n')
+
+    assert combine_settings(settings, private).hooks == HookSettings("off", place=False, pre_push=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ('pre-commit = "ask"', "`hooks.pre-commit`"),
+        ("pre-commit = true", "`hooks.pre-commit`"),
+        ('pre-commit = ["add"]', "`hooks.pre-commit`"),
+        ("place = 1", "`hooks.place`"),
+        ('pre-push = "no"', "`hooks.pre-push`"),
+        ("post-merge = true", "`hooks.post-merge`"),
+    ],
+)
+def test_what_means_nothing_for_hooks_is_refused_and_named(line, named):
+    with pytest.raises(UsageError, match=re.escape(named)):
+        public(f"[hooks]\n{line}\n")
+    with pytest.raises(UsageError, match=re.escape(named)):
+        parse_private_settings(f"[hooks]\n{line}\n")
