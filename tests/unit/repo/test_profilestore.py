@@ -450,6 +450,7 @@ def test_both_sides_of_a_conflict_keep_their_profiles(data):
     put_profile(data, "d", b"of ours")
     ours = data.manifest("d").profile
     data.commit("ours")
+    data.git("config", "--remove-section", "merge.datav")
     data.git("merge", "-q", "other", check=False)
     assert b"<<<<<<<" in data.read("d.datav")
 
