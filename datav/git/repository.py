@@ -348,18 +348,31 @@ class GitRepository:
         Args:
             stages: for each path the contents in base, ours and theirs; None: that has no such file.
 
-        One process, and one for each different content.
+        One process, and one for each content.
         """
-        nothing = "0" * len(self.git.run("hash-object", "-t", "tree", "--stdin").strip())
+        entries = ((path, dict(enumerate(contents, 1))) for path, contents in stages.items())
+        self._set_entries({path: found for path, found in entries})
+
+    def set_merged(self, contents: Mapping[RelPath, bytes]) -> None:
+        """Make the index say of files that they hold this, and that they are merged; those on disk stay.
+
+        One process, and one for each content.
+        """
+        self._set_entries({path: {0: content} for path, content in contents.items()})
+
+    def _set_entries(self, entries: Mapping[RelPath, Mapping[int, bytes | None]]) -> None:
+        """Replace all stages of files in the index."""
+        if not entries:
+            return
+        nothing = "0" * len(self.git.run("hash-object", "--stdin").strip())
         records: list[bytes] = []
-        for path, contents in stages.items():
+        for path, stages in entries.items():
             records.append(f"0 {nothing}\t".encode() + path)
-            for stage, content in enumerate(contents, 1):
+            for stage, content in stages.items():
                 if content is not None:
                     oid = self.git.run("hash-object", "-w", "--stdin", "--no-filters", stdin=content)
                     records.append(f"100644 {oid.decode().strip()} {stage}\t".encode() + path)
-        if records:
-            self.git.run("update-index", "-z", "--index-info", stdin=join_nul(records))
+        self.git.run("update-index", "-z", "--index-info", stdin=join_nul(records))
 
     def find_operation(self) -> Operation | None:
         """Return what of git's is under way in this work tree, and ends with a commit of the user's.

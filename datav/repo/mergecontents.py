@@ -1,6 +1,6 @@
 """What a dataset holds, merged: three contents in, one out, in the store and not on disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -14,7 +14,6 @@ from datav.repo.difffiles import is_named_like_table
 from datav.repo.difftables import find_rules
 from datav.repo.mergetables import MergedTable, TableMerger
 from datav.repo.repository import Repository
-from datav.settings.merge import MergeSettings
 
 Origin = Literal["same", "ours", "theirs", "merged"]
 """Whose a content is: both have it; one side alone changed it; it was made of both."""
@@ -114,8 +113,7 @@ def take_whole(
     """
     sides: dict[Side, Manifest | None] = {"base": base, "ours": ours, "theirs": theirs}
     item = ConflictItem("file", _side(base), _side(ours), _side(theirs), reason=reason)
-    rules: Sequence[MergeSettings] = getattr(repository.settings, "merges", ())
-    rule = find_rules(rules, bytes(path))
+    rule = find_rules(repository.settings.merges, bytes(path))
     taken = decisions.get(identity(item))
     if taken is None and rule is not None and rule.take in ("ours", "theirs"):
         taken = rule.take

@@ -529,8 +529,12 @@ def test_a_path_made_unmerged_has_the_stages_that_were_given(git_repo):
     assert [(entry.path, entry.stage) for entry in entries] == [(A, 1), (A, 2), (A, 3), (B, 2), (B, 3)]
     assert repository.read_blobs([entries[2].oid]) == {entries[2].oid: b"theirs"}
     assert git_repo.read("a.datav") == b"ours"
-    repository.stage([A, B])
-    assert [entry.stage for entry in repository.list_index()] == [0, 0]
+    repository.stage([A])
+    repository.set_merged({B: b"both"})
+    entries = repository.list_index()
+    assert [entry.stage for entry in entries] == [0, 0]
+    assert repository.read_blobs([entries[1].oid]) == {entries[1].oid: b"both"}
+    assert git_repo.read("b.datav") == b"b"
 
 
 @pytest.mark.parametrize(
