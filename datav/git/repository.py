@@ -350,8 +350,7 @@ class GitRepository:
 
         One process, and one for each content.
         """
-        entries = ((path, dict(enumerate(contents, 1))) for path, contents in stages.items())
-        self._set_entries({path: found for path, found in entries})
+        self._set_entries({path: dict(enumerate(found, 1)) for path, found in stages.items()})
 
     def set_merged(self, contents: Mapping[RelPath, bytes]) -> None:
         """Make the index say of files that they hold this, and that they are merged; those on disk stay.

@@ -173,7 +173,7 @@ def plan_placing(repository: Repository, manifests: Mapping[Dataset, Manifest | 
     return plans
 
 
-def place(repository: Repository, plans: Sequence[DatasetPlan]) -> Checkout:
+def apply_placing(repository: Repository, plans: Sequence[DatasetPlan]) -> Checkout:
     """Do what `plan_placing` planned."""
     _keep_ignored(repository, plans, stage=False)
     return _apply(repository, None, plans, force=False, dry_run=False)
