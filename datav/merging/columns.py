@@ -2,6 +2,7 @@
 removed was changed by the other.
 """
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -17,10 +18,12 @@ from datav.merging.matching import NO_ROWS, SideMatch, match_sides, prints_at
 from datav.merging.options import MergeOptions
 from datav.merging.plan import MergedColumn
 from datav.merging.schema import ColumnSides, find_sides, merge_columns
+from datav.merging.scope import Scope, find_scope
 from datav.merging.standins import Narrowed, NoRows
 from datav.merging.taking import take_rows
 from datav.storage.scratch import Scratch
 from datav.tables.cellwise import Mask, differing_cells
+from datav.tables.shared import Shared
 from datav.tables.version import U64, TableVersion, View
 
 # Rows of two versions that are looked at at a time.
@@ -39,6 +42,8 @@ class SchemaMerge:
     pinned: Mapping[str, Literal["ours", "theirs"]]
     """Columns that come from one side alone."""
     matches: tuple[SideMatch, SideMatch]
+    scope: Scope | None
+    seed: int
     items: tuple[ConflictItem, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
@@ -68,7 +73,7 @@ class SchemaMerge:
                 changed |= _differ(before.column(column.base), after.column(number))
         return changed
 
-    def prints_gone(self, seed: int, edited: Iterable[U64]) -> U64:
+    def prints_gone(self, edited: Iterable[U64]) -> U64:
         """Return the prints of rows without a key that ours has not got, or less often than base.
 
         Args:
@@ -76,8 +81,11 @@ class SchemaMerge:
         """
         if self.matches[0].has_key:
             return NO_ROWS
-        gone = prints_at(self.base, self.matches[0].matched.surplus_before.places, self.common_views[0], seed)
-        more = [prints_at(self.versions[1], np.sort(places), self.common_views[2], seed) for places in edited]
+        places = self.matches[0].matched.surplus_before.places
+        gone = prints_at(self.base, places, self.common_views[0], self.seed)
+        more = [
+            prints_at(self.versions[1], np.sort(some), self.common_views[2], self.seed) for some in edited
+        ]
         return np.concatenate([gone, *more])
 
 
@@ -86,16 +94,25 @@ def merge_schemas(
     ours: TableVersion,
     theirs: TableVersion,
     options: MergeOptions,
-    seed: int,
+    shared: tuple[Shared, Shared] | None,
     scratch: Scratch,
     executor: Executor,
 ) -> SchemaMerge:
     """Merge the columns, and match the rows by them.
 
+    Args:
+        shared: what base has in common with ours, and with theirs; None: nothing is known of that.
+
     Raises:
         TableError: the tables cannot be merged.
     """
-    work = _Schemas(base, ours, theirs, options, seed, scratch, executor)
+    seed = secrets.randbits(64)
+    scope = None
+    if shared is not None and base is not None:
+        scope = find_scope(base, ours, theirs, options.key, shared, seed, executor)
+    if scope is not None:
+        (base, ours, theirs), seed = scope.versions, scope.seed
+    work = _Schemas(base, ours, theirs, options, scope, seed, scratch, executor)
     found = work.match(frozenset())
     returning, items = work.removed_columns(found)
     if returning:
@@ -110,10 +127,12 @@ class _Schemas:
         ours: TableVersion,
         theirs: TableVersion,
         options: MergeOptions,
+        scope: Scope | None,
         seed: int,
         scratch: Scratch,
         executor: Executor,
     ) -> None:
+        self._scope = scope
         self._base, self._ours, self._theirs = base, ours, theirs
         self._options = options
         self._seed, self._scratch, self._executor = seed, scratch, executor
@@ -132,14 +151,27 @@ class _Schemas:
         pinned, items = self._retyped(sides)
         names, widened = _compared(sides, has_key=bool(key))
         versions = (self._ours, self._theirs)
-        matches = match_sides(base, versions, names, key, widened, self._seed, self._scratch, self._executor)
+        suspects = self._scope.suspects if self._scope is not None else None
+        matches = match_sides(
+            base, versions, names, key, widened, self._seed, self._scratch, self._executor, suspects
+        )
         columns = merge_columns(sides, self._kept, pinned)
-        twins = sum(match.matched.duplicates[1] for match in matches)
-        if twins:
+        if (suspects is not None and len(suspects)) or any(len(match.matched.repeated) for match in matches):
             notes.append(
                 f"the key {', '.join(key)} is not unique: rows with such keys were matched by all cells"
             )
-        return SchemaMerge(base, versions, tuple(sides), columns, pinned, matches, tuple(items), tuple(notes))
+        return SchemaMerge(
+            base,
+            versions,
+            tuple(sides),
+            columns,
+            pinned,
+            matches,
+            self._scope,
+            self._seed,
+            tuple(items),
+            tuple(notes),
+        )
 
     def removed_columns(self, found: SchemaMerge) -> tuple[frozenset[str], list[ConflictItem]]:
         """Decide of columns that one side removed and the other changed.

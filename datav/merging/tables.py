@@ -4,7 +4,6 @@ What is to be done is found first, as places of rows; cells are looked at window
 written, so memory is bounded by the number of rows that a side touched, not by what stands in them.
 """
 
-import secrets
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -20,13 +19,14 @@ from datav.merging.columns import SchemaMerge, merge_schemas
 from datav.merging.counting import Counted, Whole, count_rows
 from datav.merging.matching import NO_ROWS, Joined, join_sides, keys_at, row_ids
 from datav.merging.options import MergeOptions
-from datav.merging.placing import end_of, find_anchors, locate_rows, place_rows
+from datav.merging.placing import end_of, find_anchors, locate_rows, parts_of, place_rows
 from datav.merging.plan import MergedColumn, Window
 from datav.merging.renumbering import renumber
 from datav.merging.result import MergeCounts
 from datav.merging.taking import take_rows
 from datav.storage.scratch import Scratch
 from datav.tables.arrays import flags, integers
+from datav.tables.shared import Shared
 from datav.tables.version import I64, U64, TableVersion
 
 # Rows of three versions that are in memory at a time.
@@ -194,12 +194,15 @@ def merge_tables(
     *,
     scratch: Scratch,
     executor: Executor,
+    shared: tuple[Shared, Shared] | None = None,
 ) -> Merge:
     """Merge three versions of a table.
 
     Args:
         base: None: both sides added it.
         scratch: open until the merge was written.
+        shared: what is known of the bytes that base has in common with ours, and with theirs; makes it faster
+            and nothing else.
 
     Raises:
         TableError: they cannot be merged as tables; the message says why.
@@ -207,9 +210,8 @@ def merge_tables(
     formats = {version.format for version in (base, ours, theirs) if version is not None}
     if len(formats) > 1:
         raise TableError(f"its format is not the same in all versions: {', '.join(sorted(formats))}")
-    seed = secrets.randbits(64)
-    schema = merge_schemas(base, ours, theirs, options, seed, scratch, executor)
-    return _Planning(schema, ours, theirs, options, seed, executor).merge()
+    schema = merge_schemas(base, ours, theirs, options, shared, scratch, executor)
+    return _Planning(schema, ours, options, executor).merge()
 
 
 class _Planning:
@@ -219,16 +221,17 @@ class _Planning:
         self,
         schema: SchemaMerge,
         ours: TableVersion,
-        theirs: TableVersion,
         options: MergeOptions,
-        seed: int,
         executor: Executor,
     ) -> None:
         self._schema = schema
-        self._base, self._ours, self._theirs = schema.base, ours, theirs
+        self._whole = ours
+        self._base, (self._ours, self._theirs) = schema.base, schema.versions
+        spans = schema.scope.parts[1:] if schema.scope is not None else (None, None)
+        self._parts = parts_of(self._ours, spans[0]), parts_of(self._theirs, spans[1])
         self._matches = schema.matches
         self._options = options
-        self._seed = seed
+        self._seed = schema.seed
         self._executor = executor
         self._notes = list(schema.notes)
         self._items = list(schema.items)
@@ -249,7 +252,7 @@ class _Planning:
         self._count(joined, counted, len(renumbered))
         keyless = np.sort(counted.changed_by_both[1]) if counted is not None else NO_ROWS
         return Merge(
-            self._ours,
+            self._whole,
             self._schema.columns,
             self._notes,
             self._items,
@@ -414,7 +417,9 @@ class _Planning:
         anchors = self._anchors(new, base_prints[2], counted)
         wanted = np.unique(np.concatenate([base_prints[0], base_prints[1], anchors.prints]))
         added = np.sort(np.concatenate([match.matched.added, match.matched.surplus_after.places]))
-        located = locate_rows(match.compared.after, named, wanted, added, self._seed, self._executor)
+        located = locate_rows(
+            match.compared.after, self._parts[0], named, wanted, added, self._seed, self._executor
+        )
         changed = located.places[_found(located.find(base_prints[0]))]
         gone = located.places[_found(located.find(base_prints[1]))]
         if counted is not None and len(counted.removed):
@@ -440,9 +445,10 @@ class _Planning:
         absent = [removed_by_ours]
         if counted is not None:
             edited = (counted.changed_by_both[2], counted.removed_changed.side)
-            absent.append(self._schema.prints_gone(self._seed, edited))
+            absent.append(self._schema.prints_gone(edited))
         return find_anchors(
             other.compared.after,
+            self._parts[1],
             named,
             new.theirs,
             np.unique(np.concatenate(absent)),
@@ -454,7 +460,7 @@ class _Planning:
         """Return places in ours of rows with these prints, as often as each occurs among them."""
         view = self._schema.common_views[1]
         kinds, counts = np.unique(prints, return_counts=True)
-        located = locate_rows(self._ours, view, kinds, NO_ROWS, self._seed, self._executor)
+        located = locate_rows(self._ours, self._parts[0], view, kinds, NO_ROWS, self._seed, self._executor)
         first = np.searchsorted(located.prints, kinds)
         places = [located.places[at : at + count] for at, count in zip(first, counts, strict=True)]
         found: U64 = np.concatenate(places)

@@ -130,6 +130,11 @@ class TextVersion:
         part._spans, part.source = spans, source
         return part
 
+    @property
+    def spans(self) -> Sequence[Span] | None:
+        """What is scanned; None: all records."""
+        return self._spans
+
     def scan(self, view: View, seed: int, executor: Executor) -> Iterator[Prints]:
         for records in self.scan_records(view, seed, executor):
             yield Prints(_places(records), records.keys, records.rows)
