@@ -35,6 +35,8 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     # A `git status` of the user's must not fail because datav was looking at the same moment.
     "GIT_OPTIONAL_LOCKS": "0",
+    # Whoever makes git switch or commit sees to the data; our hooks would do it again, and wait for us.
+    "DATAV_HOOKS": "0",
 }
 
 # What ties a process to one repository: `git rev-parse --local-env-vars`.

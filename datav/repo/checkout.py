@@ -135,28 +135,6 @@ def checkout(
     return _apply(repository, rev, plans, force=force, dry_run=dry_run)
 
 
-def place(
-    repository: Repository, manifests: Mapping[Dataset, Manifest | None]
-) -> tuple[Checkout, list[tuple[Dataset, DatavError]]]:
-    """Make data on disk what `manifests` say, None for a dataset that goes away; leave out what cannot be.
-
-    Returns:
-        What was done, and each dataset that stays as it is, with the reason.
-    """
-    plans, refused = [], list[tuple[Dataset, DatavError]]()
-    for dataset, manifest in manifests.items():
-        try:
-            plan = _plan_one(repository, dataset, manifest, [b""])
-            refuse_loss(repository, [plan])
-            _require(repository, plan)
-        except DatavError as exc:
-            refused.append((dataset, exc))
-        else:
-            plans.append(plan)
-    _keep_ignored(repository, plans, stage=False)
-    return _apply(repository, None, plans, force=False, dry_run=False), refused
-
-
 def plan_placing(repository: Repository, manifests: Mapping[Dataset, Manifest | None]) -> list[DatasetPlan]:
     """Return what is to be done so that the data on disk is what these manifests say.
 

@@ -53,6 +53,7 @@ def push(
     revs: Sequence[str] = (),
     everything: bool = False,
     names: Sequence[str] = (),
+    versions: Sequence[Version] | None = None,
     jobs: int | None = None,
 ) -> PushResult:
     """Make a remote have what manifests name.
@@ -62,17 +63,22 @@ def push(
         revs: of these revisions only; without, of every commit that HEAD can reach.
         everything: of all that git can still show.
         names: of these datasets only.
+        versions: these, whatever commits have them.
         jobs: requests at a time.
 
     Raises:
         RemoteError: it cannot be reached or refuses; running it again goes on.
-        DataLossError: of a revision that was named something is neither here nor there; all else was pushed.
+        DataLossError: of a revision or a version that was named something is neither here nor there; all
+            else was pushed.
         UnknownRevisionError, UnknownDatasetError: a word means nothing.
         UsageError: there is no such remote, no commit yet, or `everything` and less were asked for.
     """
     began = time.monotonic()
+    is_named = bool(revs) or versions is not None
     try:
-        versions = _versions(repository, revs, names, everything=everything)
+        versions = (
+            versions if versions is not None else _versions(repository, revs, names, everything=everything)
+        )
     except UnknownDatasetError as exc:
         if remote is not None:
             raise
@@ -106,7 +112,7 @@ def push(
             incomplete=tuple(version for version in incomplete if version.content in data),
             lost_profiles=tuple(version for version in incomplete if version.content not in data),
         )
-    if revs and result.incomplete:
+    if is_named and result.incomplete:
         raise _not_here(result)
     return result
 

@@ -56,6 +56,17 @@ def in_history(repository: Repository, names: Sequence[str] = ()) -> list[Versio
     return _chosen(repository, _read(repository, blobs, strict=False), names)
 
 
+def in_blobs(repository: Repository, blobs: Iterable[tuple[str, RelPath]]) -> list[Version]:
+    """Return what manifests name that git has as `blobs`, each with its path in some commit.
+
+    One that is none is nobody's.
+    """
+    found: _Blobs = {}
+    for oid, path in blobs:
+        found.setdefault(oid, {})[path] = None
+    return _read(repository, found, strict=False)
+
+
 def everywhere(repository: Repository, *words: str) -> list[Version]:
     """Return what any manifest names that git can still show, or that lies in a work tree.
 

@@ -1,0 +1,86 @@
+"""What git's pre-commit hook asks: is the data on disk what the commit is about to say?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from datav.errors import DatavError
+from datav.formats.manifest import ManifestConflictError, parse_manifest
+from datav.relpath import RelPath
+from datav.repo.datasets import Dataset, dataset_of_manifest
+from datav.repo.repository import Repository
+from datav.repo.status import status
+
+
+@dataclass(frozen=True, slots=True)
+class CommitCheck:
+    """What stands against a commit."""
+
+    edited: tuple[RelPath, ...]
+    """Datasets that were changed on disk since they were added."""
+    added: tuple[RelPath, ...]
+    """Those of which the hook has added the change."""
+    unresolved: tuple[RelPath, ...]
+    """Datasets whose manifest to be committed has conflicts that nobody has decided."""
+
+    @property
+    def is_fine(self) -> bool:
+        return not self.edited and not self.unresolved
+
+
+def check_commit(repository: Repository, *, can_stage: bool = True) -> CommitCheck:
+    """Compare data with the manifests of the index that is about to be committed.
+
+    Data that is as it was stored is fine, though its manifest be another version's: a merge that has stopped
+    left it where it was.
+
+    Args:
+        can_stage: what is staged now is in the commit and stays staged after it; with `git commit PATH` it
+            would not.
+
+    Raises:
+        StorageError, ChangedWhileReadError: what the settings want to be added cannot be.
+    """
+    wish = repository.settings.hooks.pre_commit
+    index = {entry.path: entry.oid for entry in repository.git.list_index() if not entry.stage}
+    unresolved = _unresolved(repository, index)
+    edited: list[RelPath] = []
+    if wish != "off":
+        edited = [
+            item.path
+            for item in status(repository).datasets
+            if item.state == "modified" and item.error is None and not item.is_stored and not item.is_partial
+            if Dataset(item.path).manifest_path in index
+        ]
+    if edited and wish == "add" and can_stage and not unresolved:
+        return CommitCheck((), _add(repository, edited), unresolved)
+    return CommitCheck(tuple(edited), (), unresolved)
+
+
+def _add(repository: Repository, edited: Sequence[RelPath]) -> tuple[RelPath, ...]:
+    # Only here: what adds takes its time to import.
+    from datav.repo.add import add
+
+    add(repository, [repository.shown(path) for path in edited])
+    return tuple(edited)
+
+
+def _unresolved(repository: Repository, index: dict[RelPath, str]) -> tuple[RelPath, ...]:
+    changed = [path for path, change in repository.git.staged_changes().items() if change != "removed"]
+    staged = {path: index[path] for path in changed if path in index}
+    blobs = repository.git.read_blobs(staged.values()) if staged else {}
+    found = []
+    for path, oid in staged.items():
+        dataset = dataset_of_manifest(path)
+        if dataset is not None and _is_unresolved(blobs[oid], path):
+            found.append(dataset.path)
+    return tuple(found)
+
+
+def _is_unresolved(data: bytes, path: RelPath) -> bool:
+    try:
+        return parse_manifest(data, str(path)).conflict is not None
+    except ManifestConflictError:
+        return True
+    except DatavError:
+        # No manifest at all: somebody else's file of that name, or a newer datav's.
+        return False
