@@ -24,6 +24,7 @@ MAX_MESSAGES = 10_000
 
 _SCHEMA, _RECORD_BATCH = 1, 3
 _FILE_HEADER_SIZE = 8
+_CODECS = {0: "lz4", 1: "zstd"}
 
 
 class _Message(NamedTuple):
@@ -57,6 +58,32 @@ def describe_arrow(source: RandomAccess, *, stream: bool) -> TableInfo | NotATab
         return columns
     listed, more = limit_columns(columns)
     return TableInfo("arrow", None, None, _count_rows(source, start), (), listed, more, False)
+
+
+def find_codec(source: RandomAccess, *, stream: bool) -> str | None:
+    """Return how the first batch with rows is compressed, `lz4` or `zstd`; None: not, or that cannot be told.
+
+    Cost: a read of some hundred bytes for that batch, and for those before it.
+    """
+    try:
+        for message in _messages(source, 0 if stream else _FILE_HEADER_SIZE):
+            if message.kind == _RECORD_BATCH and message.rows:
+                return _read_codec(source.read_at(message.offset, message.size))
+    except (struct.error, ValueError):
+        # Whether its batches can be read is for whoever does.
+        return None
+    return None
+
+
+def _read_codec(message: bytes) -> str | None:
+    """Return `RecordBatch.compression.codec` of a message, with the bytes before it."""
+    data = message[8 if message[:4] == CONTINUATION else 4 :]
+    (root,) = struct.unpack_from("<I", data)
+    batch = _below(data, root, 2)
+    compression = None if batch is None else _below(data, batch, 3)
+    if compression is None:
+        return None
+    return _CODECS.get(_scalar(data, compression, 0, "<b"))
 
 
 def _columns(message: bytes) -> list[ColumnInfo] | NotATable:
@@ -113,12 +140,20 @@ def _read_metadata(data: bytes) -> tuple[int, int, int]:
     kind = _scalar(data, root, 1, "<B")
     rows = 0
     if kind == _RECORD_BATCH:
-        at = _field(data, root, 2)
-        if at is None:
+        batch = _below(data, root, 2)
+        if batch is None:
             raise ValueError("a record batch without a header")
-        (step,) = struct.unpack_from("<I", data, at)
-        rows = _scalar(data, at + step, 0, "<q")
+        rows = _scalar(data, batch, 0, "<q")
     return kind, rows, _scalar(data, root, 3, "<q")
+
+
+def _below(data: bytes, table: int, field: int) -> int | None:
+    """Return where the table is that a `field` of a table points to; None if there is none."""
+    at = _field(data, table, field)
+    if at is None:
+        return None
+    (step,) = struct.unpack_from("<I", data, at)
+    return at + int(step)
 
 
 def _scalar(data: bytes, table: int, field: int, layout: str) -> int:

@@ -84,7 +84,7 @@ class ArrowVersion:
     """
 
     def __init__(self, source: RandomAccess, stream: bool) -> None:
-        self._source = source
+        self.source = source
         self._stream = stream
         self._starts: list[int] | None = None
         """Of a file, the number of the first row of each batch, and of all rows; known after a scan."""
@@ -185,7 +185,7 @@ class ArrowVersion:
             self._starts = starts
 
     def _open(self, columns: Sequence[int] | None) -> tuple[Any, SourceFile]:
-        file = SourceFile(self._source)
+        file = SourceFile(self.source)
         options = ipc.IpcReadOptions(included_fields=None if columns is None else list(columns))
         open_any = ipc.open_stream if self._stream else ipc.open_file
         with translated("its Arrow schema cannot be read", file):

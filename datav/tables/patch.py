@@ -20,21 +20,23 @@ from datav.errors import TableError
 from datav.relpath import one_line
 from datav.storage.scratch import Scratch
 from datav.tables.arrowversion import ArrowVersion
+from datav.tables.arrowwriting import write_arrow_edited
 from datav.tables.cellvalues import cell_text, cell_values
-from datav.tables.dialect import extension_of
+from datav.tables.dialect import HEAD_SIZE, extension_of
+from datav.tables.edits import edited
 from datav.tables.feed import AFTER, BEFORE, COUNT, OP, Feed
 from datav.tables.feedcells import cells_as
 from datav.tables.hashing import fingerprint
+from datav.tables.jsonedits import edit_json_lines, refuse_other_encoding
 from datav.tables.jsonl import JsonLinesVersion
 from datav.tables.opening import open_table
 from datav.tables.parquetversion import ParquetVersion
-from datav.tables.patch_columnar import write_arrow, write_parquet
-from datav.tables.patch_jsonl import write_json_lines
+from datav.tables.parquetwriting import write_parquet_edited
 from datav.tables.patch_plan import Plan
-from datav.tables.patch_text import write_text
 from datav.tables.rules import TableRules
 from datav.tables.source import NotATable, RandomAccess
 from datav.tables.text import TextVersion
+from datav.tables.textedits import begins_with_mark, edit_text, write_edited
 from datav.tables.version import U64, TableVersion, View
 
 _PACKED = (".gz", ".zst")
@@ -116,13 +118,17 @@ def apply_feed(
 def _write(version: TableVersion, source: RandomAccess, plan: Plan, target: BinaryIO) -> None:
     match version:
         case TextVersion():
-            write_text(version, source, plan, target)
+            edits = edit_text(version, plan.layout, plan.row_edits(version.source.size))
+            head = source.read_at(0, HEAD_SIZE)
+            write_edited(version, edits, begins_with_mark(version, head), target)
         case JsonLinesVersion():
-            write_json_lines(version, source, plan, target)
+            refuse_other_encoding(source.read_at(0, HEAD_SIZE))
+            edits = edit_json_lines(version, plan.layout, plan.row_edits(source.size))
+            target.writelines(edited(source, edits))
         case ParquetVersion():
-            write_parquet(source, plan, target)
+            write_parquet_edited(version, plan.layout, plan.types, plan, target)
         case ArrowVersion():
-            write_arrow(source, plan, target)
+            write_arrow_edited(version, plan.layout, plan.types, plan, target)
 
 
 def _decide(version: TableVersion, feed: Feed, executor: Executor) -> Plan:
@@ -146,8 +152,6 @@ def _decide(version: TableVersion, feed: Feed, executor: Executor) -> Plan:
     plan = Plan(names, columns, after)
     for prints in version.scan(view, seed, executor):
         plan.rows += len(prints.places)
-        if plan.has_new_layout and len(prints.places):
-            plan.places.append(prints.places)
         for place, row in _find(version, prints.places[_is_in(prints.rows, wanted.rows)], wanted):
             plan.edits[place] = row_of[row] if is_changed[row] else None
         _check_keys(version, prints.places[_is_in(prints.keys, wanted.keys)], key, wanted, plan)

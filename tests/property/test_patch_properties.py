@@ -14,8 +14,8 @@ from datav.tables.dialect import TextDialect
 from datav.tables.feed import read_feed, write_feed
 from datav.tables.options import DiffOptions
 from datav.tables.patch import apply_feed
-from datav.tables.patch_text import record_splitter, split_record
 from datav.tables.text import TextVersion
+from datav.tables.textstyle import record_splitter, split_record
 from tests.unit.tables.conftest import MemorySource
 
 EXECUTOR = ThreadPoolExecutor(2)

@@ -278,6 +278,31 @@ def test_a_key_of_json_that_is_gone_goes_from_every_record(patched):
     assert [json.loads(line) for line in data.splitlines()] == [{"id": 1, "k": 0}, {"id": 3, "k": 1}]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b'{"id":1,"z":"1"}\n', b'{"id":1,"z":1}\n'), (b'{"id":1,"z":1}\n', b'{"id":1,"z":" 1"}\n')],
+)
+def test_a_text_like_a_number_is_none(patched, before, after):
+    data, _ = patched(before, after, name="t.jsonl")
+
+    assert data == after
+
+
+def test_new_values_of_a_dictionary_may_come_in_any_batch(patched):
+    def encode(cells):
+        table = pa.table({"id": range(4), "c": pa.array(cells).dictionary_encode()})
+        target = io.BytesIO()
+        with ipc.new_file(target, table.schema, options=ipc.IpcWriteOptions(compression="zstd")) as out:
+            out.write_table(table, max_chunksize=2)
+        return target.getvalue()
+
+    data, _ = patched(encode(["a", "b", "b", "a"]), encode(["x", "b", "y", "a"]), name="t.arrow")
+
+    read = ipc.open_file(io.BytesIO(data))
+    assert read.num_record_batches == 2
+    assert read.read_all().column("c").to_pylist() == ["x", "b", "y", "a"]
+
+
 def test_compressed_files_and_what_is_no_table_are_refused(in_memory):
     feed = read_feed(in_memory(b"_op,_count\n"))
     for name, data in (("t.csv.gz", b"\x1f\x8b"), ("t.csv", b""), ("t.png", b"\x89PNG")):

@@ -1,0 +1,246 @@
+"""Delimited text, its rows edited: lines that stay are not named, and of changed ones the cells that stay are
+written as they were."""
+
+import codecs
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
+
+from datav.errors import TableError
+from datav.tables.edits import (
+    LINE_ENDS,
+    Column,
+    Edit,
+    Ending,
+    ReadAhead,
+    RowEdit,
+    edited,
+    has_other_columns,
+    in_step,
+    joined,
+)
+from datav.tables.encodings import BOMS
+from datav.tables.text import BLOCK, TextVersion
+from datav.tables.textstyle import (
+    Record,
+    find_text_style,
+    is_open,
+    record_splitter,
+    split_record,
+)
+
+_FIRST_RECORD = 2**16
+_UTF8 = ("utf-8", "utf-8-sig")
+
+
+def edit_text(version: TextVersion, columns: Sequence[Column], rows: Iterator[RowEdit]) -> Iterator[Edit]:
+    """Yield the edits of `version.source` that change its rows and its columns.
+
+    A changed cell is written in quotes if it was before; a new one as the file mostly does.  A cell of a
+    column that the file lacks is empty unless `rows` says what is in it.  Blank lines behind a record go with
+    it.
+
+    Args:
+        columns: of the result.
+        rows: drawn once, as they are needed.
+
+    Raises:
+        TableError: a cell cannot be written in the file's dialect.
+
+    Cost: the records that `rows` names are read; all of them, a block at a time, where columns change.
+    """
+    editor = _TextEditor(version, columns)
+    changes = (
+        editor.everything(rows) if has_other_columns(columns, len(version.columns)) else editor.some(rows)
+    )
+    return joined(changes, version.source, editor.find_ending)
+
+
+def write_edited(version: TextVersion, edits: Iterable[Edit], has_mark: bool, target: BinaryIO) -> None:
+    """Write the file of a version, edited, in its own encoding.
+
+    Args:
+        edits: of `version.source`.
+        has_mark: the file begins with a byte order mark, which a source that was converted lacks.
+
+    Raises:
+        TableError: the encoding lacks a character.
+    """
+    if not is_converted(version):
+        target.writelines(edited(version.source, edits))
+        return
+    target.writelines(_encoded(edited(version.source, edits), version.encoding, has_mark=has_mark))
+
+
+def is_converted(version: TextVersion) -> bool:
+    """Whether the source of a version is another than its file, in UTF-8."""
+    return version.encoding not in _UTF8 and version.dialect.encoding in _UTF8
+
+
+def begins_with_mark(version: TextVersion, head: bytes) -> bool:
+    """Whether a file of the encoding of `version` begins with the mark of that; `head` is its start."""
+    mark = BOMS.get(version.encoding, b"")
+    return bool(mark) and head.startswith(mark)
+
+
+class _TextEditor:
+    """Makes edits of one text."""
+
+    def __init__(self, version: TextVersion, columns: Sequence[Column]) -> None:
+        self._version = version
+        self._columns = columns
+        self._alone = len(columns) == 1
+        self._near = ReadAhead(version.source)
+        self._splitter = record_splitter(version.dialect)
+        self._header: Record | None = None
+        self._header_at = version.dialect.bom_size
+        if version.has_header:
+            raw = version.source.read_at(0, version.body)[self._header_at :]
+            lines = raw.lstrip(LINE_ENDS)
+            self._header_at += len(raw) - len(lines)
+            self._header = self._split(lines)
+        first = version.source.read_at(version.body, _FIRST_RECORD).lstrip(LINE_ENDS)
+        self.style = find_text_style(version.dialect, self._header, self._split(first))
+
+    def some(self, rows: Iterator[RowEdit]) -> Iterator[Edit]:
+        """Yield edits of single records."""
+        yield from self._header_edit()
+        for row in rows:
+            if row.is_new:
+                yield self._inserted(row)
+                continue
+            start, end = self._version.text_of(row.place)
+            if row.cells is None:
+                yield Edit(start, end, b"")
+                continue
+            raw = self._near.read_at(start, end - start)
+            old = self._split(raw)
+            new = self.style.join(self._replaced(self.style.closed(old).cells, row.cells))
+            stop = len(raw) - len(old.tail)
+            if new != raw[:stop]:
+                yield Edit(start, start + stop, new)
+
+    def everything(self, rows: Iterator[RowEdit]) -> Iterator[Edit]:
+        """Yield edits of all records, each of which gets the columns of the result."""
+        yield from self._header_edit()
+        for offset, raw, row in in_step(self._records(), rows, lambda place: self._version.text_of(place)[0]):
+            if row is not None and row.is_new:
+                yield self._inserted(row)
+            elif row is not None and row.cells is None:
+                yield Edit(offset, offset + len(raw), b"")
+            else:
+                old = self.style.closed(self._split(raw))
+                cells = [old.cells[at] if at is not None else None for _, at in self._columns]
+                new = self._replaced(cells, row.cells if row is not None and row.cells is not None else None)
+                yield Edit(offset, offset + len(raw), self.style.join(new) + old.tail)
+
+    def find_ending(self) -> Ending:
+        version = self._version
+        source = version.source
+        if not version.dialect.quoting:
+            has_end = source.read_at(source.size - 1, 1) in (b"\r", b"\n")
+            return Ending(b"", b"" if has_end else self.style.line_end)
+        # A line end may be one of a cell whose quotes nothing ends.
+        start = self._last_start()
+        last = self._split(source.read_at(start, source.size - start))
+        if last.tail:
+            return Ending(b"", b"")
+        return Ending(b'"' if is_open(last.cells[-1]) else b"", self.style.line_end)
+
+    def _last_start(self) -> int:
+        """Where the last record begins; the header if there is no other."""
+        version = self._version
+        size = version.source.size
+        near = version.records_in(max(version.body, size - BLOCK), size)
+        if len(near.starts) and near.ragged is None:
+            return int(near.starts[-1])
+        # What was taken for the end of a record was none, or the last one is longer than a block.
+        start, begin = self._header_at, version.body
+        while begin < size:
+            found = version.records_in(begin, begin + BLOCK, begin)
+            if not len(found.starts):
+                break
+            start, begin = int(found.starts[-1]), found.end
+        return start
+
+    def _records(self) -> Iterator[tuple[int, bytes]]:
+        """Yield all records but the header, with where they begin."""
+        version = self._version
+        begin = version.body
+        while begin < version.source.size:
+            found = version.records_in(begin, begin + BLOCK, begin)
+            if found.ragged is not None:
+                raise version.uneven(*found.ragged)
+            if not len(found.starts):
+                return
+            starts = found.starts.tolist()
+            first = starts[0]
+            data = version.source.read_at(first, found.end - first)
+            for start, end in zip(starts, [*starts[1:], found.end], strict=True):
+                yield start, data[start - first : end - first]
+            begin = found.end
+
+    def _header_edit(self) -> Iterator[Edit]:
+        old = self._header
+        if old is None:
+            return
+        quoted = all(cell.startswith(b'"') for cell in old.cells)
+        own = self._version.columns
+        cells = [
+            self.style.closed(old).cells[at]
+            if at is not None and own[at].name == name
+            else self.style.encode(name.encode(), name, quoted=quoted, alone=self._alone)
+            for name, at in self._columns
+        ]
+        if self._alone and not cells[0]:
+            cells = [self.style.encode(b"", self._columns[0].name, quoted=True, alone=True)]
+        stop = self._header_at + len(self.style.join(old.cells))
+        if cells != old.cells:
+            yield Edit(self._header_at, stop, self.style.join(cells))
+
+    def _inserted(self, row: RowEdit) -> Edit:
+        assert row.cells is not None, "a new row has cells"
+        line = self.style.join(self._replaced([None] * len(self._columns), row.cells))
+        return Edit(row.place, row.place, line + self.style.line_end)
+
+    def _replaced(self, old: Sequence[bytes | None], new: Sequence[bytes | None] | None) -> list[bytes]:
+        """Return the cells of a record as they are written: those that do not change as they were.
+
+        Args:
+            old: as they are written; None where the file has none.
+            new: what is in them; None: what was, and nothing in new ones.
+        """
+        cells = (
+            [b"" if raw is None else None for raw in old] if new is None else [cell or b"" for cell in new]
+        )
+        return [
+            self._written(column.name, raw, cell)
+            for column, raw, cell in zip(self._columns, old, cells, strict=True)
+        ]
+
+    def _written(self, name: str, raw: bytes | None, cell: bytes | None) -> bytes:
+        if raw is None:
+            return self.style.encode(cell or b"", name, quoted=self.style.quotes_all, alone=self._alone)
+        is_blank = self._alone and not raw
+        if not is_blank and (cell is None or self.style.content(raw) == cell):
+            return raw
+        quoted = raw.startswith(b'"')
+        return self.style.encode(cell or b"", name, quoted=quoted, alone=self._alone)
+
+    def _split(self, raw: bytes) -> Record:
+        return split_record(raw, self._splitter)
+
+
+def _encoded(pieces: Iterable[bytes], encoding: str, *, has_mark: bool) -> Iterator[bytes]:
+    """Yield UTF-8, which comes in pieces cut anywhere, in another encoding."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    # Of `utf-16` it writes the mark itself, and once.
+    encoder = codecs.getincrementalencoder(encoding)()
+    if has_mark:
+        yield BOMS[encoding]
+    for piece in pieces:
+        try:
+            yield encoder.encode(decoder.decode(piece))
+        except UnicodeEncodeError as exc:
+            raise TableError(f"the file is {encoding}, which lacks {exc.object[exc.start]!r}") from exc
+        except UnicodeDecodeError as exc:
+            raise TableError(f"a cell is not UTF-8, so it cannot be written as {encoding}") from exc
