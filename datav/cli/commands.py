@@ -10,6 +10,7 @@ from datav.cli.checkout import checkout, restore
 from datav.cli.completion import completion
 from datav.cli.demo import demo
 from datav.cli.diff import diff
+from datav.cli.doctor import doctor
 from datav.cli.drop import drop
 from datav.cli.du import du
 from datav.cli.fetch import clone, fetch, pull
@@ -52,6 +53,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "repair": repair,
     "gc": gc,
     "drop": drop,
+    "doctor": doctor,
     "completion": completion,
     "demo": demo,
 }

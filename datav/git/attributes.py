@@ -6,6 +6,8 @@ may not be on the PATH (an editor, another virtual environment), and would show 
 the failure for a conflict without a word.
 """
 
+from collections.abc import Mapping
+
 from datav.git.repository import GitRepository
 
 ATTRIBUTES_FILE = b".gitattributes"
@@ -60,6 +62,11 @@ def _names_set_by(attribute: bytes) -> tuple[bytes, ...]:
     """Of what is wanted, what an attribute is about."""
     name = attribute.lstrip(b"-!").partition(b"=")[0]
     return tuple(_WANTED) if name == b"binary" else (name,)
+
+
+def expected_settings() -> Mapping[str, str]:
+    """Return the settings that `configure_driver` makes, by name."""
+    return _SETTINGS
 
 
 def configure_driver(repository: GitRepository) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from datav.repo.datasets import Dataset
 from datav.repo.disk import Disk
-from datav.repo.repository import Repository
+from datav.repo.repository import Repository, store_path
+from datav.store.layout import Layout
 from datav.workspace.apply import remove_leftovers
 from datav.workspace.scan import LEFTOVER, TEMPORARY_PREFIX
 
@@ -51,6 +52,29 @@ def remove_private_leftovers(repository: Repository, now: float) -> None:
             with contextlib.suppress(OSError):
                 if now - path.stat().st_mtime > _OLD_S:
                     path.unlink()
+
+
+def find_old_leftovers(repository: Repository, datasets: Iterable[Dataset], now: float) -> list[Path]:
+    """Return temporary files, over a day old, beside manifests, in the store, and where stat caches lie.
+
+    Not those inside of directories that are datasets: for these all of them would have to be walked.
+    """
+    private, prefix = repository.private, os.fsdecode(TEMPORARY_PREFIX)
+    found = [path for place in ("worktrees", "remotes") for path in (private / place).glob(f"*/*/{prefix}*")]
+    directories = {dataset.manifest_path.on(repository.root).parent for dataset in datasets}
+    for directory in sorted(directories | {repository.root}):
+        found += [directory / os.fsdecode(name) for name in _list_temporary(directory)]
+    with contextlib.suppress(OSError):
+        found += Layout(store_path(private)).temporary.iterdir()
+    return [path for path in found if _age_s(path, now) > _OLD_S]
+
+
+def _age_s(path: Path, now: float) -> float:
+    try:
+        return now - path.lstat().st_mtime
+    except OSError:
+        # Gone meanwhile.
+        return 0.0
 
 
 def _list_temporary(directory: Path) -> list[bytes]:

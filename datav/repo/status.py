@@ -119,7 +119,7 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
                 state=found.state,
                 staged=staged.get(manifest_path, "none"),
                 unstaged="none" if manifest_path in unmerged else unstaged.get(manifest_path, "none"),
-                pushed=_is_pushed(repository, dataset, there),
+                pushed=is_pushed(repository, dataset, there),
                 changes=found.changes,
                 is_stored=found.is_stored,
                 is_partial=found.lacks_files and _is_partial(repository, dataset, parts),
@@ -151,7 +151,7 @@ def _lacks_profile(repository: Repository, dataset: Dataset) -> bool:
     return manifest.files > 0 if manifest.kind == "directory" else manifest.table is not None
 
 
-def _is_pushed(repository: Repository, dataset: Dataset, there: Set[Content] | None) -> bool | None:
+def is_pushed(repository: Repository, dataset: Dataset, there: Set[Content] | None) -> bool | None:
     if there is None:
         return None
     try:

@@ -190,6 +190,23 @@ def find_other_user(directory: Path, own: Lease | None) -> Holder | None:
     return found
 
 
+def find_dead(directory: Path) -> list[Path]:
+    """Return the leases in `directory` whose holders live no more.  They keep nobody out.
+
+    Raises:
+        StorageError: one cannot be read.
+    """
+    dead = []
+    with translating("list", directory):
+        paths = sorted(directory.iterdir()) if directory.is_dir() else []
+    for path in paths:
+        data = _read_lease(path)
+        holder = parse_lease(data) if data is not None else None
+        if data is not None and (holder is None or not holder.is_alive(time.time())):
+            dead.append(path)
+    return dead
+
+
 @contextlib.contextmanager
 def collector_lease(directory: Path) -> Iterator[Lease]:
     """Hold the collector's lease.
