@@ -84,6 +84,12 @@ class DataLossError(DatavError):
     code = "data-loss"
 
 
+class UnresolvedConflictError(DatavError):
+    """A dataset has conflicts of a merge, and what was asked for would pass over them."""
+
+    code = "unresolved-conflict"
+
+
 class ChangedWhileReadError(DatavError):
     """A file did not hold still long enough to be read."""
 

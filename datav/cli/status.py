@@ -18,7 +18,7 @@ def status(
     """Compare the data on disk with its manifests, and these with git.
 
     clean: as the manifest says. modified: not. deleted: not on disk, but stored. missing: neither on disk nor
-    stored here. conflicted: the manifest has git conflicts. untracked: git does not know the manifest.
+    stored here. conflicted: a merge left conflicts. untracked: git does not know the manifest.
     not pushed: the default remote did not have it when it was last asked; nothing is asked now.
     """
     from datav.repo.status import status as compare

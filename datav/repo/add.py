@@ -14,6 +14,7 @@ from datav.repo.datasets import (
     Dataset,
     edit_ignore_file,
     ignore_file_of,
+    read_manifest,
     read_manifest_bytes,
     write_manifest,
 )
@@ -25,6 +26,7 @@ from datav.repo.leftovers import remove_all_leftovers
 from datav.repo.partial import partial_contents
 from datav.repo.recording import NodeRecorder
 from datav.repo.repository import Repository
+from datav.repo.unresolved import refuse_unresolved
 from datav.storage.durable import fsync_directory, make_directories
 from datav.store.trees import DirectoryShape, read_directory, write_directory_tree
 from datav.store.writing import StoreWriter, Tally
@@ -85,6 +87,7 @@ def add(
     Raises:
         UsageError: a name means nothing that can be added; a key is given, and it is no table or has no such
             column.
+        UnresolvedConflictError: a merge left conflicts in a dataset.
         ChangedWhileReadError: a file did not hold still.
         StorageError: the store cannot be written; what was added before stays as it was.
     """
@@ -138,7 +141,8 @@ def _preview(repository: Repository, datasets: Sequence[Dataset]) -> Added:
     previews = []
     for dataset in datasets:
         disk = _look(repository, dataset)
-        before = read_manifest_bytes(repository, dataset)
+        before = read_manifest(repository, dataset)
+        refuse_unresolved(repository, dataset, before)
         state: State = "added" if before is None else "unchanged" if disk.is_unchanged else "modified"
         unknown = disk.unknown()
         size = sum(entry.size for entry in disk.entries)
@@ -187,6 +191,7 @@ class _Pending:
 def _add_one(repository: Repository, dataset: Dataset, writer: StoreWriter) -> _Pending:
     before = read_manifest_bytes(repository, dataset)
     old = parse_manifest(before, str(dataset.manifest_path)) if before is not None else None
+    refuse_unresolved(repository, dataset, old)
     disk = _look(repository, dataset)
     _forget_unstored(repository, disk)
     recorder = NodeRecorder(writer, repository.store.reader)

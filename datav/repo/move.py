@@ -34,6 +34,7 @@ from datav.repo.disk import look
 from datav.repo.leftovers import remove_all_leftovers
 from datav.repo.repository import Repository
 from datav.repo.specs import unknown_dataset
+from datav.repo.unresolved import refuse_unresolved
 from datav.storage.durable import fsync_directory, make_directories, remove_file, storage_error, write_atomic
 from datav.workspace.scan import scan_file
 from datav.workspace.statcache import TICK_NS, Row, write_stat_cache
@@ -132,7 +133,7 @@ def plan_move(repository: Repository, source: str, target: str) -> MovePlan:
             f"{old.manifest_path} is not on disk", hint=f"`git restore {old.manifest_path}` brings it back"
         )
     if before is not None:
-        parse_manifest(before, str(old.manifest_path))
+        refuse_unresolved(repository, old, parse_manifest(before, str(old.manifest_path)))
     if has_old:
         _check_same_file_system(repository, old, new)
     return MovePlan(old, new, before, after is None, has_old, resumes)

@@ -70,6 +70,8 @@ class DatasetStatus:
     """Why it was not compared: a manifest that is none (`conflicted`), a link in its place (`modified`)."""
     lacks_profile: bool = False
     """Whether it is a table or a directory without a profile, though `datav.toml` wants them."""
+    conflicts: int | None = None
+    """Of a conflicted one that datav merged: what nobody has decided yet; 0: the merge was not finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
                 is_partial=found.lacks_files and _is_partial(repository, dataset, parts),
                 error=error,
                 lacks_profile=_lacks_profile(repository, dataset),
+                conflicts=found.conflicts,
             )
         )
     return Status(tuple(result))
@@ -146,7 +149,7 @@ def _lacks_profile(repository: Repository, dataset: Dataset) -> bool:
         manifest = read_manifest(repository, dataset)
     except FormatError:
         return False
-    if manifest is None or manifest.profile is not None:
+    if manifest is None or manifest.profile is not None or manifest.conflict is not None:
         return False
     return manifest.files > 0 if manifest.kind == "directory" else manifest.table is not None
 
@@ -176,6 +179,7 @@ class _Found(NamedTuple):
     is_stored: bool = False
     lacks_files: bool = False
     """Not all of it was ever on disk, as far as anybody remembers."""
+    conflicts: int | None = None
 
 
 def _state_of(repository: Repository, dataset: Dataset, *, is_unmerged: bool) -> _Found:
@@ -186,6 +190,8 @@ def _state_of(repository: Repository, dataset: Dataset, *, is_unmerged: bool) ->
         manifest = parse_manifest(data, str(dataset.manifest_path))
     except ManifestConflictError:
         return _Found("conflicted")
+    if manifest.conflict is not None:
+        return _Found("conflicted", conflicts=manifest.conflict.open)
     if is_unmerged:
         return _Found("conflicted")
     disk = look(repository, dataset)

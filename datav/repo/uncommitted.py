@@ -38,11 +38,10 @@ def _as_git_may_keep_it(data: bytes) -> bytes:
 
 
 def _is_conflict(data: bytes) -> bool:
-    """Whether it holds git's own work: both sides are committed."""
+    """Whether it is the work of a merge: both sides are committed."""
     try:
-        parse_manifest(data, "with a conflict")
+        return parse_manifest(data, "with a conflict").conflict is not None
     except ManifestConflictError:
         return True
     except FormatError:
         return False
-    return False

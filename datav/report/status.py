@@ -17,6 +17,7 @@ _NEXT = {
 }
 _FETCH = "not in the store either: `datav pull` brings it from the remote, if it was pushed"
 _NOT_STAGED = "`git add` the manifest"
+_UNRESOLVED = "`datav conflicts` lists what is in conflict, `datav resolve` decides and finishes the merge"
 _PARTIAL = "`datav pull` brings the rest"
 _NOT_PUSHED = "`datav push` sends what is committed"
 _NO_PROFILE = "`datav profile` makes one, and `datav add` then keeps it"
@@ -38,6 +39,7 @@ def status_json(result: Status) -> dict[str, Any]:
                 "partial": dataset.is_partial,
                 "error": dataset.error,
                 "lacks_profile": dataset.lacks_profile,
+                "conflicts": dataset.conflicts,
                 "files": {
                     "added": len(dataset.changes.added),
                     "removed": len(dataset.changes.removed),
@@ -73,8 +75,12 @@ def _is_quiet(dataset: DatasetStatus) -> bool:
 def _advice(result: Status) -> Iterator[tuple[str, str]]:
     """What to do next about what was found, each once."""
     told = [
-        each for each in result.datasets if not (each.is_stored or each.is_partial or _lacks_manifest(each))
+        each
+        for each in result.datasets
+        if not (each.is_stored or each.is_partial or _lacks_manifest(each) or each.conflicts is not None)
     ]
+    if any(each.conflicts is not None for each in result.datasets):
+        yield "conflicts of a merge", _UNRESOLVED
     for state in dict.fromkeys(each.state for each in told):
         if state == "missing" and any(dataset.pushed is not None for dataset in result.datasets):
             yield state, _FETCH
@@ -105,6 +111,8 @@ def _row(dataset: DatasetStatus) -> tuple[str, ...]:
     details = []
     if dataset.error is not None:
         details.append(dataset.error)
+    if dataset.conflicts is not None:
+        details.append(count(dataset.conflicts, "conflict") if dataset.conflicts else "all conflicts decided")
     if dataset.is_partial:
         details.append("only a part was fetched")
     if dataset.is_stored:

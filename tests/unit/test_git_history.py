@@ -301,6 +301,24 @@ def test_linked_worktrees_count_with_index_head_and_refs_of_their_own(git_repo, 
     assert reachable(git_repo) == expected | {b"main"}
 
 
+def test_all_stages_of_an_unmerged_file_count_in_each_index(git_repo, tmp_path):
+    commit_file(git_repo, b"main")
+    git_repo.git("worktree", "add", "-q", "--detach", str(tmp_path / "linked"))
+    linked = ScratchRepo(tmp_path / "linked")
+    expected = set()
+    for repo, where in ((git_repo, b"here"), (linked, b"linked")):
+        lines = b"0 %s\ta.datav\n" % (b"0" * 40)
+        for stage in (1, 2, 3):
+            text = b"stage %d %s" % (stage, where)
+            repo.write("text", text)
+            oid = repo.git("hash-object", "-w", "text").strip()
+            lines += b"100644 %s %d\ta.datav\n" % (oid, stage)
+            expected.add(text)
+        repo.git("update-index", "--index-info", stdin=lines)
+
+    assert reachable(git_repo) == reachable(linked) == expected | {b"main"}
+
+
 def test_worktrees_of_a_bare_repository(git_repo, tmp_path):
     commit_file(git_repo, b"main")
     git_repo.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))

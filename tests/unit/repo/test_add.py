@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -11,9 +12,11 @@ from datav.errors import (
     FormatError,
     UnknownDatasetError,
     UnreadableError,
+    UnresolvedConflictError,
     UnsafePathError,
     UsageError,
 )
+from datav.formats.manifest import ConflictInfo, encode_manifest
 from datav.git.ignorefile import list_block
 from datav.repo.listing import list_entries
 from tests.support.datasets import random_bytes
@@ -302,6 +305,32 @@ def test_a_manifest_in_conflict_is_not_overwritten(repo):
         repo.add("a")
 
     assert repo.read("a.datav") == conflict
+
+
+@pytest.mark.parametrize(
+    ("number", "said", "hint"),
+    [
+        (1, "a.csv has 1 conflict that", "`datav conflicts a.csv` lists them, `datav resolve a.csv --ours`"),
+        (2, "a.csv has 2 conflicts that", "`datav conflicts a.csv` lists them, `datav resolve a.csv --ours`"),
+        (0, "the merge of a.csv is not finished", "`datav resolve a.csv` finishes it"),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"dry_run": True}, {"key": ["id"]}])
+def test_a_merge_that_is_not_resolved_is_not_added_over(repo, number, said, hint, options):
+    repo.write("a.csv", b"id\n1\n")
+    repo.add("a.csv")
+    manifest = repo.manifest("a.csv")
+    conflict = ConflictInfo(manifest.content, number, ())
+    text = encode_manifest(replace(manifest, conflict=conflict))
+    repo.write("a.csv.datav", text)
+
+    with pytest.raises(UnresolvedConflictError, match=said) as error:
+        repo.add("a.csv", **options)
+
+    assert hint in error.value.hint
+    assert repo.read("a.csv.datav") == text
+    with pytest.raises(UnresolvedConflictError):
+        repo.move("a.csv", "b.csv")
 
 
 def test_a_dataset_that_cannot_be_added_keeps_no_other_from_its_store(repo):

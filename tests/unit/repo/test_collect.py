@@ -3,11 +3,13 @@
 import multiprocessing
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from datav.errors import BusyError, DataLossError, UsageError
+from datav.formats.manifest import ConflictInfo, encode_manifest
 from datav.repo.collect import Collected, collect
 from datav.repo.repository import Repository, init
 from datav.repo.roots import split_conflict
@@ -163,6 +165,43 @@ def test_a_conflict_keeps_both_sides(two):
 
     assert found.bytes_freed == 0
     assert not check(two).missing
+
+
+@pytest.mark.parametrize("place", ["work tree", "index", "stash", "linked"])
+def test_a_conflict_keeps_its_record_and_its_sides_wherever_the_manifest_is(two, tmp_path, place):
+    ours = two.manifest("a.bin")
+    needed = []
+    for seed in (5, 6, 7):
+        two.write("a.bin", random_bytes(30_000, seed))
+        two.add("a.bin", stage=False)
+        needed.append(two.manifest("a.bin").content)
+    record, *sides = needed
+    two.git("checkout", "-q", "a.bin.datav")
+    where = two
+    if place == "linked":
+        two.git("worktree", "add", "-q", "--detach", str(tmp_path / "linked"))
+        where = DatavRepo(tmp_path / "linked")
+    conflict = ConflictInfo(record, 1, tuple(sides))
+    where.write("a.bin.datav", encode_manifest(replace(ours, conflict=conflict)))
+    if place == "index":
+        make_unmerged(two, "a.bin.datav")
+        two.path("a.bin.datav").unlink()
+    elif place == "stash":
+        two.git("stash", "-q")
+        two.path(".git/ORIG_HEAD").unlink(missing_ok=True)
+
+    run(two)
+
+    with two.open() as repository:
+        assert all(repository.store.lookup.contains(b"".join(content.id for content in needed)))
+    assert not check(two).missing
+
+
+def make_unmerged(repo: DatavRepo, path: str) -> None:
+    """Let git's index have the file as it is on disk as our side, and nothing else of it."""
+    oid = repo.git("hash-object", "-w", path).decode().strip()
+    lines = f"0 {'0' * len(oid)}\t{path}\n100644 {oid} 2\t{path}\n"
+    repo.git("update-index", "--index-info", stdin=lines.encode())
 
 
 def test_a_damaged_manifest_in_history_stops_the_collection(two):

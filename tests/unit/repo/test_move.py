@@ -3,11 +3,13 @@
 import os
 import shutil
 import time
+from dataclasses import replace
 from itertools import count
 
 import pytest
 
 from datav.errors import DataLossError, FormatError, UnknownDatasetError, UsageError
+from datav.formats.manifest import ConflictInfo, encode_manifest
 from datav.git.ignorefile import list_block
 from datav.relpath import RelPath
 from datav.repo.datasets import Dataset
@@ -358,6 +360,16 @@ def test_a_part_of_a_dataset_is_refused(data):
 
 def test_a_manifest_in_conflict_can_be_removed(data):
     data.write("a.csv.datav", b"<<<<<<< ours\n=======\n>>>>>>> theirs\n")
+
+    data.remove("a.csv")
+
+    assert data.states() == {"d": "clean"}
+
+
+def test_a_merge_that_is_not_resolved_can_be_removed(data):
+    manifest = data.manifest("a.csv")
+    conflict = ConflictInfo(manifest.content, 1, ())
+    data.write("a.csv.datav", encode_manifest(replace(manifest, conflict=conflict)))
 
     data.remove("a.csv")
 

@@ -2,10 +2,12 @@
 
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from datav.errors import UnknownDatasetError
+from datav.formats.manifest import ConflictInfo, encode_manifest
 from datav.repo.status import Status, status
 from datav.report.status import status_text
 from datav.report.style import Style
@@ -213,6 +215,35 @@ def test_an_unfinished_merge_is_a_conflict_whatever_the_file_says(data):
 
     data.add("a.csv")
     assert data.states()["a.csv"] == "clean"
+
+
+def unresolved(data, open_conflicts):
+    """A manifest as a merge leaves it; anything will do for a record."""
+    ours = data.manifest("a.csv")
+    conflict = ConflictInfo(ours.content, open_conflicts, (ours.content,))
+    data.write("a.csv.datav", encode_manifest(replace(ours, conflict=conflict)))
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "all conflicts decided"), (2, "2 conflicts")])
+def test_conflicts_of_datavs_merge_are_counted_staged_or_not(data, count, said):
+    unresolved(data, count)
+
+    for _ in range(2):
+        assert data.states() == {"a.csv": "conflicted", "d": "clean"}
+        assert data.statuses()["a.csv"].conflicts == count
+        assert not data.statuses()["a.csv"].lacks_profile
+        assert said in shown(data)
+        assert "`datav resolve`" in shown(data)
+        assert "git checkout --ours" not in shown(data)
+        data.git("add", "a.csv.datav")
+
+
+def test_what_git_left_in_conflict_is_not_counted(data):
+    data.write("a.csv.datav", b"<<<<<<< ours\n1\n=======\n2\n>>>>>>> theirs\n")
+
+    assert data.statuses()["a.csv"].conflicts is None
+    assert "git checkout --ours" in shown(data)
+    assert "datav resolve" not in shown(data)
 
 
 def test_a_manifest_that_is_none_does_not_hide_the_others(data):
