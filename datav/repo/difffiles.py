@@ -1,12 +1,12 @@
 """Which files of two versions of a directory differ, and how: pairs by path in, a FilesDiff out."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from datav.formats.entry import Content, Kind
 from datav.repo.diffresult import FileItem, FilesDiff, FileStatus
 from datav.repo.diffsources import FileVersion
+from datav.store.renames import find_origins
 from datav.tables.dialect import extension_of, is_named_like_text
 from datav.tables.result import TableDiff
 
@@ -104,22 +104,14 @@ def _compare(before: FileAt, after: FileAt, compare: CompareTables | None) -> Ta
 
 def _find_origins(pairs: Sequence[Pair]) -> dict[bytes, FileAt]:
     """Return for paths that are new the file that was there before under another path."""
-    gone: dict[Content, list[FileAt]] = defaultdict(list)
-    for before, after in pairs:
-        if before is not None and after is None and before.size and before.content is not None:
-            gone[before.content].append(before)
-    origins = {}
-    for before, after in pairs:
-        candidates = gone.get(after.content) if after is not None and after.content is not None else None
-        if before is None and after is not None and candidates:
-            origins[after.path] = origin = max(candidates, key=lambda old: _likeness(old.path, after.path))
-            candidates.remove(origin)
-    return origins
-
-
-def _likeness(before: bytes, after: bytes) -> tuple[bool, bool]:
-    """Of several files with the same content the one in the same directory, or of the same name, is meant."""
-    return _directory(before) == _directory(after), before.rpartition(b"/")[2] == after.rpartition(b"/")[2]
+    gone = [before for before, after in pairs if before is not None and after is None and before.size]
+    new = [after for before, after in pairs if before is None and after is not None]
+    origins = find_origins(
+        [(file.path, file.content) for file in gone if file.content is not None],
+        [(file.path, file.content) for file in new if file.content is not None],
+    )
+    files = {file.path: file for file in gone}
+    return {path: files[origin] for path, origin in origins.items()}
 
 
 def _directory(path: bytes) -> bytes:
