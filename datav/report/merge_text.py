@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from datav.git.repository import Operation
 from datav.relpath import one_line
 from datav.repo.merging import MergedDataset
 from datav.report.style import PLAIN, Style, count
@@ -58,3 +59,11 @@ def _drift_lines(drift: "MergeDrift", style: Style) -> Iterator[str]:
         yield f"  {paint(column.verdict, column.verdict, style)} against {drift.against}: {one_line(text)}"
     if len(drift.columns) > _MOST_COLUMNS:
         yield f"  and {len(drift.columns) - _MOST_COLUMNS} more columns against {drift.against}"
+
+
+def next_of_git(operation: Operation | None, unmerged: int) -> str:
+    """What is to be typed next, when a dataset is merged and staged."""
+    if unmerged:
+        return f"next: `datav conflicts` shows {count(unmerged, 'other dataset')} in conflict"
+    command = {None: "git commit", "merge": "git commit"}.get(operation, f"git {operation} --continue")
+    return f"next: `{command}` (the manifest is staged)"

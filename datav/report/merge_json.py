@@ -1,0 +1,87 @@
+"""Merges, conflicts and what was resolved, as JSON."""
+
+from typing import Any
+
+from datav.formats.conflict import ConflictItem, Given, identity
+from datav.merging.result import MergeCounts
+from datav.relpath import show_path
+from datav.repo.conflicts import Conflicts
+from datav.repo.merging import MergedDataset
+from datav.repo.resolve import Resolved
+
+
+def conflicts_json(found: Conflicts, *, every: bool) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "conflicts": found.open,
+        "datasets": [
+            {
+                "path": each.dataset.path.text,
+                "trouble": each.trouble,
+                "open": len(each.open),
+                "decided": len(each.items) - len(each.open),
+                "conflict_items": [item_json(item) for item in (each.items if every else each.open)],
+            }
+            for each in found.datasets
+        ],
+    }
+
+
+def resolved_json(result: Resolved) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "path": result.dataset.path.text,
+        "decided": result.decided,
+        "open": result.open,
+        "result": "conflict" if result.open else "clean",
+        "placed": result.placed,
+        "operation": result.operation,
+        "unmerged": result.unmerged,
+        "dataset": None if result.merged is None else merged_json(result.merged),
+    }
+
+
+def merged_json(merged: MergedDataset) -> dict[str, Any]:
+    """What became of one dataset."""
+    return {
+        "path": merged.dataset.path.text,
+        "result": "conflict" if merged.open else "clean",
+        "taken": merged.origin,
+        "rows": counts_json(merged.counts),
+        "key": list(merged.key),
+        "conflicts": merged.open,
+        "conflict_items": [item_json(item) for item in merged.items if item.taken is None],
+        "notes": list(merged.notes),
+        "drift": [
+            {
+                "against": drift.against,
+                "columns": [{"name": column.name, "verdict": column.verdict} for column in drift.columns],
+            }
+            for drift in merged.drift
+        ],
+    }
+
+
+def counts_json(counts: MergeCounts) -> dict[str, int]:
+    return {
+        "ours_only": counts.ours_only,
+        "theirs_only": counts.theirs_only,
+        "same_change": counts.same_change,
+        "cells_merged": counts.cells_merged,
+    }
+
+
+def item_json(item: ConflictItem) -> dict[str, Any]:
+    """One conflict; `taken` is null as long as nobody has decided it."""
+    return {
+        "id": identity(item),
+        "path": show_path(item.path),
+        "key": dict(item.key),
+        "kind": item.kind,
+        "column": item.column,
+        "base": item.base,
+        "ours": item.ours,
+        "theirs": item.theirs,
+        "reason": item.reason,
+        "taken": {"value": item.taken.text} if isinstance(item.taken, Given) else item.taken,
+    }
