@@ -4,7 +4,6 @@ keys."""
 import re
 from collections.abc import Iterator, Sequence
 
-from datav.errors import TableError
 from datav.tables.dialect import HEAD_SIZE
 from datav.tables.edits import Column, Edit, Ending, ReadAhead, RowEdit, in_step, joined
 from datav.tables.encodings import decode_head
@@ -40,13 +39,6 @@ def edit_json_lines(
     return joined(
         editor.everything(rows) if editor.gone else editor.some(rows), version.source, editor.find_ending
     )
-
-
-def refuse_other_encoding(head: bytes) -> None:
-    """Raise TableError if a file of JSON Lines, of which `head` is the start, is not UTF-8."""
-    decoded = decode_head(head, len(head) < HEAD_SIZE)
-    if decoded is None or not decoded[0].startswith("utf-8"):
-        raise TableError("it is JSON Lines in another encoding than UTF-8", hint="convert it first")
 
 
 class _JsonEditor:

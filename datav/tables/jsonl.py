@@ -54,14 +54,16 @@ class JsonLinesVersion:
 
     Args:
         source: UTF-8, with or without a byte order mark.
+        encoding: of the file, if it was converted.
 
     Raises, whenever it is read:
         TableError: a line is not JSON, or not an object.
     """
 
-    def __init__(self, source: RandomAccess, dialect: TextDialect) -> None:
+    def __init__(self, source: RandomAccess, dialect: TextDialect, *, encoding: str | None = None) -> None:
         self.source = source
         self.dialect = dialect
+        self.encoding = encoding or dialect.encoding
         self.body = dialect.bom_size
         """Where the first line begins."""
         self._chosen: tuple[U64, U64] | None = None

@@ -120,10 +120,10 @@ def _arrow(source: RandomAccess, *, stream: bool) -> TableVersion:
     return ArrowVersion(source, stream=stream)
 
 
-def _json_lines(source: RandomAccess, dialect: TextDialect) -> TableVersion:
+def _json_lines(source: RandomAccess, dialect: TextDialect, encoding: str | None) -> TableVersion:
     from datav.tables.jsonl import JsonLinesVersion
 
-    return JsonLinesVersion(source, dialect)
+    return JsonLinesVersion(source, dialect, encoding=encoding)
 
 
 def _are_json_lines(head: bytes) -> bool:
@@ -154,7 +154,7 @@ def _open_text(
         source = to_scratch(recoded(source, own), scratch)
         dialect = replace(dialect, encoding="utf-8", bytewise=True)
     if dialect.format == TableFormat.JSONL:
-        return _json_lines(source, dialect)
+        return _json_lines(source, dialect, own)
     return TextVersion(source, dialect, has_header=rules.header is not False, encoding=own)
 
 

@@ -22,21 +22,21 @@ from datav.storage.scratch import Scratch
 from datav.tables.arrowversion import ArrowVersion
 from datav.tables.arrowwriting import write_arrow_edited
 from datav.tables.cellvalues import cell_text, cell_values
-from datav.tables.dialect import HEAD_SIZE, extension_of
-from datav.tables.edits import edited
+from datav.tables.dialect import extension_of
 from datav.tables.feed import AFTER, BEFORE, COUNT, OP, Feed
 from datav.tables.feedcells import cells_as
 from datav.tables.hashing import fingerprint
-from datav.tables.jsonedits import edit_json_lines, refuse_other_encoding
+from datav.tables.jsonedits import edit_json_lines
 from datav.tables.jsonl import JsonLinesVersion
 from datav.tables.opening import open_table
 from datav.tables.parquetversion import ParquetVersion
 from datav.tables.parquetwriting import write_parquet_edited
 from datav.tables.patch_plan import Plan
+from datav.tables.rewriting import write_edited
 from datav.tables.rules import TableRules
 from datav.tables.source import NotATable, RandomAccess
 from datav.tables.text import TextVersion
-from datav.tables.textedits import begins_with_mark, edit_text, write_edited
+from datav.tables.textedits import edit_text
 from datav.tables.version import U64, TableVersion, View
 
 _PACKED = (".gz", ".zst")
@@ -119,12 +119,10 @@ def _write(version: TableVersion, source: RandomAccess, plan: Plan, target: Bina
     match version:
         case TextVersion():
             edits = edit_text(version, plan.layout, plan.row_edits(version.source.size))
-            head = source.read_at(0, HEAD_SIZE)
-            write_edited(version, edits, begins_with_mark(version, head), target)
+            write_edited(version, edits, source, target)
         case JsonLinesVersion():
-            refuse_other_encoding(source.read_at(0, HEAD_SIZE))
-            edits = edit_json_lines(version, plan.layout, plan.row_edits(source.size))
-            target.writelines(edited(source, edits))
+            edits = edit_json_lines(version, plan.layout, plan.row_edits(version.source.size))
+            write_edited(version, edits, source, target)
         case ParquetVersion():
             write_parquet_edited(version, plan.layout, plan.types, plan, target)
         case ArrowVersion():

@@ -1,11 +1,8 @@
 """Delimited text, its rows edited: lines that stay are not named, and of changed ones the cells that stay are
 written as they were."""
 
-import codecs
-from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO
+from collections.abc import Iterator, Sequence
 
-from datav.errors import TableError
 from datav.tables.edits import (
     LINE_ENDS,
     Column,
@@ -13,12 +10,10 @@ from datav.tables.edits import (
     Ending,
     ReadAhead,
     RowEdit,
-    edited,
     has_other_columns,
     in_step,
     joined,
 )
-from datav.tables.encodings import BOMS
 from datav.tables.text import BLOCK, TextVersion
 from datav.tables.textstyle import (
     Record,
@@ -29,7 +24,6 @@ from datav.tables.textstyle import (
 )
 
 _FIRST_RECORD = 2**16
-_UTF8 = ("utf-8", "utf-8-sig")
 
 
 def edit_text(version: TextVersion, columns: Sequence[Column], rows: Iterator[RowEdit]) -> Iterator[Edit]:
@@ -53,33 +47,6 @@ def edit_text(version: TextVersion, columns: Sequence[Column], rows: Iterator[Ro
         editor.everything(rows) if has_other_columns(columns, len(version.columns)) else editor.some(rows)
     )
     return joined(changes, version.source, editor.find_ending)
-
-
-def write_edited(version: TextVersion, edits: Iterable[Edit], has_mark: bool, target: BinaryIO) -> None:
-    """Write the file of a version, edited, in its own encoding.
-
-    Args:
-        edits: of `version.source`.
-        has_mark: the file begins with a byte order mark, which a source that was converted lacks.
-
-    Raises:
-        TableError: the encoding lacks a character.
-    """
-    if not is_converted(version):
-        target.writelines(edited(version.source, edits))
-        return
-    target.writelines(_encoded(edited(version.source, edits), version.encoding, has_mark=has_mark))
-
-
-def is_converted(version: TextVersion) -> bool:
-    """Whether the source of a version is another than its file, in UTF-8."""
-    return version.encoding not in _UTF8 and version.dialect.encoding in _UTF8
-
-
-def begins_with_mark(version: TextVersion, head: bytes) -> bool:
-    """Whether a file of the encoding of `version` begins with the mark of that; `head` is its start."""
-    mark = BOMS.get(version.encoding, b"")
-    return bool(mark) and head.startswith(mark)
 
 
 class _TextEditor:
@@ -228,19 +195,3 @@ class _TextEditor:
 
     def _split(self, raw: bytes) -> Record:
         return split_record(raw, self._splitter)
-
-
-def _encoded(pieces: Iterable[bytes], encoding: str, *, has_mark: bool) -> Iterator[bytes]:
-    """Yield UTF-8, which comes in pieces cut anywhere, in another encoding."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    # Of `utf-16` it writes the mark itself, and once.
-    encoder = codecs.getincrementalencoder(encoding)()
-    if has_mark:
-        yield BOMS[encoding]
-    for piece in pieces:
-        try:
-            yield encoder.encode(decoder.decode(piece))
-        except UnicodeEncodeError as exc:
-            raise TableError(f"the file is {encoding}, which lacks {exc.object[exc.start]!r}") from exc
-        except UnicodeDecodeError as exc:
-            raise TableError(f"a cell is not UTF-8, so it cannot be written as {encoding}") from exc

@@ -278,6 +278,15 @@ def test_a_key_of_json_that_is_gone_goes_from_every_record(patched):
     assert [json.loads(line) for line in data.splitlines()] == [{"id": 1, "k": 0}, {"id": 3, "k": 1}]
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_json_lines_keep_their_encoding(patched, encoding):
+    before, after = '{"id": 1, "n": "é"}\n', '{"id": 1, "n": "ö"}\n{"id": 2, "n": "ä"}\n'
+
+    data, _ = patched(before.encode(encoding), after.encode(encoding), name="t.jsonl")
+
+    assert data == after.encode(encoding)
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [(b'{"id":1,"z":"1"}\n', b'{"id":1,"z":1}\n'), (b'{"id":1,"z":1}\n', b'{"id":1,"z":" 1"}\n')],
