@@ -113,6 +113,8 @@ class _Wanted:
         for version in found:
             if version.is_profile:
                 self.profiles.setdefault(version.content, version)
+            elif inside and version.is_for_merge:
+                continue  # of a part nobody finishes a merge; who does reads from the remote
             elif inside:
                 self.parts.append((version.content, inside))
             else:

@@ -22,6 +22,8 @@ class Version:
     """None of what only some root of git's has, by a name that was not looked for."""
     is_profile: bool = False
     """It is not what the dataset holds, but the profile of that."""
+    is_for_merge: bool = False
+    """It is not what the dataset holds, but what finishes a merge: a record of conflicts, or a side."""
 
 
 def at_revisions(repository: Repository, revs: Iterable[str], names: Sequence[str] = ()) -> list[Version]:
@@ -115,7 +117,7 @@ def versions_of(manifest: Manifest, dataset: RelPath) -> list[Version]:
     versions = [Version(manifest.content, dataset)]
     if manifest.profile is not None:
         versions.append(Version(manifest.profile, dataset, is_profile=True))
-    versions += [Version(content, dataset) for content in contents_of_conflict(manifest)]
+    versions += [Version(each, dataset, is_for_merge=True) for each in contents_of_conflict(manifest)]
     return versions
 
 

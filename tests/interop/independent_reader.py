@@ -248,7 +248,7 @@ def check_paths(paths: list[bytes]) -> None:
 def restore(store_root: Path, manifest: Path, target: Path) -> None:
     """docs/formats/manifest.md: bring back at `target` what `manifest` names."""
     fields = tomllib.loads(manifest.read_text(encoding="utf-8"))
-    need(fields["datav"] in (1, 2), "the manifest's version")
+    need(fields["datav"] in (1, 2, 3), "the manifest's version")
     need(fields["id"].startswith("b3:"), "an id")
     identity, store = bytes.fromhex(fields["id"][3:]), Store(store_root)
     if fields["kind"] == "file":

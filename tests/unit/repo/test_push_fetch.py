@@ -1,6 +1,7 @@
 """push, fetch and clone between repositories and a directory."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from datav.errors import (
     UnknownRevisionError,
     UsageError,
 )
+from datav.formats.manifest import ConflictInfo, encode_manifest
 from datav.repo.clone import clone_git
 from datav.repo.clone_identity import clone_identity
 from datav.repo.drop import drop
@@ -21,6 +23,7 @@ from datav.repo.push import push, split_remote
 from datav.repo.remotes import add_remote
 from datav.repo.repository import init
 from datav.settings import RemoteSettings
+from datav.store.completeness import Completeness
 from tests.support.datasets import DatavRepo, random_bytes
 
 
@@ -78,6 +81,35 @@ def test_a_clone_gets_what_was_pushed_of_every_commit(shared, tmp_path):
     _fetch(copy, "v1")
     copy.checkout("v1")
     assert copy.read("a.bin") == random_bytes(60_000, 1)
+
+
+def test_what_finishes_a_merge_comes_with_the_whole_and_not_with_a_part(shared, tmp_path):
+    ours, needed = shared.manifest("d"), []
+    for seed in (5, 6):
+        shared.write("d/more", random_bytes(30_000, seed))
+        shared.write("other", random_bytes(20_000, seed))
+        shared.add("d", "other", stage=False)
+        needed += [shared.manifest("d").content, shared.manifest("other").content]
+    conflict = ConflictInfo(needed[1], 1, tuple(needed[2:]))
+    shared.write("d.datav", encode_manifest(replace(ours, conflict=conflict)))
+    shared.git("add", "d.datav")
+    shared.git("commit", "-qm", "unresolved")
+    _push(shared)
+    copy = _clone(shared, tmp_path)
+
+    _fetch(copy, names=["d/x"])
+    assert [content in _here(copy, needed[1:]) for content in needed[1:]] == [False] * 3
+    _fetch(copy, names=["d"])
+    assert _here(copy, needed) == set(needed[1:])
+    copy.checkout(names=["d"])
+    assert copy.read("d/y/3") == shared.read("d/y/3")
+
+
+def _here(repo, contents):
+    """Those of `contents` that the store has all of."""
+    with repo.open() as repository:
+        completeness = Completeness(repository.store.lookup, repository.store.reader)
+        return {content for content in contents if not completeness.find_lack(content)}
 
 
 def test_a_push_with_nothing_to_do_asks_three_times_and_sends_nothing(shared):
