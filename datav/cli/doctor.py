@@ -1,6 +1,7 @@
 """datav doctor"""
 
 import shutil
+import sys
 from typing import Annotated
 
 import typer
@@ -10,7 +11,10 @@ from datav.cli.context import terminal
 
 def doctor(
     fix: Annotated[
-        bool, typer.Option("--fix", help="Set right what `init` and `add` would; deletes and sends nothing.")
+        bool,
+        typer.Option(
+            "--fix", help="Set right what `init`, `hooks install` and `add` would; delete and send nothing."
+        ),
     ] = False,
     ask_remote: Annotated[
         bool, typer.Option("--remote", help="Try the default remote too, with a small probe.")
@@ -21,15 +25,15 @@ def doctor(
     problem: something will not work, or data is not as safe as it seems. warn: it works, and may surprise.
     With -v also what is ok. Also where datav is not set up yet. Exit status: 1 if there is a problem.
     """
-    from datav.repo.doctor import examine
+    from datav.repo.doctor import Programs, examine
     from datav.repo.doctor import fix as set_right
     from datav.report.doctor import doctor_json, doctor_text
 
     output = terminal()
-    program = shutil.which("datav")
-    result = examine(output.here, program=program, ask_remote=ask_remote)
+    programs = Programs(shutil.which("datav"), sys.executable)
+    result = examine(output.here, programs, ask_remote=ask_remote)
     if fix:
-        result = set_right(output.here, result, program=program, ask_remote=ask_remote)
+        result = set_right(output.here, result, programs, ask_remote=ask_remote)
     output.show(doctor_text(result, output.style, verbose=output.verbose), doctor_json(result))
     if not result.is_well:
         raise typer.Exit(1)

@@ -1,20 +1,22 @@
 """doctor: what is not set up, or in the way, and how it is set right.
 
 Each check is independent: one that fails is reported like anything else that is wrong, and the others run.
-Nothing is changed but by `fix`, which does what `init` and `add` would do: lines in files that they write,
-settings of this clone.  What deletes or uploads is only told.
+Nothing is changed but by `fix`, which does what `init`, `hooks install` and `add` would do: lines in files,
+settings and hooks of this clone.  What deletes or uploads is only told.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from datav.errors import BusyError, DatavError, GitError, NotARepositoryError
 from datav.git import GitRepository
 from datav.repo import doctor_data, doctor_git, doctor_store
 from datav.repo.datasets import edit_ignore_file, list_datasets
 from datav.repo.diagnosis import Diagnosis
+from datav.repo.hooks import install_hooks
 from datav.repo.repository import Repository, init
 from datav.settings import FILE_NAME
 
@@ -44,6 +46,15 @@ CHECKS: Sequence[tuple[str, Callable[[Repository], Diagnosis]]] = (
 )
 
 
+class Programs(NamedTuple):
+    """How datav was started, which only the command line knows."""
+
+    datav: str | None
+    """Where `datav` is on the PATH, if it is."""
+    python: str
+    """Which Python runs it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Examination:
     """What was found."""
@@ -60,11 +71,11 @@ class Examination:
         return all(diagnosis.state != "problem" for diagnosis in self.diagnoses)
 
 
-def examine(here: Path, *, program: str | None, ask_remote: bool = False) -> Examination:
+def examine(here: Path, programs: Programs, *, ask_remote: bool = False) -> Examination:
     """Look at the repository around `here`, if there is one.  Changes nothing.
 
     Args:
-        program: where `datav` is on the PATH, if it is.
+        programs: how datav was started.
         ask_remote: try the default remote too, with a small probe that is put there and deleted.
     """
     try:
@@ -73,7 +84,8 @@ def examine(here: Path, *, program: str | None, ask_remote: bool = False) -> Exa
         return Examination(None, (_refused(here, exc),))
     found = [Diagnosis("repository", "ok", f"the work tree is {git.root}")]
     found += [_guarded(name, partial(check, git)) for name, check in GIT_CHECKS]
-    found.append(_guarded("program", partial(doctor_git.check_program, git, program)))
+    found.append(_guarded("program", partial(doctor_git.check_program, git, programs.datav)))
+    found.append(_guarded("hooks", partial(doctor_git.check_hooks, git, programs.python)))
     try:
         repository = Repository.open(here)
     except NotARepositoryError as exc:
@@ -89,11 +101,11 @@ def examine(here: Path, *, program: str | None, ask_remote: bool = False) -> Exa
     return Examination(git.root, tuple(found))
 
 
-def fix(here: Path, before: Examination, *, program: str | None, ask_remote: bool = False) -> Examination:
+def fix(here: Path, before: Examination, programs: Programs, *, ask_remote: bool = False) -> Examination:
     """Set right what can be without deleting or uploading anything, then look again.
 
     Raises:
-        DatavError: what `init` raises; what was done until then stays, and does no harm.
+        DatavError: what `init` and `hooks install` raise; what was done until then stays, and does no harm.
     """
     wanted = {diagnosis.name for diagnosis in before.diagnoses if diagnosis.is_fixable}
     if not wanted:
@@ -102,7 +114,9 @@ def fix(here: Path, before: Examination, *, program: str | None, ask_remote: boo
     if "ignored-data" in wanted:
         with Repository.open(here) as repository:
             _hide_data(repository)
-    after = examine(here, program=program, ask_remote=ask_remote)
+    if "hooks" in wanted:
+        install_hooks(GitRepository.discover(here), programs.python, here)
+    after = examine(here, programs, ask_remote=ask_remote)
     well = {diagnosis.name for diagnosis in after.diagnoses if diagnosis.state == "ok"}
     fixed = tuple(d.name for d in before.diagnoses if d.name in wanted & well)
     return Examination(after.root, after.diagnoses, fixed)

@@ -7,6 +7,7 @@ from datav.git import GitRepository, inspecting
 from datav.git.attributes import ATTRIBUTES_FILE, DRIVER, add_driver, expected_settings
 from datav.relpath import RelPath
 from datav.repo.diagnosis import Diagnosis, named
+from datav.repo.hooks import hooks_status
 
 # `git worktree list -z`, which `gc` asks before it deletes anything.
 _LEAST_VERSION = (2, 36)
@@ -77,6 +78,28 @@ def check_program(git: GitRepository, program: str | None) -> Diagnosis:
         what = "datav is not on the PATH: git shows and merges manifests as plain text"
         return Diagnosis("program", "warn", what, "put the directory of `datav` on the PATH")
     return Diagnosis("program", "ok", f"git runs {program}")
+
+
+def check_hooks(git: GitRepository, python: str) -> Diagnosis:
+    """Whether git places, checks and pushes data by itself: no problem if not, hooks are for who wants them.
+
+    Args:
+        python: which one `hooks install` would note.
+    """
+    found = hooks_status(git, python)
+    if found.is_complete:
+        return Diagnosis("hooks", "ok", f"git runs datav by the hooks in {found.directory}")
+    if found.owner != "clone":
+        what = f"git runs the hooks in {found.directory}, which others share, and datav's are not there"
+        hint = f"`datav hooks install --into {found.directory}` puts them there all the same"
+        return Diagnosis("hooks", "warn", what, hint)
+    names = [hook.name for hook in found.hooks if not hook.runs or hook.state not in ("installed", "called")]
+    hint = "run `datav hooks install`"
+    if len(names) == len(found.hooks):
+        what = "git does not run datav by itself: after a `git checkout` data is as it was before"
+    else:
+        what = f"not all of datav's hooks are there and up to date: {', '.join(names)}"
+    return Diagnosis("hooks", "warn", what, hint, is_fixable=True)
 
 
 def check_line_ends(git: GitRepository) -> Diagnosis:

@@ -11,7 +11,8 @@ from datav.git import GitRepository
 from datav.relpath import RelPath
 from datav.repo import doctor_store
 from datav.repo.diagnosis import Diagnosis, named
-from datav.repo.doctor import CHECKS, GIT_CHECKS, Examination, examine, fix
+from datav.repo.doctor import CHECKS, GIT_CHECKS, Examination, Programs, examine, fix
+from datav.repo.hooks import install_hooks, remove_hooks
 from datav.repo.push import push
 from datav.repo.remotes import add_remote
 from datav.repo.repository import init
@@ -20,25 +21,38 @@ from datav.storage.space import Space
 from tests.support.datasets import DatavRepo
 from tests.support.repos import ScratchRepo
 
+PROGRAMS = Programs("/usr/bin/datav", "/usr/bin/python3")
 _OLD = (1_000_000_000, 1_000_000_000)
 
 
-@pytest.fixture
-def project(repo: DatavRepo) -> DatavRepo:
-    """A file and a directory, committed and on the default remote: all is well."""
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository and a remote beside it: a file and a directory, committed and pushed.  All is well."""
+    place = tmp_path_factory.mktemp("template")
+    repo = DatavRepo(ScratchRepo.init(place / "repo").root)
+    repo.set_up()
     repo.write("a.csv", b"id\n1\n")
     repo.write("d/one", b"1")
     repo.add("a.csv", "d")
     with repo.open() as repository:
-        add_remote(repository, RemoteSettings("origin", str(repo.root.parent / "far")))
+        add_remote(repository, RemoteSettings("origin", "../far"))
     repo.commit("data")
     with repo.open() as repository:
         push(repository)
-    return repo
+        # Last, so that no hook runs in these tests.
+        install_hooks(repository.git, PROGRAMS.python, repo.root)
+    return place
+
+
+@pytest.fixture
+def project(template: Path, tmp_path: Path) -> DatavRepo:
+    """One of its own for a test that may change it."""
+    shutil.copytree(template, tmp_path / "place", symlinks=True)
+    return DatavRepo(tmp_path / "place/repo")
 
 
 def look(repo: ScratchRepo, **options: bool) -> Examination:
-    return examine(repo.root, program="/usr/bin/datav", **options)
+    return examine(repo.root, PROGRAMS, **options)
 
 
 def find(result: Examination, name: str) -> Diagnosis:
@@ -56,7 +70,7 @@ def paths_of(diagnosis: Diagnosis) -> list[str]:
 
 
 def repaired(repo: ScratchRepo, before: Examination) -> Examination:
-    return fix(repo.root, before, program="/usr/bin/datav")
+    return fix(repo.root, before, PROGRAMS)
 
 
 def test_all_is_well_where_all_is_set_up(project: DatavRepo):
@@ -66,9 +80,8 @@ def test_all_is_well_where_all_is_set_up(project: DatavRepo):
     assert result.is_well
     names = [diagnosis.name for diagnosis in result.diagnoses]
     assert len(names) == len(set(names))
-    assert {name for name, _ in (*GIT_CHECKS, *CHECKS)} | {"repository", "setup", "program", "reachable"} == {
-        *names
-    }
+    others = {"repository", "setup", "program", "hooks", "reachable"}
+    assert {name for name, _ in (*GIT_CHECKS, *CHECKS)} | others == {*names}
 
 
 def test_looking_changes_nothing(project: DatavRepo):
@@ -81,7 +94,7 @@ def test_looking_changes_nothing(project: DatavRepo):
 
 
 def test_no_repository_is_a_problem(tmp_path: Path):
-    result = examine(tmp_path, program=None)
+    result = examine(tmp_path, PROGRAMS)
 
     assert result.root is None
     assert wrong(result) == {"repository": "problem"}
@@ -104,9 +117,9 @@ def test_a_repository_without_datav_is_set_up_by_fix(git_repo: ScratchRepo):
 
     after = repaired(git_repo, before)
 
-    assert wrong(before) == {"setup": "problem", "attributes": "problem", "drivers": "problem"}
+    assert wrong(before) == {**dict.fromkeys(("setup", "attributes", "drivers"), "problem"), "hooks": "warn"}
     assert wrong(after) == {"remote": "warn"}
-    assert after.fixed == ("setup", "attributes", "drivers")
+    assert after.fixed == ("setup", "attributes", "drivers", "hooks")
 
 
 def test_a_clone_lacks_the_drivers_until_they_are_fixed(project: DatavRepo):
@@ -116,14 +129,14 @@ def test_a_clone_lacks_the_drivers_until_they_are_fixed(project: DatavRepo):
     before = look(clone)
     after = repaired(clone, before)
 
-    assert wrong(before) == {"drivers": "problem"}
+    assert wrong(before) == {"drivers": "problem", "hooks": "warn"}
     assert "pull" in (find(before, "store").hint or "")
-    assert (wrong(after), after.fixed) == ({}, ("drivers",))
+    assert (wrong(after), after.fixed) == ({}, ("drivers", "hooks"))
 
 
 def test_all_is_well_in_another_work_tree(project: DatavRepo):
     other = ScratchRepo(project.root.parent / "other")
-    project.git("worktree", "add", "-q", str(other.root))
+    project.git("-c", "core.hooksPath=none", "worktree", "add", "-q", str(other.root))
 
     assert wrong(look(other)) == {}
 
@@ -181,7 +194,36 @@ def test_a_driver_that_is_another_is_told_and_left(project: DatavRepo):
 
 
 def test_without_datav_on_the_path_git_shows_plain_text(project: DatavRepo):
-    assert wrong(examine(project.root, program=None)) == {"program": "warn"}
+    assert wrong(examine(project.root, Programs(None, PROGRAMS.python))) == {"program": "warn"}
+
+
+def test_hooks_that_are_not_there_are_installed_by_fix(project: DatavRepo):
+    git = GitRepository.discover(project.root)
+    remove_hooks(git, project.root)
+    none = find(look(project), "hooks")
+    install_hooks(git, PROGRAMS.python, project.root)
+    project.path(".git/hooks/pre-push").unlink()
+
+    before = look(project)
+    after = repaired(project, before)
+
+    assert (none.state, none.is_fixable) == ("warn", True)
+    assert wrong(before) == {"hooks": "warn"}
+    assert "pre-push" in find(before, "hooks").what
+    assert (wrong(after), after.fixed) == ({}, ("hooks",))
+
+
+def test_hooks_that_others_share_are_told_and_left(project: DatavRepo):
+    shared = project.root.parent / "shared"
+    shared.mkdir()
+    project.git("config", "core.hooksPath", str(shared))
+
+    before = look(project)
+
+    assert wrong(before) == {"hooks": "warn"}
+    assert "--into" in (find(before, "hooks").hint or "")
+    assert repaired(project, before) == before
+    assert list(shared.iterdir()) == []
 
 
 def test_an_old_git_is_a_problem(project: DatavRepo, monkeypatch: pytest.MonkeyPatch):
@@ -218,7 +260,7 @@ def test_a_shallow_clone_and_submodules_are_noted(project: DatavRepo):
 
     assert "shallow" in find(result, "history").what
     assert paths_of(find(result, "submodules")) == ["below"]
-    assert wrong(result) == {"drivers": "problem"}
+    assert wrong(result) == {"drivers": "problem", "hooks": "warn"}
 
 
 def test_a_large_file_in_git_is_told_but_not_one_that_is_a_pointer(
@@ -288,7 +330,7 @@ def test_a_manifest_that_is_none_is_a_problem(project: DatavRepo):
 
 
 def test_several_remotes_want_a_default(repo: DatavRepo):
-    assert wrong(look(repo)) == {"remote": "warn"}
+    assert wrong(look(repo)) == {"hooks": "warn", "remote": "warn"}
     text = repo.read("datav.toml")
     repo.write("datav.toml", text + b'\n[remote.one]\nurl = "../one"\n\n[remote.two]\nurl = "../two"\n')
 
@@ -341,6 +383,8 @@ def test_packs_that_were_put_aside_are_told(project: DatavRepo):
 
 
 def test_a_stat_cache_that_we_may_not_use_is_told(project: DatavRepo, monkeypatch: pytest.MonkeyPatch):
+    project.write("a.csv", b"id\n1\n")
+    project.add("a.csv")
     # Root may read anything, so no mode of a file would do.
     monkeypatch.setattr(doctor_store.os, "access", lambda path, mode: "stat" not in Path(path).parts)
 
