@@ -8,6 +8,7 @@ from datav.cli.blame import blame
 from datav.cli.cat import cat
 from datav.cli.checkout import checkout, restore
 from datav.cli.completion import completion
+from datav.cli.conflicts import conflicts
 from datav.cli.demo import demo
 from datav.cli.diff import diff
 from datav.cli.doctor import doctor
@@ -15,6 +16,8 @@ from datav.cli.drop import drop
 from datav.cli.du import du
 from datav.cli.fetch import clone, fetch, pull
 from datav.cli.gc import gc
+from datav.cli.hooks import SUBCOMMANDS as HOOKS_SUBCOMMANDS
+from datav.cli.hooks import hooks
 from datav.cli.init import init
 from datav.cli.log import log
 from datav.cli.ls import ls
@@ -25,6 +28,7 @@ from datav.cli.push import push
 from datav.cli.remote import SUBCOMMANDS as REMOTE_SUBCOMMANDS
 from datav.cli.remote import remote
 from datav.cli.repair import repair
+from datav.cli.resolve import resolve
 from datav.cli.status import status
 from datav.cli.verify import verify
 
@@ -36,6 +40,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "restore": restore,
     "diff": diff,
     "patch": patch,
+    "conflicts": conflicts,
+    "resolve": resolve,
     "log": log,
     "blame": blame,
     "profile": profile,
@@ -48,6 +54,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "fetch": fetch,
     "pull": pull,
     "clone": clone,
+    "hooks": hooks,
     "du": du,
     "verify": verify,
     "repair": repair,
@@ -59,4 +66,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 }
 
 # Of a command that has some: its function is called before them, or alone.
-SUBCOMMANDS: dict[str, dict[str, Callable[..., Any]]] = {"remote": REMOTE_SUBCOMMANDS}
+SUBCOMMANDS: dict[str, dict[str, Callable[..., Any]]] = {
+    "remote": REMOTE_SUBCOMMANDS,
+    "hooks": HOOKS_SUBCOMMANDS,
+}

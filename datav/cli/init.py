@@ -25,5 +25,8 @@ def init(
         is_one = len(done.staged) == 1
         lines.append(f"{names} {'is' if is_one else 'are'} staged: commit {'it' if is_one else 'them'}")
     lines.append(output.style.faint("next: `datav add PATH` puts data under version control"))
+    lines.append(
+        output.style.faint("next: `datav hooks install` lets git place, check and push data by itself")
+    )
     document = {"format": 1, "root": str(done.root), "store": str(done.store)}
     output.show("\n".join(lines), document)

@@ -61,6 +61,10 @@ def main(arguments: list[str]) -> int:
             from datav.cli.gitdriver import run_for_git
 
             return run_for_git(arguments[0], arguments[1:])
+        if arguments[0] == "git-hook":
+            from datav.cli.githooks import run_hook
+
+            return run_hook(arguments[1:])
         if arguments[0] == "git-merge":
             from datav.cli.mergedriver import run_merge_driver
 

@@ -8,11 +8,20 @@ told, never an error: git has done its part already.
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from datav.errors import DataLossError, DatavError, FormatError, MissingChunkError
+from datav.errors import (
+    DataLossError,
+    DatavError,
+    FormatError,
+    MissingChunkError,
+    NotARepositoryError,
+)
 from datav.formats.manifest import Manifest
 from datav.git import GitRepository
+from datav.git.hookstate import is_plain_commit, is_rebasing, rebased_onto
+from datav.progress import Progress
 from datav.relpath import RelPath
 from datav.repo.checkout import CheckedOut, apply_placing, plan_placing
 from datav.repo.datasets import Dataset, dataset_of_manifest, list_datasets, read_manifest
@@ -53,21 +62,57 @@ class _Changes:
     gone: tuple[Dataset, ...]
 
 
-def open_for_hooks(git: GitRepository, here: Repository | None, olds: Sequence[str]) -> Repository | None:
-    """Return the repository as it is now, or with the settings of an old commit where this one has none;
-    None if datav was in neither."""
-    if here is not None:
-        return here
-    for old in olds:
-        if not old.strip("0"):
-            continue
-        try:
-            texts = git.read_files(old, [RelPath(FILE_NAME.encode())])
-        except DatavError:
-            continue
-        for text in texts.values():
-            return Repository(git, parse_settings(text.decode("utf-8", "replace")), git.root)
-    return None
+def open_for_hooks(here: Path, old: str | None, progress: Progress) -> Repository | None:
+    """Return the repository around `here`; None if datav is not set up in it.
+
+    Args:
+        old: the commit that was checked out before: where the new one knows nothing of datav, what it had on
+            disk goes by its settings.
+    """
+    try:
+        return Repository.open(here, progress)
+    except NotARepositoryError:
+        if old is None or not old.strip("0"):
+            return None
+    git = GitRepository.discover(here)
+    name = RelPath(FILE_NAME.encode())
+    text = git.read_files(old, [name]).get(name)
+    if text is None:
+        return None
+    return Repository(git, parse_settings(text.decode("utf-8", "replace")), here, progress)
+
+
+def place_after(repository: Repository, hook: str, arguments: Sequence[str]) -> Placed:
+    """Place what is to be placed after what git has done.
+
+    Args:
+        hook: git's name of it.
+        arguments: what git gave it.
+
+    Raises:
+        DatavError: git has no such commits, or its index cannot be read.
+    """
+    git = repository.git
+    if not repository.settings.hooks.place:
+        return Placed()
+    match hook, *arguments:
+        case "post-checkout", old, _, "1":
+            return place_since(repository, [old])
+        case "post-checkout", *_:
+            return place_all(repository, removes=False)
+        case "post-merge", "1":  # --squash: nothing was committed
+            return place_all(repository, removes=False)
+        case "post-merge", *_:
+            return place_since(repository, ["ORIG_HEAD"])
+        case "post-rewrite", "rebase":
+            return place_since(repository, [rebased_onto(git) or "ORIG_HEAD"])
+        case "post-commit", *_:
+            if is_rebasing(git) or is_plain_commit(git):
+                return Placed()
+            return place_since(repository, ["HEAD^"])
+        case "post-index-change", "1", *_:
+            return place_all(repository, removes=True)
+    return Placed()
 
 
 def place_since(repository: Repository, olds: Sequence[str]) -> Placed:

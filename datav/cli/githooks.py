@@ -1,0 +1,129 @@
+"""datav git-hook NAME ARGS...: what git's hooks run.  People need not.
+
+What comes after git's work never fails: git has done it, and a status of ours would make it look failed.
+What comes before it refuses with a status, and says how to go on.  Nothing here asks anybody.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from datav.cli.terminal import Terminal, complain
+from datav.errors import DatavError
+from datav.relpath import one_line
+
+# What comes before a commit or a push, and may refuse it.
+_BEFORE = ("pre-commit", "pre-push")
+_ZEROS = "0" * 40
+
+
+def run_hook(arguments: Sequence[str]) -> int:
+    """Run one hook, and return its exit status."""
+    name, *rest = arguments or [""]
+    if os.environ.get("DATAV_HOOKS") == "0":
+        return 0
+    try:
+        if name == "pre-commit":
+            return _pre_commit()
+        if name == "pre-push":
+            return _pre_push(rest)
+        return _place(name, rest)
+    except DatavError as exc:
+        complain(str(exc), exc.hint)
+        if name == "pre-push":
+            _say(["datav: nothing was pushed; `git push --no-verify` pushes the commits without their data"])
+        return 1 if name in _BEFORE else 0
+    except KeyboardInterrupt:
+        _say(["interrupted: `datav checkout` places the rest" if name not in _BEFORE else "interrupted"])
+        return 130 if name in _BEFORE else 0
+    except Exception:
+        traceback.print_exc()
+        complain(
+            "this is a bug in datav", "please report it with the lines above; `DATAV_HOOKS=0` skips hooks"
+        )
+        return 1 if name in _BEFORE else 0
+
+
+def _place(name: str, given: Sequence[str]) -> int:
+    from datav.repo.placing import open_for_hooks, place_after
+    from datav.report.hooks import kept_lines, placed_lines
+
+    arguments = list(given) or _arguments_of_framework(name, os.environ)
+    old = arguments[0] if name == "post-checkout" and arguments else None
+    bar = Terminal(Path.cwd()).progress()
+    try:
+        repository = open_for_hooks(Path.cwd(), old, bar)
+        if repository is None:
+            return 0
+        with repository:
+            placed = place_after(repository, name, arguments)
+    finally:
+        bar.close()
+    _say([*placed_lines(placed), *kept_lines(placed)])
+    return 0
+
+
+def _arguments_of_framework(name: str, variables: Mapping[str, str]) -> list[str]:
+    """What git gave to the pre-commit framework, which hands it on as variables."""
+    if name == "post-checkout" and "PRE_COMMIT_FROM_REF" in variables:
+        names = ("PRE_COMMIT_FROM_REF", "PRE_COMMIT_TO_REF", "PRE_COMMIT_CHECKOUT_TYPE")
+        return [variables.get(name, "") for name in names]
+    if name == "post-merge":
+        return [variables.get("PRE_COMMIT_IS_SQUASH_MERGE", "0")]
+    if name == "post-rewrite":
+        return [variables.get("PRE_COMMIT_REWRITE_COMMAND", "rebase")]
+    return []
+
+
+def _pre_commit() -> int:
+    from datav.repo.committing import check_commit
+    from datav.repo.placing import open_for_hooks
+    from datav.report.hooks import check_lines
+
+    bar = Terminal(Path.cwd()).progress()
+    try:
+        repository = open_for_hooks(Path.cwd(), None, bar)
+        if repository is None:
+            return 0
+        # `git commit PATH` makes the commit from an index of its own, which it throws away.
+        index = os.path.basename(os.environ.get("GIT_INDEX_FILE", ""))
+        with repository:
+            check = check_commit(repository, can_stage=not index.startswith("next-index"))
+    finally:
+        bar.close()
+    _say(check_lines(check))
+    return 0 if check.is_fine else 1
+
+
+def _pre_push(arguments: Sequence[str]) -> int:
+    from datav.git.pushed import PushedRef, parse_pushed
+    from datav.repo.placing import open_for_hooks
+    from datav.repo.prepush import push_before_git
+    from datav.report.hooks import prepush_lines
+
+    if "PRE_COMMIT_REMOTE_NAME" in os.environ and not arguments:
+        there = os.environ.get("PRE_COMMIT_FROM_REF") or _ZEROS
+        local = os.environ.get("PRE_COMMIT_TO_REF") or os.environ.get("PRE_COMMIT_LOCAL_BRANCH") or "HEAD"
+        remote, refs = os.environ["PRE_COMMIT_REMOTE_NAME"], [PushedRef(local, there)]
+    else:
+        text = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
+        remote, refs = arguments[0] if arguments else "origin", parse_pushed(text)
+    bar = Terminal(Path.cwd()).progress()
+    try:
+        repository = open_for_hooks(Path.cwd(), None, bar)
+        if repository is None or not repository.settings.hooks.pre_push:
+            return 0
+        with repository:
+            result = push_before_git(repository, remote, refs)
+    finally:
+        bar.close()
+    if result is not None:
+        _say(prepush_lines(result))
+    return 0
+
+
+def _say(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(one_line(line), file=sys.stderr)
