@@ -1,5 +1,6 @@
 """What `doctor` says of one thing that it looked at."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -28,6 +29,11 @@ class Diagnosis:
     """Whether `doctor --fix` sets it right."""
     paths: tuple[RelPath, ...] = ()
     """What it is about, from the root of the repository."""
+
+
+def typed(path: RelPath) -> str:
+    """`path` as it may stand in a command for a shell."""
+    return shlex.quote(str(path))
 
 
 def named(paths: Sequence[RelPath]) -> str:

@@ -5,13 +5,15 @@ Nothing is changed but by `fix`, which does what `init`, `hooks install` and `ad
 settings and hooks of this clone.  What deletes or uploads is only told.
 """
 
+import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from datav.errors import BusyError, DatavError, GitError, NotARepositoryError
+from datav.errors import BusyError, DatavError, NotARepositoryError
 from datav.git import GitRepository
 from datav.repo import doctor_data, doctor_git, doctor_store
 from datav.repo.datasets import edit_ignore_file, list_datasets
@@ -44,6 +46,9 @@ CHECKS: Sequence[tuple[str, Callable[[Repository], Diagnosis]]] = (
     ("space", doctor_store.check_space),
     ("pushed", doctor_data.check_pushed),
 )
+
+
+_DUBIOUS = re.compile(r"dubious ownership in repository at '(.*?)'")
 
 
 class Programs(NamedTuple):
@@ -81,7 +86,7 @@ def examine(here: Path, programs: Programs, *, ask_remote: bool = False) -> Exam
     try:
         git = GitRepository.discover(here)
     except DatavError as exc:
-        return Examination(None, (_refused(here, exc),))
+        return Examination(None, (_refused(exc),))
     found = [Diagnosis("repository", "ok", f"the work tree is {git.root}")]
     found += [_guarded(name, partial(check, git)) for name, check in GIT_CHECKS]
     found.append(_guarded("program", partial(doctor_git.check_program, git, programs.datav)))
@@ -130,12 +135,14 @@ def _hide_data(repository: Repository) -> None:
         repository.git.stage(dict.fromkeys(path for path in edited if path is not None))
 
 
-def _refused(here: Path, exc: DatavError) -> Diagnosis:
+def _refused(exc: DatavError) -> Diagnosis:
     """Why there is no repository to look at."""
-    hint = exc.hint
-    if isinstance(exc, GitError) and "dubious ownership" in str(exc):
-        hint = f"it is somebody else's; if you trust it: `git config --global --add safe.directory {here}`"
-    return Diagnosis("repository", "problem", str(exc), hint)
+    told = _DUBIOUS.search(str(exc))
+    if told is None:
+        return Diagnosis("repository", "problem", str(exc), exc.hint)
+    what = f"git refuses the repository at {told[1]}, which is somebody else's"
+    hint = f"if you trust it: `git config --global --add safe.directory {shlex.quote(told[1])}`"
+    return Diagnosis("repository", "problem", what, hint)
 
 
 def _guarded(name: str, check: Callable[[], Diagnosis]) -> Diagnosis:

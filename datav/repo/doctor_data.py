@@ -10,7 +10,7 @@ from datav.errors import FormatError
 from datav.git import MANIFEST_SUFFIX, inspecting
 from datav.relpath import RelPath
 from datav.repo.datasets import Dataset, dataset_of_manifest, list_datasets, read_manifest
-from datav.repo.diagnosis import Diagnosis, named
+from datav.repo.diagnosis import Diagnosis, named, typed
 from datav.repo.pushed import contents_there
 from datav.repo.repository import Repository, store_path
 from datav.repo.status import is_pushed
@@ -53,7 +53,7 @@ def check_tracked_data(repository: Repository) -> Diagnosis:
     found = tuple(find_tracked_data(repository, list_datasets(repository)))
     if found:
         what = f"git itself has the data of datasets: {named(found)}"
-        hint = f"`git rm -r --cached -- {found[0]}` takes it out of git and leaves it on disk; then commit"
+        hint = f"`git rm -r --cached -- {typed(found[0])}` takes it out of git and leaves the file"
         return Diagnosis("tracked-data", "problem", what, hint, paths=found)
     return Diagnosis("tracked-data", "ok", "no dataset is in git itself")
 
@@ -95,9 +95,7 @@ def check_untracked_manifests(repository: Repository) -> Diagnosis:
     found = tuple(path for path in manifests if path not in tracked)
     if found:
         what = f"git does not know manifests: {named(found)}"
-        hint = (
-            f"`git add -- {found[0]}`: without it nobody else has the dataset, and a switch does not see it"
-        )
+        hint = f"`git add -- {typed(found[0])}`: nobody else has the dataset without it"
         return Diagnosis("untracked-manifests", "warn", what, hint, paths=found)
     return Diagnosis("untracked-manifests", "ok", f"git has the manifests of {len(manifests):,} datasets")
 

@@ -6,7 +6,7 @@ Each check is a function of its own that changes nothing; what it raises, `docto
 from datav.git import GitRepository, inspecting
 from datav.git.attributes import ATTRIBUTES_FILE, DRIVER, add_driver, expected_settings
 from datav.relpath import RelPath
-from datav.repo.diagnosis import Diagnosis, named
+from datav.repo.diagnosis import Diagnosis, named, typed
 from datav.repo.hooks import hooks_status
 
 # `git worktree list -z`, which `gc` asks before it deletes anything.
@@ -89,6 +89,11 @@ def check_hooks(git: GitRepository, python: str) -> Diagnosis:
     found = hooks_status(git, python)
     if found.is_complete:
         return Diagnosis("hooks", "ok", f"git runs datav by the hooks in {found.directory}")
+    if found.owner != "clone" and not found.directory.is_dir():
+        what = f"git runs no hooks at all: core.hooksPath is {found.directory}, which is no directory"
+        return Diagnosis(
+            "hooks", "warn", what, "`git config --show-origin core.hooksPath` says where that is set"
+        )
     if found.owner != "clone":
         what = f"git runs the hooks in {found.directory}, which others share, and datav's are not there"
         hint = f"`datav hooks install --into {found.directory}` puts them there all the same"
@@ -130,7 +135,9 @@ def check_submodules(git: GitRepository) -> Diagnosis:
     found = tuple(inspecting.list_submodules(git))
     if found:
         what = f"{named(found)}: repositories in this one, each with datasets of its own"
-        return Diagnosis("submodules", "ok", what, f"`datav -C {found[0]} doctor` looks at one", paths=found)
+        return Diagnosis(
+            "submodules", "ok", what, f"`datav -C {typed(found[0])} doctor` looks at one", paths=found
+        )
     return Diagnosis("submodules", "ok", "there are no submodules")
 
 
@@ -150,6 +157,7 @@ def check_large_files(git: GitRepository) -> Diagnosis:
     large = tuple(path for _, path in found if (inspecting.read_staged_size(git, path) or 0) > _LARGE)
     if large:
         what = f"git itself keeps files of over {_LARGE >> 20} MiB: {named(large)}"
-        hint = f"`git rm --cached -- {large[0]}`, then `datav add {large[0]}`; old commits keep it"
+        first = typed(large[0])
+        hint = f"`git rm --cached -- {first}`, then `datav add {first}`; old commits keep it"
         return Diagnosis("large-files", "warn", what, hint, paths=large)
     return Diagnosis("large-files", "ok", f"git itself keeps no file of over {_LARGE >> 20} MiB")

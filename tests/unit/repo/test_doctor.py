@@ -106,10 +106,11 @@ def test_somebody_else_s_repository_is_told_with_how_to_trust_it(
 ):
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
 
-    found = find(look(repo), "repository")
+    found = find(examine(repo.write("sub/x", b"").parent, PROGRAMS), "repository")
 
     assert found.state == "problem"
-    assert f"safe.directory {repo.root}" in (found.hint or "")
+    assert found.what.endswith("which is somebody else's")
+    assert (found.hint or "").endswith(f"safe.directory {repo.root}`")
 
 
 def test_a_repository_without_datav_is_set_up_by_fix(git_repo: ScratchRepo):
@@ -224,6 +225,12 @@ def test_hooks_that_others_share_are_told_and_left(project: DatavRepo):
     assert "--into" in (find(before, "hooks").hint or "")
     assert repaired(project, before) == before
     assert list(shared.iterdir()) == []
+
+
+def test_hooks_that_somebody_switched_off_are_told(project: DatavRepo):
+    project.git("config", "core.hooksPath", os.devnull)
+
+    assert "no hooks at all" in find(look(project), "hooks").what
 
 
 def test_an_old_git_is_a_problem(project: DatavRepo, monkeypatch: pytest.MonkeyPatch):
