@@ -151,6 +151,20 @@ def identity(item: ConflictItem) -> str:
     return json.dumps(parts, sort_keys=True, separators=(",", ":"))
 
 
+def split_identity(name: str) -> tuple[ConflictKind, bytes, str]:
+    """Return of an `identity` the kind, the path, and what it would be in a dataset that is that file.
+
+    Raises:
+        FormatError: it is none.
+    """
+    try:
+        kind, path, key, column = json.loads(name)
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise FormatError("the name of a conflict is none") from exc
+    inside = json.dumps([kind, "", key, column], sort_keys=True, separators=(",", ":"))
+    return kind, _unescape(path, "a path", "with that conflict"), inside
+
+
 def open_items(record: ConflictRecord) -> tuple[ConflictItem, ...]:
     """Return the conflicts that are not decided yet."""
     return tuple(item for item in record.items if item.taken is None)

@@ -4,13 +4,13 @@ Nothing on disk is touched, and git is told nothing.  What is merged is durable 
 returns (docs/formats/ordering.md, O3), so that its manifest may be written anywhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from datav.errors import UsageError
-from datav.formats.conflict import ConflictItem, Given, Side, TooManyConflictsError
+from datav.formats.conflict import ConflictItem, TooManyConflictsError
 from datav.formats.entry import Content
 from datav.formats.manifest import MAX_PROFILE, MAX_SIDES, ConflictInfo, Manifest, TableInfo, parse_manifest
 from datav.merging.result import MergeCounts
@@ -18,7 +18,15 @@ from datav.relpath import RelPath
 from datav.repo.datasets import Dataset, dataset_of_manifest
 from datav.repo.describing import describe_stored
 from datav.repo.farreading import Source
-from datav.repo.mergecontents import MergedContents, Origin, merge_contents, take_unchanged, take_whole
+from datav.repo.mergecontents import (
+    ContentMerger,
+    Decisions,
+    MergedContents,
+    Origin,
+    Versions,
+    take_unchanged,
+    take_whole,
+)
 from datav.repo.mergerecord import make_record, store_record
 from datav.repo.mergeusers import UsersPart, merge_users_part
 from datav.repo.partial import note_partial
@@ -30,9 +38,6 @@ from datav.store.writing import StoreWriter
 
 if TYPE_CHECKING:
     from datav.repo.mergedrift import MergeDrift
-
-Decisions = Mapping[str, Side | Given]
-"""What was decided of conflicts, by their identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +95,13 @@ def merge_manifests(
             )
     decisions = decisions or {}
     users = users or merge_users_part(base, ours, theirs, repository.git.merge_texts, decisions)
-    found = take_unchanged(base, ours, theirs)
+    versions = Versions(dataset.path, base, ours, theirs)
+    found = take_unchanged(versions)
     if found is not None and all(item.taken is not None for item in users.items):
         return _finished(dataset, found, users, _describe_side(repository, dataset, found, (ours, theirs)))
     with ExitStack() as stack:
         writer = stack.enter_context(repository.store.writing(repository.executor))
-        merging = _Merging(repository, dataset, base, ours, theirs, writer)
+        merging = _Merging(repository, dataset, versions, writer)
         return merging.merge(found, users, decisions)
 
 
@@ -120,17 +126,11 @@ class _Merging:
     """One merge under way, with a writer."""
 
     def __init__(
-        self,
-        repository: Repository,
-        dataset: Dataset,
-        base: Manifest | None,
-        ours: Manifest,
-        theirs: Manifest,
-        writer: StoreWriter,
+        self, repository: Repository, dataset: Dataset, versions: Versions, writer: StoreWriter
     ) -> None:
         self._repository = repository
         self._dataset = dataset
-        self._base, self._ours, self._theirs = base, ours, theirs
+        self._versions = versions
         self._writer = writer
 
     def merge(self, found: MergedContents | None, users: UsersPart, decisions: Decisions) -> MergedDataset:
@@ -139,7 +139,8 @@ class _Merging:
             # Durable and known: it is read below, and must be before a manifest names it.
             self._writer.checkpoint()
             _note_if_partial(self._repository, found.content)
-        sides = [side for side in (self._ours, self._theirs, self._base) if side is not None]
+        versions = self._versions
+        sides = [side for side in (versions.ours, versions.theirs, versions.base) if side is not None]
         manifest = _describe_side(self._repository, self._dataset, found, sides)
         merged = _finished(self._dataset, found, users, manifest)
         if merged.open:
@@ -147,43 +148,22 @@ class _Merging:
                 return self._with_conflict(merged)
             except TooManyConflictsError as exc:
                 return self._with_conflict(self._merge_as_a_whole(users, str(exc)))
-        if found.origin == "merged" and _wants_profile(self._repository, self._ours, manifest):
+        if found.origin == "merged" and _wants_profile(self._repository, versions.ours, manifest):
             return self._with_profile(merged)
         return merged
 
     def _merge_contents(self, users: UsersPart, decisions: Decisions) -> MergedContents:
-        # Only here: a merge of what only one side changed reads no table.
-        from datav.repo.mergetables import TableMerger
-
-        repository = self._repository
-        reader = Source(repository)
-        with TableMerger(repository, reader, self._writer, repository.settings) as tables:
-            return merge_contents(
-                repository,
-                self._dataset.path,
-                self._base,
-                self._ours,
-                self._theirs,
-                tables=tables,
-                key=users.key,
-                decisions=decisions,
-            )
+        reader = Source(self._repository)
+        with ContentMerger(self._repository, reader, self._writer) as merger:
+            return merger.merge(self._versions, users.key, decisions)
 
     def _merge_as_a_whole(self, users: UsersPart, reason: str) -> MergedDataset:
-        found = take_whole(
-            self._repository,
-            self._dataset.path,
-            self._base,
-            self._ours,
-            self._theirs,
-            reason=reason,
-            decisions={},
-        )
-        manifest = _describe_side(self._repository, self._dataset, found, (self._ours,))
+        found = take_whole(self._repository, self._versions, reason, {})
+        manifest = _describe_side(self._repository, self._dataset, found, (self._versions.ours,))
         return _finished(self._dataset, found, users, manifest)
 
     def _with_conflict(self, merged: MergedDataset) -> MergedDataset:
-        versions = self._base, self._ours, self._theirs
+        versions = self._versions.base, self._versions.ours, self._versions.theirs
         record = store_record(self._repository, self._writer, make_record(*versions, merged.items))
         named = [content for side in versions if side is not None for content in side.contents]
         conflict = ConflictInfo(record, merged.open, tuple(dict.fromkeys(named))[:MAX_SIDES])
@@ -205,8 +185,8 @@ class _Merging:
             made = profiler.file(path, source, manifest.content, reader)
         if made.data is None or made.profile is None or len(made.data) > MAX_PROFILE:
             return merged
-        stored = store_profile(repository, self._writer, made.data, old=self._ours.profile)
-        drift = find_drift(repository, made.profile, self._ours, self._theirs)
+        stored = store_profile(repository, self._writer, made.data, old=self._versions.ours.profile)
+        drift = find_drift(repository, made.profile, self._versions.ours, self._versions.theirs)
         return replace(merged, manifest=replace(manifest, profile=stored), drift=drift)
 
 

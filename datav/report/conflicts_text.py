@@ -1,6 +1,6 @@
 """conflicts and resolve, for a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from datav.formats.conflict import ConflictItem, Given
 from datav.relpath import one_line, show_path
@@ -14,8 +14,8 @@ _MOST = 40
 _WIDTH = 40
 _ADVICE = {
     "not merged": "git has not merged its manifest: `datav resolve {0}` does",
-    "removed here": "removed here, changed there: `datav resolve {0} --ours` removes it, `--theirs` keeps it",
-    "removed there": "changed here, removed there: `datav resolve {0} --ours` keeps it, `--theirs` removes it",
+    "removed here": "removed here, changed there: `datav resolve {0} --ours` removes, `--theirs` keeps it",
+    "removed there": "changed here, removed there: `datav resolve {0} --ours` keeps, `--theirs` removes it",
 }
 
 
@@ -50,12 +50,20 @@ def _dataset_lines(each: DatasetConflicts, style: Style, *, every: bool, most: i
         return
     shown = each.items if every else each.open
     yield style.strong(str(each.dataset)) + f": {count(len(each.open), 'conflict')} of {len(each.items)} open"
-    rows = [("", "column", "base", "ours", "theirs", ""), *map(_row, shown[:most])]
-    table = columns(rows)
+    yield from item_lines(shown, style, most=most)
+
+
+def item_lines(items: Sequence[ConflictItem], style: Style, *, most: int | None) -> Iterator[str]:
+    """Yield conflicts as a table: what each is about, and its three sides.
+
+    Args:
+        most: so many are shown; None: all.
+    """
+    table = columns([("", "column", "base", "ours", "theirs", ""), *map(_row, items[:most])])
     yield style.faint(f"  {table[0]}")
     yield from (f"  {line}" for line in table[1:])
-    if most is not None and len(shown) > most:
-        yield f"  and {len(shown) - most} more: `datav conflicts -v` shows all"
+    if most is not None and len(items) > most:
+        yield f"  and {len(items) - most} more: `-v` shows all"
 
 
 def _row(item: ConflictItem) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from datav.git.repository import Operation
 from datav.relpath import one_line
 from datav.repo.merging import MergedDataset
+from datav.report.merge_counts import counts_text
 from datav.report.style import PLAIN, Style, count
 
 if TYPE_CHECKING:
@@ -36,18 +37,9 @@ def _summary(merged: MergedDataset) -> str:
     if not merged.open and merged.origin in ("ours", "theirs"):
         whose = "ours" if merged.origin == "ours" else "theirs"
         return f"data taken from {whose}"
-    counts = merged.counts
-    unit = "row" if merged.manifest.kind == "file" else "file"
-    parts = [
-        (counts.ours_only, f"{count(counts.ours_only, unit)} from ours"),
-        (counts.theirs_only, f"{count(counts.theirs_only, unit)} from theirs"),
-        (counts.same_change, f"{count(counts.same_change, unit)} changed alike on both sides"),
-        (counts.cells_merged, f"{count(counts.cells_merged, unit)} merged by cell"),
-        (counts.conflicts, f"{count(counts.conflicts, unit)} in conflict"),
-    ]
     if merged.origin != "merged":
         return "not merged, ours stays for now"
-    return "merged: " + (", ".join(text for number, text in parts if number) or "nothing is different")
+    return f"merged: {counts_text(merged.counts, 'row' if merged.manifest.kind == 'file' else 'file')}"
 
 
 def _drift_lines(drift: "MergeDrift", style: Style) -> Iterator[str]:

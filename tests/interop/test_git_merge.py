@@ -105,3 +105,21 @@ def test_what_only_the_meta_of_one_side_and_the_data_of_the_other_changed_merges
     manifest = repo.manifest("model.bin")
     assert (manifest.content.size, manifest.meta) == (14, '[meta]\nsource = "here"\n')
     assert repo.read("model.bin") == b"theirs, longer"  # left by the last `add`; git moved only manifests
+
+
+def test_a_conflict_is_listed_resolved_and_committed(repo):
+    branch_off(repo, "model.bin", b"base", b"ours", b"theirs")
+    run(repo, "git", "merge", "theirs")
+
+    listed = run(repo, "datav", "conflicts")
+    done = run(repo, "datav", "resolve", "model.bin", "--theirs")
+
+    assert listed.returncode == 1
+    assert "model.bin: 1 conflict of 1 open" in listed.stdout
+    assert done.returncode == 0, done.stderr
+    assert "next: `git commit`" in done.stdout
+    assert repo.read("model.bin") == b"theirs"
+    assert stages(repo, "model.bin") == [0]
+    repo.git("commit", "-q", "--no-edit")
+    assert repo.states() == {"model.bin": "clean"}
+    assert run(repo, "datav", "conflicts").returncode == 0
