@@ -29,7 +29,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from datav.errors import FormatError, IntegrityError, UnsafePathError
 from datav.formats import conflict, frame, index, pack, tree
 from datav.formats.entry import Content, Entry, Kind
-from datav.formats.manifest import ColumnInfo, Manifest, TableInfo, encode_manifest, parse_manifest
+from datav.formats.manifest import (
+    ColumnInfo,
+    ConflictInfo,
+    Manifest,
+    TableInfo,
+    encode_manifest,
+    parse_manifest,
+)
 from datav.formats.words import u32_array, u64_array
 from datav.ids import EMPTY_CHUNK, PackId, hash_pack_contents
 from datav.profiles.encoding import encode_profile, encode_table, parse_profile
@@ -226,6 +233,9 @@ def _manifests() -> list[bytes]:
     return [
         encode_manifest(Manifest("file", content, 1, table=table, meta=meta)),
         encode_manifest(Manifest("directory", content, 30, meta="# note\n[meta]\n")),
+        encode_manifest(
+            Manifest("file", content, 1, table=table, conflict=ConflictInfo(content, 3, (content,)))
+        ),
     ]
 
 
