@@ -7,12 +7,17 @@ What comes before it refuses with a status, and says how to go on.  Nothing here
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datav.cli.terminal import Terminal, complain
-from datav.errors import DatavError
+from datav.errors import DatavError, NotARepositoryError
 from datav.relpath import one_line
+
+if TYPE_CHECKING:
+    from datav.repo.repository import Repository
 
 # What comes before a commit or a push, and may refuse it.
 _BEFORE = ("pre-commit", "pre-push")
@@ -79,27 +84,20 @@ def _arguments_of_framework(name: str, variables: Mapping[str, str]) -> list[str
 
 def _pre_commit() -> int:
     from datav.repo.committing import check_commit
-    from datav.repo.placing import open_for_hooks
     from datav.report.hooks import check_lines
 
-    bar = Terminal(Path.cwd()).progress()
-    try:
-        repository = open_for_hooks(Path.cwd(), None, bar)
+    with _opened() as repository:
         if repository is None:
             return 0
         # `git commit PATH` makes the commit from an index of its own, which it throws away.
         index = os.path.basename(os.environ.get("GIT_INDEX_FILE", ""))
-        with repository:
-            check = check_commit(repository, can_stage=not index.startswith("next-index"))
-    finally:
-        bar.close()
+        check = check_commit(repository, can_stage=not index.startswith("next-index"))
     _say(check_lines(check))
     return 0 if check.is_fine else 1
 
 
 def _pre_push(arguments: Sequence[str]) -> int:
     from datav.git.pushed import PushedRef, parse_pushed
-    from datav.repo.placing import open_for_hooks
     from datav.repo.prepush import push_before_git
     from datav.report.hooks import prepush_lines
 
@@ -110,18 +108,31 @@ def _pre_push(arguments: Sequence[str]) -> int:
     else:
         text = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
         remote, refs = arguments[0] if arguments else "origin", parse_pushed(text)
-    bar = Terminal(Path.cwd()).progress()
-    try:
-        repository = open_for_hooks(Path.cwd(), None, bar)
+    with _opened() as repository:
         if repository is None or not repository.settings.hooks.pre_push:
             return 0
-        with repository:
-            result = push_before_git(repository, remote, refs)
-    finally:
-        bar.close()
+        result = push_before_git(repository, remote, refs)
     if result is not None:
         _say(prepush_lines(result))
     return 0
+
+
+@contextmanager
+def _opened() -> "Iterator[Repository | None]":
+    """Yield the repository that git runs the hook in; None if datav is not set up in it."""
+    from datav.repo.repository import Repository
+
+    bar = Terminal(Path.cwd()).progress()
+    try:
+        repository = Repository.open(Path.cwd(), bar)
+    except NotARepositoryError:
+        yield None
+        return
+    try:
+        with repository:
+            yield repository
+    finally:
+        bar.close()
 
 
 def _say(lines: Sequence[str]) -> None:

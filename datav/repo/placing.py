@@ -48,6 +48,8 @@ class Placed:
     """What was done.  A dataset of which nothing was different is in none of these."""
 
     datasets: tuple[CheckedOut, ...] = ()
+    gone: frozenset[RelPath] = frozenset()
+    """Those of them that the commit has not, and that are not on disk any more."""
     kept: tuple[Kept, ...] = ()
     fetched_bytes: int = 0
 
@@ -180,7 +182,8 @@ def _place(repository: Repository, changes: _Changes) -> Placed:
     if plans:
         done = apply_placing(repository, plans).datasets
     touch_stamp(repository.git)
-    return Placed(done, tuple(sorted(kept, key=lambda item: item.path)), fetched)
+    gone = frozenset(dataset.path for dataset, manifest in manifests.items() if manifest is None)
+    return Placed(done, gone, tuple(sorted(kept, key=lambda item: item.path)), fetched)
 
 
 def _choose(repository: Repository, changes: _Changes) -> tuple[dict[Dataset, Manifest], list[Kept]]:

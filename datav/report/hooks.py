@@ -3,19 +3,22 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datav.relpath import RelPath
-from datav.repo.committing import CommitCheck
-from datav.repo.hooks import HooksChanged, HooksStatus, HookStatus
-from datav.repo.placing import Placed
-from datav.repo.push import PushResult
 from datav.report.style import Style, columns, count, size
+
+# Each hook imports what it needs: git waits for it.
+if TYPE_CHECKING:
+    from datav.repo.committing import CommitCheck
+    from datav.repo.hooks import HooksChanged, HooksStatus, HookStatus
+    from datav.repo.placing import Placed
+    from datav.repo.push import PushResult
 
 _SHOWN = 10
 
 
-def hooks_json(status: HooksStatus) -> dict[str, Any]:
+def hooks_json(status: "HooksStatus") -> dict[str, Any]:
     return {
         "format": 1,
         "directory": str(status.directory),
@@ -34,7 +37,7 @@ def hooks_json(status: HooksStatus) -> dict[str, Any]:
     }
 
 
-def hooks_text(status: HooksStatus, style: Style, here: Path) -> str:
+def hooks_text(status: "HooksStatus", style: Style, here: Path) -> str:
     lines = columns([(hook.name, hook.state, _notes(hook)) for hook in status.hooks])
     shown = [
         style.good(line.rstrip()) if hook.runs and hook.state != "outdated" else line.rstrip()
@@ -44,7 +47,7 @@ def hooks_text(status: HooksStatus, style: Style, here: Path) -> str:
     return "\n".join([head, *shown, *_advice(status, style, here)])
 
 
-def _notes(hook: HookStatus) -> str:
+def _notes(hook: "HookStatus") -> str:
     notes = []
     if hook.state != "missing" and not hook.runs:
         notes.append("git does not run it")
@@ -53,7 +56,7 @@ def _notes(hook: HookStatus) -> str:
     return ", ".join(notes)
 
 
-def _advice(status: HooksStatus, style: Style, here: Path) -> list[str]:
+def _advice(status: "HooksStatus", style: Style, here: Path) -> list[str]:
     if status.is_complete:
         return []
     if status.owner == "clone":
@@ -72,7 +75,7 @@ def _relative(path: Path, here: Path) -> str:
     return str(path) if relative.startswith(f"..{os.sep}..{os.sep}..") else relative
 
 
-def changed_json(result: HooksChanged, *, dry_run: bool) -> dict[str, Any]:
+def changed_json(result: "HooksChanged", *, dry_run: bool) -> dict[str, Any]:
     return {
         "format": 1,
         "directory": str(result.directory),
@@ -83,7 +86,7 @@ def changed_json(result: HooksChanged, *, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def installed_text(result: HooksChanged, style: Style, here: Path, *, dry_run: bool) -> str:
+def installed_text(result: "HooksChanged", style: Style, here: Path, *, dry_run: bool) -> str:
     where = _relative(result.directory, here)
     if not result.changed:
         return f"all {count(len(result.unchanged), 'hook')} are in {where} already"
@@ -98,7 +101,7 @@ def installed_text(result: HooksChanged, style: Style, here: Path, *, dry_run: b
     return "\n".join(lines)
 
 
-def removed_text(result: HooksChanged, style: Style, here: Path, *, dry_run: bool) -> str:
+def removed_text(result: "HooksChanged", style: Style, here: Path, *, dry_run: bool) -> str:
     where = _relative(result.directory, here)
     if not result.changed:
         return f"there is no hook of datav in {where}"
@@ -113,19 +116,22 @@ def _list(names: Sequence[str]) -> str:
     return ", ".join(names)
 
 
-def placed_lines(placed: Placed) -> list[str]:
-    """What was placed, in one line; none if nothing was."""
+def placed_lines(placed: "Placed") -> list[str]:
+    """What was placed, and what went: a line of each; none if nothing was."""
     written = sum(item.bytes_written - item.bytes_reused for item in placed.datasets)
-    if not placed.datasets:
-        return []
     parts = [size(written)] if written else []
     if placed.fetched_bytes:
         parts.append(f"{size(placed.fetched_bytes)} received")
     detail = f" ({', '.join(parts)})" if parts else ""
-    return [f"datav: placed the data of {_paths([item.path for item in placed.datasets])}{detail}"]
+    here = [item.path for item in placed.datasets if item.path not in placed.gone]
+    gone = [item.path for item in placed.datasets if item.path in placed.gone]
+    lines = [f"datav: placed the data of {_paths(here)}{detail}"] if here else []
+    return (
+        [*lines, f"datav: removed the data of {_paths(gone)}, which that commit has not"] if gone else lines
+    )
 
 
-def kept_lines(placed: Placed) -> list[str]:
+def kept_lines(placed: "Placed") -> list[str]:
     """What was not placed, and what to do: three lines at most of each dataset."""
     lines = []
     for item in placed.kept[:_SHOWN]:
@@ -144,7 +150,7 @@ def kept_lines(placed: Placed) -> list[str]:
     return lines
 
 
-def check_lines(check: CommitCheck) -> list[str]:
+def check_lines(check: "CommitCheck") -> list[str]:
     """Why a commit is refused, or what was added to it."""
     if check.added:
         return [f"datav: added {_paths(check.added)} to the commit"]
@@ -161,7 +167,7 @@ def check_lines(check: CommitCheck) -> list[str]:
     return lines
 
 
-def prepush_lines(result: PushResult) -> list[str]:
+def prepush_lines(result: "PushResult") -> list[str]:
     """What was pushed before git, in one line; none if all was there."""
     if not result.new_versions and not result.new_profiles:
         return []
