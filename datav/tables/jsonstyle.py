@@ -56,9 +56,12 @@ def find_json_style(head: str) -> JsonStyle:
     colon = re.search(r'"(\s?:\s?)', line)
     comma = re.search(r'(?<=["\d\]}el])(\s?,\s?)"', line)
     ended = LINE_END.search(head.encode())
+    colons = colon[1] if colon is not None else ": "
+    # With one member there is no comma to be seen.
+    commas = ", " if colons.endswith(" ") else ","
     return JsonStyle(
-        comma[1] if comma is not None else ", ",
-        colon[1] if colon is not None else ": ",
+        comma[1] if comma is not None else commas,
+        colons,
         head.isascii() and "\\u" in head,
         ended[0] if ended is not None else b"\n",
     )
