@@ -48,6 +48,9 @@ class MergedRows:
     """Rows that both sides changed, without conflict and not in the same way."""
     same: int
     """Rows that both changed in the same way."""
+    ours_only: int = 0
+    """Of rows that both sides touched: those of which theirs changed nothing but cells of new columns."""
+    theirs_only: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ class CellMerger:
         state = _State(size)
         merged = [self._column(column, rows, state) for column in self.columns]
         both = state.by_ours & state.by_theirs
-        # What only other columns say of a row is still a change on both sides.
+        # Columns that one side alone has do not make a row changed.
+        is_touched = rows.base is not None
         return MergedRows(
             rows=pyarrow.Table.from_arrays(merged, names=[column.name for column in self.columns]),
             changed=state.changed & ~state.dropped,
@@ -80,6 +84,8 @@ class CellMerger:
             conflicts=int(state.in_conflict.sum()),
             merged=int((both & state.differs & ~state.in_conflict).sum()),
             same=int((both & ~state.differs).sum()),
+            ours_only=int((state.by_ours & ~both).sum()) if is_touched else 0,
+            theirs_only=int((~state.by_ours).sum()) if is_touched else 0,
         )
 
     def whole(self, table: Any, side: Literal["base", "ours", "theirs"]) -> Any:

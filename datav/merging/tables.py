@@ -178,6 +178,8 @@ class Merge:
         for rows in found:
             self.items += rows.items
         self.counts += MergeCounts(
+            ours_only=sum(rows.ours_only for rows in found),
+            theirs_only=sum(rows.theirs_only for rows in found),
             same_change=sum(rows.same for rows in found),
             cells_merged=sum(rows.merged for rows in found),
             conflicts=sum(rows.conflicts for rows in found),
@@ -301,6 +303,10 @@ class _Planning:
         returned: list[tuple[int, int | None]] = []
         for (olds, mine), cells in self._sides_of(joined.changed_removed, counted, "changed_removed"):
             for item, old, place in self._row_conflicts(cells, olds, mine, "ours"):
+                if item is None:
+                    removed.append(place)
+                    self._counts += MergeCounts(theirs_only=1)
+                    continue
                 match self._decide_row(item, "ours"):
                     case "theirs":
                         removed.append(place)
@@ -308,6 +314,9 @@ class _Planning:
                         restored.append((place, old))
         for (olds, other), cells in self._sides_of(joined.removed_changed, counted, "removed_changed"):
             for item, old, place in self._row_conflicts(cells, olds, other, "theirs"):
+                if item is None:
+                    self._counts += MergeCounts(ours_only=1)
+                    continue
                 match self._decide_row(item, "theirs"):
                     case "theirs":
                         returned.append((place, None))
@@ -329,8 +338,9 @@ class _Planning:
 
     def _row_conflicts(
         self, cells: CellMerger, olds: U64, places: U64, side: str
-    ) -> Iterator[tuple[ConflictItem, int, int]]:
-        """Yield the rows of base that a side really changed, each with its place there and on that side."""
+    ) -> Iterator[tuple[ConflictItem | None, int, int]]:
+        """Yield rows of base that one side removed, each with its place there and on the other side; and what
+        is in conflict, None where only columns that base has not got differ there."""
         version = self._ours if side == "ours" else self._theirs
         for at in range(0, len(olds), WINDOW_ROWS):
             some = slice(at, at + WINDOW_ROWS)
@@ -339,9 +349,9 @@ class _Planning:
             before, after = before.filter(flags(chosen)), after.filter(flags(chosen))
             nothing = after.select([])
             rows = Rows(before, *((after, nothing) if side == "ours" else (nothing, after)))
-            pairs = zip(olds[some][chosen].tolist(), places[some][chosen].tolist(), strict=True)
-            for item, (old, place) in zip(cells.row_items(rows), pairs, strict=True):
-                yield item, old, place
+            items = cells.row_items(rows)
+            for is_changed, old, place in zip(chosen, olds[some].tolist(), places[some].tolist(), strict=True):
+                yield next(items) if is_changed else None, old, place
 
     def _decide_row(self, item: ConflictItem, changed: str) -> str:
         """Return the side whose row it is; ours where nothing decides."""
