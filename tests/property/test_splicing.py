@@ -192,6 +192,37 @@ def test_many_small_edits_read_the_chunks_they_touch_a_batch_at_a_time():
 
     assert store.content(spliced) == apply(data, edits)
     assert store.read_calls < len(store.chunk_reads) / 10
+    # The edits keep every byte in its place, so a new chunk is like the old ones that have the same places.
+    shapes = [read_file_shape(store, version) for version in (old, spliced)]
+    places = [list(pairwise([0, *accumulate(shape.chunk_sizes)])) for shape in shapes]
+    ids = [[shape.chunk_ids[at : at + 32] for at in range(0, len(shape.chunk_ids), 32)] for shape in shapes]
+    old_place = dict(zip(ids[0], places[0], strict=True))
+    for identity, (start, end) in zip(ids[1], places[1], strict=True):
+        shares = {
+            base: min(end, old_end) - max(start, old_start)
+            for base, (old_start, old_end) in old_place.items()
+        }
+        bases = store.bases[identity]
+        assert max(shares.values()) == max(shares[base] for base in bases)
+        assert min(shares[base] for base in bases) > 0
+
+
+def test_an_edit_from_cut_to_cut_reads_nothing_and_one_elsewhere_does_not_read_ahead_for_it():
+    data = noise(1, 300_000)
+    store = Memory()
+    old = store.add(data)
+    shape = read_file_shape(store, old)
+    ends = list(accumulate(shape.chunk_sizes))
+    gone = (ends[20], ends[24], b"")
+
+    removed = splice_file(store, store, old, [gone], TINY)
+    assert store.chunk_reads == []
+    edits = [(ends[4] + 600, ends[4] + 601, b"x"), gone]
+    both = splice_file(store, store, old, edits, TINY)
+
+    assert removed == Memory().add(apply(data, [gone]))
+    assert both == Memory().add(apply(data, edits))
+    assert store.chunk_reads == [shape.chunk_ids[160:192]]
 
 
 def test_large_data_is_cut_and_stored_block_by_block(small_nodes):

@@ -259,6 +259,13 @@ def test_a_directory_that_became_a_file_where_the_other_changed_what_was_in_it_i
     assert merge(base, ours, theirs, decisions={b"a": "base"})[1] == base
 
 
+def test_a_file_that_moved_into_a_directory_of_its_own_name_is_not_followed():
+    found, result = merge(tree(a="1"), tree(a__b="1"), tree(a="1 new"))
+
+    assert only_conflict(found).reason == "a directory in ours, a file in theirs"
+    assert result == tree(a__b="1")
+
+
 def test_a_directory_that_is_no_longer_empty_has_no_entry():
     base, ours, theirs = tree(a__b="1"), tree(a=EMPTY), tree(a__b="1", a__c="2")
 
