@@ -77,7 +77,11 @@ def write_manifest(
     Raises:
         UsageError: it is no longer what the caller read (O8).
     """
-    data = encode_manifest(manifest)
+    return write_manifest_bytes(repository, dataset, encode_manifest(manifest), before)
+
+
+def write_manifest_bytes(repository: Repository, dataset: Dataset, data: bytes, before: bytes | None) -> bool:
+    """`write_manifest`, of a text as git has it."""
     if data == before:
         return False
     with repository.editing():

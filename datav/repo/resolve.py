@@ -1,16 +1,15 @@
 """resolve: what a merge could not decide, decided; when nothing is open any more, the merge finished.
 
 What was decided is a record in the store and a manifest that names it, written anew each time: it survives
-whatever the work tree survives.  A merge is finished in an order in which a command that is killed can be
-given again: the merged content is durable, then the data lies on disk, then git's index has the manifest, and
-then the work tree (docs/formats/ordering.md, O3, O10).  Until the last step the manifest names the conflict.
+whatever the work tree survives.  Until the last step of `mergefinish` the manifest in the work tree names the
+conflict, and the same command can be given again.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from datav.errors import DataLossError, MissingChunkError, UsageError
+from datav.errors import DataLossError, UsageError
 from datav.formats.conflict import (
     ConflictItem,
     ConflictRecord,
@@ -23,22 +22,21 @@ from datav.formats.conflict import (
 from datav.formats.manifest import Manifest, encode_manifest, parse_manifest
 from datav.git.repository import IndexEntry, Operation
 from datav.merging.result import MergeCounts
-from datav.repo.checkout import DatasetPlan, apply_placing, plan_placing
+from datav.repo.checkout import plan_placing
 from datav.repo.conflicts import find_trouble, unmerged_stages
 from datav.repo.conflictsheet import read_sheet, text_of
 from datav.repo.datasets import (
     Dataset,
     Target,
-    edit_ignore_file,
     find_targets,
     list_datasets,
     read_manifest_bytes,
     write_manifest,
 )
+from datav.repo.mergefinish import finish_merged, plan_merged
 from datav.repo.mergerecord import merged_versions, read_record, store_record
 from datav.repo.mergeusers import UsersPart, merge_users_part
 from datav.repo.merging import MergedDataset, merge_manifest_texts, merge_manifests
-from datav.repo.partial import partial_contents
 from datav.repo.remove import remove
 from datav.repo.repository import Repository
 
@@ -264,31 +262,14 @@ class _Resolving:
 
     def _finish(self, merged: MergedDataset, decided: int) -> Resolved:
         repository, dataset = self._repository, self._dataset
-        plans = self._plan(merged.manifest)
-        if plans is not None:
-            apply_placing(repository, plans)
-        data = encode_manifest(merged.manifest)
-        with repository.editing():
-            repository.git.set_merged({dataset.manifest_path: data})
-            write_manifest(repository, dataset, merged.manifest, self._before)
-            ignore_file = edit_ignore_file(repository, dataset, add=True)
-            touched = [dataset.manifest_path, *([ignore_file] if ignore_file is not None else [])]
-            repository.git.stage(touched)
-        return self._result(decided, 0, merged, placed=plans is not None)
-
-    def _plan(self, manifest: Manifest) -> list[DatasetPlan] | None:
-        """Return how the data comes to disk; None where it stays away: not all of it is here."""
-        if manifest.content.id in partial_contents(self._repository):
-            return None
         try:
-            return plan_placing(self._repository, {self._dataset: manifest})
+            plans = plan_merged(repository, dataset, merged.manifest)
         except DataLossError as exc:
-            shown = self._repository.shown(self._dataset.path)
-            raise DataLossError(
-                str(exc), hint=f"move it away, or take it with `datav resolve {shown} --with {shown}`"
-            ) from exc
-        except MissingChunkError:
-            return None
+            shown = repository.shown(dataset.path)
+            hint = f"move it away, or take it with `datav resolve {shown} --with {shown}`"
+            raise DataLossError(str(exc), hint=hint) from exc
+        finish_merged(repository, dataset, encode_manifest(merged.manifest), self._before, plans)
+        return self._result(decided, 0, merged, placed=plans is not None)
 
     def _keep_or_remove(self, own: Mapping[int, IndexEntry]) -> Resolved:
         """Take one version of a dataset that one side changed, and the other removed."""

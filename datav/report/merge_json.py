@@ -6,8 +6,41 @@ from datav.formats.conflict import ConflictItem, Given, identity
 from datav.merging.result import MergeCounts
 from datav.relpath import show_path
 from datav.repo.conflicts import Conflicts
+from datav.repo.merge import Merge
 from datav.repo.merging import MergedDataset
 from datav.repo.resolve import Resolved
+
+
+def merge_json(result: Merge) -> dict[str, Any]:
+    """The whole of a merge; counts and conflicts are those of all datasets."""
+    items = [
+        {"dataset": each.dataset.path.text, **item_json(item)}
+        for each in result.datasets
+        if each.merged is not None
+        for item in each.merged.items
+        if item.taken is None
+    ]
+    return {
+        "format": 1,
+        "rev": result.rev,
+        "commit": result.commit,
+        "base": result.base,
+        "dry_run": result.dry_run,
+        "result": "conflict" if result.conflicts else "clean",
+        "rows": counts_json(result.counts),
+        "conflicts": result.conflicts,
+        "conflict_items": items,
+        "datasets": [
+            {
+                "path": each.dataset.path.text,
+                "outcome": each.outcome,
+                "placed": each.placed,
+                "conflicts": each.conflicts,
+                "merge": None if each.merged is None else merged_json(each.merged),
+            }
+            for each in result.datasets
+        ],
+    }
 
 
 def conflicts_json(found: Conflicts, *, every: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from datav.git.repository import Operation
 from datav.relpath import one_line
+from datav.repo.merge import Merge
 from datav.repo.merging import MergedDataset
 from datav.report.merge_counts import counts_text
 from datav.report.style import PLAIN, Style, count
@@ -14,6 +15,36 @@ if TYPE_CHECKING:
 
 _WIDTH = 110
 _MOST_COLUMNS = 5
+
+
+_OUTCOMES = {
+    "added": "added by theirs",
+    "taken": "taken from theirs",
+    "removed": "removed by theirs",
+    "removed here": "removed here, changed there: `datav resolve {0} --ours` removes, `--theirs` keeps it",
+    "removed there": "changed here, removed there: `datav resolve {0} --ours` keeps, `--theirs` removes it",
+}
+
+
+def merge_text(result: Merge, style: Style) -> str:
+    """One line for each dataset that is merged, and more where there is more to say; what is next."""
+    if not result.datasets:
+        return f"nothing to merge: {result.rev} has changed no dataset since it branched off"
+    lines: list[str] = []
+    for each in result.datasets:
+        if each.merged is not None:
+            lines += merged_lines(each.merged, style)
+        else:
+            lines.append(f"{each.dataset}: " + _OUTCOMES[each.outcome].format(each.dataset))
+        if not each.placed and not each.conflicts:
+            lines.append("  the data on disk was left alone: `datav checkout` or `datav pull` brings it")
+    if result.dry_run:
+        lines.append("nothing was changed: this was a dry run")
+    elif result.conflicts:
+        lines.append(style.warn(f"{count(result.conflicts, 'conflict')}: `datav conflicts` lists them"))
+    else:
+        lines.append(style.faint("next: `git commit` (the manifests are staged)"))
+    return "\n".join(lines)
 
 
 def merged_lines(merged: MergedDataset, style: Style = PLAIN) -> Iterator[str]:

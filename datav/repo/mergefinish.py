@@ -1,0 +1,55 @@
+"""A merged dataset into the work tree: data on disk, git's index, the manifest.
+
+In an order in which a command that is killed can be given again: the merged content is durable already, then
+the data lies on disk, then the index has the manifest, and last the work tree (docs/formats/ordering.md, O3).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from datav.errors import MissingChunkError
+from datav.formats.manifest import Manifest
+from datav.repo.checkout import DatasetPlan, apply_placing, plan_placing
+from datav.repo.datasets import Dataset, edit_ignore_file, write_manifest_bytes
+from datav.repo.partial import partial_contents
+from datav.repo.repository import Repository
+
+
+def plan_merged(repository: Repository, dataset: Dataset, manifest: Manifest) -> list[DatasetPlan] | None:
+    """Return how the data comes to disk; None where it stays away: not all of it is here.
+
+    Raises:
+        DataLossError: data would be lost that exists nowhere else.
+    """
+    if manifest.content.id in partial_contents(repository):
+        return None
+    try:
+        return plan_placing(repository, {dataset: replace(manifest, conflict=None)})
+    except MissingChunkError:
+        return None
+
+
+def finish_merged(
+    repository: Repository,
+    dataset: Dataset,
+    data: bytes,
+    before: bytes | None,
+    plans: Sequence[DatasetPlan] | None,
+) -> None:
+    """Bring the data to disk, and the manifest into the index and the work tree.
+
+    Args:
+        data: the text of the manifest, which has no conflict.
+        before: the one in the work tree, as the caller read it.
+        plans: of `plan_merged`; None: the data on disk stays as it is.
+
+    Raises:
+        UsageError: the manifest in the work tree is no longer what the caller read (O8).
+    """
+    if plans is not None:
+        apply_placing(repository, plans)
+    with repository.editing():
+        repository.git.set_merged({dataset.manifest_path: data})
+        write_manifest_bytes(repository, dataset, data, before)
+        ignore_file = edit_ignore_file(repository, dataset, add=True)
+        repository.git.stage([dataset.manifest_path, *([ignore_file] if ignore_file is not None else [])])
