@@ -21,6 +21,7 @@ from datav.cli.hooks import hooks
 from datav.cli.init import init
 from datav.cli.log import log
 from datav.cli.ls import ls
+from datav.cli.merge import merge
 from datav.cli.mv import mv, rm
 from datav.cli.patch import patch
 from datav.cli.profile import profile
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "restore": restore,
     "diff": diff,
     "patch": patch,
+    "merge": merge,
     "conflicts": conflicts,
     "resolve": resolve,
     "log": log,
