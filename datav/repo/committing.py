@@ -1,14 +1,15 @@
 """What git's pre-commit hook asks: is the data on disk what the commit is about to say?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from datav.errors import DatavError
 from datav.formats.manifest import ManifestConflictError, parse_manifest
 from datav.relpath import RelPath
 from datav.repo.datasets import Dataset, dataset_of_manifest
+from datav.repo.disk import look
 from datav.repo.repository import Repository
-from datav.repo.status import status
+from datav.repo.status import compare_with_manifest, status
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class CommitCheck:
 def check_commit(repository: Repository, *, can_stage: bool = True) -> CommitCheck:
     """Compare data with the manifests of the index that is about to be committed.
 
-    Data that is as it was stored is fine, though its manifest be another version's: a merge that has stopped
-    left it where it was.
+    Data that is as it was stored, or as HEAD has it, is fine though its manifest be another version's: a
+    merge that has stopped left it where it was.
 
     Args:
         can_stage: what is staged now is in the commit and stays staged after it; with `git commit PATH` it
@@ -45,15 +46,44 @@ def check_commit(repository: Repository, *, can_stage: bool = True) -> CommitChe
     unresolved = _unresolved(repository, index)
     edited: list[RelPath] = []
     if wish != "off":
-        edited = [
-            item.path
-            for item in status(repository).datasets
-            if item.state == "modified" and item.error is None and not item.is_stored and not item.is_partial
-            if Dataset(item.path).manifest_path in index
-        ]
+        edited = _edited(repository, index)
     if edited and wish == "add" and can_stage and not unresolved:
         return CommitCheck((), _add(repository, edited), unresolved)
     return CommitCheck(tuple(edited), (), unresolved)
+
+
+def _edited(repository: Repository, index: Mapping[RelPath, str]) -> list[RelPath]:
+    """Return the datasets of the index that were changed on disk and not added."""
+    suspects = [
+        item.path
+        for item in status(repository).datasets
+        if item.state == "modified" and item.error is None and not item.is_stored and not item.is_partial
+        if Dataset(item.path).manifest_path in index
+    ]
+    head = repository.git.head()
+    if not suspects or head is None:
+        return suspects
+    paths = [Dataset(path).manifest_path for path in suspects]
+    before = repository.git.read_files(head, paths)
+    return [
+        path
+        for path, manifest_path in zip(suspects, paths, strict=True)
+        if not _is_as(repository, Dataset(path), before.get(manifest_path))
+    ]
+
+
+def _is_as(repository: Repository, dataset: Dataset, data: bytes | None) -> bool:
+    """Whether a dataset on disk is what a manifest says."""
+    if data is None:
+        return False
+    try:
+        manifest = parse_manifest(data, str(dataset.manifest_path))
+    except DatavError:
+        return False
+    disk = look(repository, dataset)
+    if disk is None or disk.is_directory != (manifest.kind == "directory"):
+        return False
+    return compare_with_manifest(repository, dataset, manifest, disk).is_empty
 
 
 def _add(repository: Repository, edited: Sequence[RelPath]) -> tuple[RelPath, ...]:
