@@ -110,12 +110,9 @@ def steps_of(path: str) -> list[str]:
 
 
 def _clear(record: dict[str, Any], steps: Sequence[str]) -> None:
-    """Make a cell null; where it was all of an object, the object."""
+    """Make a cell null, where it stands: the object around it stays, so that it is the same column."""
     inner = record
     for step in steps[:-1]:
-        if len(inner[step]) == 1:
-            inner[step] = None
-            return
         inner = inner[step]
     inner[steps[-1]] = None
 

@@ -53,6 +53,10 @@ def test_what_becomes_null_is_null_where_it_was_and_nothing_where_it_was_not(mer
     assert data == b'{"id": 1, "a": {"x": null, "y": 2}}\n{"id": 3}\n{"id": 4, "a": {"y": "5"}}\n'
 
 
+def test_the_last_cell_of_an_object_becomes_null_in_it_so_that_columns_stay(merged):
+    assert merged(b'{"a":{"b":1}}\n', {0: (None,)})[0] == b'{"a":{"b":null}}\n'
+
+
 def test_a_column_that_goes_goes_from_every_record_that_has_it(merged):
     data, edits = merged(
         b'{"id":1,"x":{"y":1}}\n{"id":2}\n{"id":3,"x":{"y":3}}\n{"id":4,"x":{"y":3}}\n',
