@@ -159,14 +159,25 @@ def _refuse_uncommitted(repository: Repository, steps: Sequence[_Step]) -> None:
                 f"the manifest of {step.dataset} has changes that are not committed",
                 hint="`git commit` them, or `git restore` what was committed; then merge",
             )
-    known = [step.dataset for step in steps if step.before is not None and step.before != step.data]
-    names = [str(dataset.path.on(repository.root)) for dataset in known]
+    open_steps = {step.dataset.path: step for step in steps if step.before not in (None, step.data)}
+    names = [str(path.on(repository.root)) for path in open_steps]
     for found in status(repository, names).datasets if names else ():
-        if found.state == "modified":
+        if found.state == "modified" and not _lies_there(repository, open_steps[found.path]):
             raise DataLossError(
                 f"{found.path} has changes that are not committed",
                 hint="`datav add` and `git commit` keep them; `datav restore --force` throws them away",
             )
+
+
+def _lies_there(repository: Repository, step: _Step) -> bool:
+    """Whether the data on disk is what this merge makes of it, by a `merge` that was killed."""
+    if step.data is None or step.is_conflict:
+        return False
+    try:
+        plans = plan_merged(repository, step.dataset, _parse(step))
+    except DataLossError:
+        return False
+    return plans is not None and all(plan.plan.is_empty for plan in plans)
 
 
 def _is_same(present: bytes | None, committed: bytes | None) -> bool:

@@ -49,7 +49,9 @@ def finish_merged(
     if plans is not None:
         apply_placing(repository, plans)
     with repository.editing():
+        ignore_file = edit_ignore_file(repository, dataset, add=True)
+        repository.git.stage([ignore_file] if ignore_file is not None else [])
         repository.git.set_merged({dataset.manifest_path: data})
         write_manifest_bytes(repository, dataset, data, before)
-        ignore_file = edit_ignore_file(repository, dataset, add=True)
-        repository.git.stage([dataset.manifest_path, *([ignore_file] if ignore_file is not None else [])])
+        # So that git knows the file, and need not read it again.
+        repository.git.stage([dataset.manifest_path])
