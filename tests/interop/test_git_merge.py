@@ -123,3 +123,153 @@ def test_a_conflict_is_listed_resolved_and_committed(repo):
     repo.git("commit", "-q", "--no-edit")
     assert repo.states() == {"model.bin": "clean"}
     assert run(repo, "datav", "conflicts").returncode == 0
+
+
+def edited(*edits: tuple[bytes, bytes]) -> bytes:
+    data = BASE
+    for old, new in edits:
+        assert old in data
+        data = data.replace(old, new)
+    return data
+
+
+OURS, THEIRS = (b"\n3,a3,", b"\n3,ours,"), (b"\n20,a20,", b"\n20,theirs,")
+BOTH = edited(OURS, THEIRS)
+
+
+@pytest.fixture
+def table(repo: DatavRepo) -> DatavRepo:
+    """A table of which the sides changed different rows."""
+    repo.write("a.csv", BASE)
+    repo.add("a.csv", key=("id",))
+    repo.commit("base")
+    branch_off(repo, "a.csv", BASE, edited(OURS), edited(THEIRS))
+    return repo
+
+
+def merged_data(repo: DatavRepo) -> bytes:
+    """What the manifest in the work tree names."""
+    repo.checkout()
+    return repo.read("a.csv")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["merge", "--no-edit", "theirs"],
+        ["rebase", "theirs"],
+        ["cherry-pick", "theirs"],
+        ["pull", "--no-rebase", "--no-edit", ".", "theirs"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_what_git_merges_is_merged_by_row(table, command):
+    done = run(table, "git", *command)
+
+    assert done.returncode == 0, done.stderr
+    assert table.manifest("a.csv").conflict is None
+    assert merged_data(table) == BOTH
+    assert table.states() == {"a.csv": "clean"}
+
+
+def test_a_revert_takes_back_one_change_and_keeps_the_other(table):
+    run(table, "git", "merge", "--no-edit", "theirs")
+
+    done = run(table, "git", "revert", "--no-edit", "HEAD^1")
+
+    assert done.returncode == 0, done.stderr
+    assert merged_data(table) == edited(THEIRS)
+
+
+def test_a_stash_of_a_manifest_pops_onto_another(table):
+    table.write("a.csv", edited(OURS, THEIRS))
+    table.add("a.csv")
+    run(table, "git", "stash")
+    save(table, "a.csv", edited(OURS, (b"\n9,a9,", b"\n9,mine,")))
+
+    done = run(table, "git", "stash", "pop")
+
+    assert done.returncode == 0, done.stderr
+    assert merged_data(table) == edited(OURS, THEIRS, (b"\n9,a9,", b"\n9,mine,"))
+
+
+def test_a_merge_in_another_work_tree_touches_this_one_in_no_way(table, tmp_path):
+    table.git("worktree", "add", "-q", str(tmp_path / "other"), "theirs")
+    before = table.read("a.csv.datav")
+
+    done = subprocess.run(
+        ["git", "merge", "--no-edit", "main"], cwd=tmp_path / "other", capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert table.read("a.csv.datav") == before
+    other = DatavRepo(tmp_path / "other")
+    assert merged_data(other) == BOTH
+
+
+def test_merge_tree_merges_without_a_work_tree_and_prints_its_tree_alone(table):
+    done = run(table, "git", "merge-tree", "--write-tree", "main", "theirs")
+
+    assert done.returncode == 0, done.stderr
+    tree = done.stdout.strip()
+    text = table.git("show", f"{tree}:a.csv.datav")
+    run(table, "git", "merge", "--no-edit", "theirs")
+    assert table.read("a.csv.datav") == text
+
+
+def test_a_clone_without_the_driver_has_markers_and_resolve_merges_them(table):
+    table.git("config", "--remove-section", "merge.datav")
+    assert run(table, "git", "merge", "theirs").returncode == 1
+    assert b"<<<<<<<" in table.read("a.csv.datav")
+    assert table.states() == {"a.csv": "conflicted"}
+
+    listed = run(table, "datav", "conflicts")
+    done = run(table, "datav", "resolve", "a.csv")
+
+    assert "`datav resolve a.csv`" in listed.stdout
+    assert done.returncode == 0, done.stderr
+    assert table.read("a.csv") == BOTH
+    assert stages(table, "a.csv") == [0]
+
+
+def test_without_datav_on_the_path_git_leaves_its_own_conflict(table, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    if subprocess.run(["sh", "-c", "command -v datav"], capture_output=True).returncode == 0:
+        pytest.skip("datav is installed for all")
+
+    assert run(table, "git", "merge", "theirs").returncode == 1
+
+    assert b"<<<<<<< ours" in table.read("a.csv.datav")
+
+
+def test_a_manifest_that_is_none_stays_unmerged_with_ours(table):
+    ours = b"no manifest of ours\n"
+    table.write("a.csv.datav", ours)
+    table.git("commit", "-qam", "broken")
+
+    done = run(table, "git", "merge", "theirs")
+
+    assert done.returncode == 1
+    assert "a.csv.datav is not merged" in done.stderr
+    assert table.read("a.csv.datav") == ours
+    assert stages(table, "a.csv") == [1, 2, 3]
+    assert table.git("status", "--porcelain", "-uall").decode().split() == ["UU", "a.csv.datav"]
+
+
+def test_criss_cross_merges_have_one_base_that_is_somebodys(table):
+    table.git("branch", "first")
+    run(table, "git", "merge", "--no-edit", "theirs")
+    table.git("checkout", "-q", "theirs")
+    run(table, "git", "merge", "--no-edit", "first")
+    table.checkout()
+    save(table, "a.csv", edited(OURS, THEIRS, (b"\n9,a9,", b"\n9,nine,")))
+    table.git("checkout", "-q", "main")
+    table.checkout()
+    save(table, "a.csv", edited(OURS, THEIRS, (b"\n30,a30,", b"\n30,thirty,")))
+
+    done = run(table, "git", "merge", "--no-edit", "theirs")
+
+    assert done.returncode == 0, done.stderr
+    assert merged_data(table) == edited(
+        OURS, THEIRS, (b"\n9,a9,", b"\n9,nine,"), (b"\n30,a30,", b"\n30,thirty,")
+    )
