@@ -128,12 +128,13 @@ case " $datav_words " in
 *' --abort '*) datav_words=reset;;
 *' checkout '* | *' switch '* | *' merge '* | *' pull '* | *' rebase '*) datav_words=;;
 *' cherry-pick '* | *' revert '*) datav_words=;;
-*' reset '* | *' stash '*) datav_words=reset;;
+*' stash '*) datav_words=stash;;
+*' reset '*) datav_words=reset;;
 *) datav_words=;;
 esac
-if [ "$datav_words" = reset ]; then
+if [ -n "$datav_words" ]; then
 if ! git diff-index --cached --quiet HEAD -- ':(top)*.datav' 2>/dev/null || datav_newer; then
-datav_place post-index-change "$@"; fi
+datav_place post-index-change "$1" "$datav_words"; fi
 fi
 fi
 """,

@@ -89,7 +89,7 @@ def place_after(repository: Repository, hook: str, arguments: Sequence[str]) -> 
 
     Args:
         hook: git's name of it.
-        arguments: what git gave it.
+        arguments: what git gave it; behind an index change, the command of git's that made it.
 
     Raises:
         DatavError: git has no such commits, or its index cannot be read.
@@ -112,8 +112,9 @@ def place_after(repository: Repository, hook: str, arguments: Sequence[str]) -> 
             if is_rebasing(git) or is_plain_commit(git):
                 return Placed()
             return place_since(repository, ["HEAD^"])
-        case "post-index-change", "1", *_:
-            return place_all(repository, removes=True)
+        case "post-index-change", "1", command, *_:
+            # What a stash has no more the user took away, and may have kept.
+            return place_all(repository, removes=command == "reset")
     return Placed()
 
 

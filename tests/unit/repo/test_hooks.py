@@ -315,10 +315,19 @@ def test_a_reset_takes_away_what_the_index_has_no_more(branches):
     branches.git("read-tree", "-u", "--reset", "old")
 
     with branches.open() as repository:
-        place_after(repository, "post-index-change", ["1", "0"])
+        place_after(repository, "post-index-change", ["1", "reset"])
 
     assert not branches.exists("new")
     assert branches.read("a.csv") == b"id\n1\n"
+
+
+def test_a_stash_takes_nothing_away(branches):
+    branches.remove("new", keep_data=True)
+
+    with branches.open() as repository:
+        place_after(repository, "post-index-change", ["1", "stash"])
+
+    assert branches.read("new/x") == b"x"
 
 
 def test_before_datav_was_set_up_there_is_no_data(branches):
