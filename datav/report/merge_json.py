@@ -36,7 +36,7 @@ def merge_json(result: Merge) -> dict[str, Any]:
                 "outcome": each.outcome,
                 "placed": each.placed,
                 "conflicts": each.conflicts,
-                "merge": None if each.merged is None else merged_json(each.merged),
+                "merged": None if each.merged is None else merged_json(each.merged),
             }
             for each in result.datasets
         ],
@@ -70,20 +70,16 @@ def resolved_json(result: Resolved) -> dict[str, Any]:
         "placed": result.placed,
         "operation": result.operation,
         "unmerged": result.unmerged,
-        "dataset": None if result.merged is None else merged_json(result.merged),
+        "merged": None if result.merged is None else merged_json(result.merged),
     }
 
 
 def merged_json(merged: MergedDataset) -> dict[str, Any]:
     """What became of one dataset."""
     return {
-        "path": merged.dataset.path.text,
-        "result": "conflict" if merged.open else "clean",
-        "taken": merged.origin,
+        "data": merged.origin,
         "rows": counts_json(merged.counts),
         "key": list(merged.key),
-        "conflicts": merged.open,
-        "conflict_items": [item_json(item) for item in merged.items if item.taken is None],
         "notes": list(merged.notes),
         "drift": [
             {
