@@ -14,7 +14,7 @@ import pyarrow
 
 from datav.errors import TableError
 from datav.formats.conflict import ConflictItem
-from datav.merging.matching import NO_ROWS, SideMatch, match_sides, prints_at
+from datav.merging.matching import NO_ROWS, SideMatch, is_in, match_sides, prints_at
 from datav.merging.options import MergeOptions
 from datav.merging.plan import MergedColumn
 from datav.merging.schema import ColumnSides, find_sides, merge_columns
@@ -23,8 +23,11 @@ from datav.merging.standins import Narrowed, NoRows
 from datav.merging.taking import take_rows
 from datav.storage.scratch import Scratch
 from datav.tables.cellwise import Mask, differing_cells
+from datav.tables.matching import Matched, match_rows
+from datav.tables.options import DiffOptions
 from datav.tables.shared import Shared
 from datav.tables.version import U64, TableVersion, View
+from datav.tables.views import Compared, choose_views
 
 # Rows of two versions that are looked at at a time.
 _ROWS = 2**14
@@ -47,6 +50,11 @@ class SchemaMerge:
     items: tuple[ConflictItem, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
+    @property
+    def has_repeated(self) -> bool:
+        """Whether there are keys that are not unique."""
+        return any(len(match.matched.repeated) for match in self.matches)
+
     @cached_property
     def common_views(self) -> tuple[View, View, View]:
         """Of base, ours and theirs: the columns that all have.
@@ -54,7 +62,7 @@ class SchemaMerge:
         Raises:
             TableError: one of them is not of one type.
         """
-        common = [side for side in self.sides if None not in (side.base, side.ours, side.theirs)]
+        common = self._common
         for side in common:
             if len({str(kind) for kind in side.kinds}) > 1:
                 raise TableError(f"rows without a key cannot be matched: {side.name} has changed its type")
@@ -63,6 +71,20 @@ class SchemaMerge:
             numbers = tuple(getattr(side, name) for side in common)
             views.append(View(numbers, (), tuple(side.kinds[at] for side in common)))
         return views[0], views[1], views[2]
+
+    @property
+    def common_key(self) -> tuple[int, ...]:
+        """Positions of the key in the common views; none without a key."""
+        key = self.matches[0].compared.key
+        return tuple(self.common_names.index(name) for name in key)
+
+    @property
+    def _common(self) -> list[ColumnSides]:
+        return [side for side in self.sides if None not in (side.base, side.ours, side.theirs)]
+
+    @property
+    def common_names(self) -> list[str]:
+        return [side.name for side in self._common]
 
     def really_changed(self, before: Any, after: Any, side: str) -> Mask:
         """Return which rows differ in a column that base has, of rows of base and of a side in step."""
@@ -117,6 +139,7 @@ def merge_schemas(
     returning, items = work.removed_columns(found)
     if returning:
         found = work.match(returning)
+    work.check_new_columns(found)
     return replace(work.with_decided_columns(found), items=(*found.items, *items))
 
 
@@ -247,7 +270,10 @@ class _Schemas:
         assert side.base is not None, "so base has it"
         if str(side.kinds[0]) != str(side.kinds[1 + at]):
             return True
-        olds, news = found.matches[at].matched.changed
+        match = found.matches[at]
+        if (not match.has_key or found.has_repeated) and self._is_changed_alone(found, side.name, at):
+            return True
+        olds, news = match.matched.changed
         version = found.versions[at]
         for first in range(0, len(olds), _ROWS):
             some = slice(first, first + _ROWS)
@@ -255,6 +281,57 @@ class _Schemas:
             if _differ(before.column(side.base), after.column(number)).any():
                 return True
         return False
+
+    def _is_changed_alone(self, found: SchemaMerge, name: str, at: int) -> bool:
+        """Whether cells of a column changed in rows that are counted and are the same in all other columns.
+
+        Cost: a scan of base, and of the side.
+        """
+        assert self._base is not None, "the column is base's"
+        options = DiffOptions(columns=(*found.common_names, name))
+        compared = choose_views(self._base, found.versions[at], options)
+        matched = match_rows(
+            compared.before.scan(compared.before_view, self._seed, self._executor),
+            compared.after.scan(compared.after_view, self._seed, self._executor),
+            self._scratch,
+            has_key=False,
+        )
+        return _is_same_but_for(compared, matched, name, self._seed)
+
+    def check_new_columns(self, found: SchemaMerge) -> None:
+        """Refuse cells of which nothing tells to which row they go.
+
+        Raises:
+            TableError: theirs added columns, and rows that are counted differ in nothing else.
+        """
+        new = [side.name for side in found.sides if side.base is None and side.theirs is not None]
+        first, second = (match.matched for match in found.matches)
+        if not new or not len(second.surplus_after.places):
+            return
+        views = found.common_views
+        known = [
+            prints_at(found.base, second.surplus_before.places, views[0], self._seed),
+            prints_at(self._ours, first.surplus_after.places, views[1], self._seed),
+        ]
+        added = prints_at(self._theirs, second.surplus_after.places, views[2], self._seed)
+        if is_in(added, np.sort(np.concatenate(known))).any():
+            raise TableError(
+                f"theirs added the column {new[0]} to rows whose key is not unique, and nothing tells to "
+                "which rows its cells go"
+            )
+
+
+def _is_same_but_for(compared: Compared, matched: Matched, name: str, seed: int) -> bool:
+    """Whether rows that are counted differ from others in nothing but one column."""
+    kept = [at for at, other in enumerate(compared.names) if other != name]
+    found = []
+    for version, view, surplus in (
+        (compared.before, compared.before_view, matched.surplus_before),
+        (compared.after, compared.after_view, matched.surplus_after),
+    ):
+        rest = View(tuple(view.columns[at] for at in kept), (), tuple(view.types[at] for at in kept))
+        found.append(prints_at(version, surplus.places, rest, seed))
+    return bool(is_in(found[0], np.sort(found[1])).any())
 
 
 def _type_of(version: TableVersion | None, name: str) -> str | None:
@@ -268,7 +345,7 @@ def _compared(
 ) -> tuple[tuple[list[str], list[str]], tuple[bool, bool]]:
     """Return which columns of each side are compared with base, and whether base lacks some of these."""
     if not has_key:
-        lacking = [side.name for side in sides if side.base is None and side.ours is None]
+        lacking = [side.name for side in sides if side.base is None and side.theirs is not None]
         if lacking:
             raise TableError(
                 f"theirs added the column {lacking[0]}, and only a key tells to which rows its cells go",

@@ -39,6 +39,8 @@ class Whole(NamedTuple):
 
     version: TableVersion
     view: View
+    key: tuple[int, ...]
+    """Positions in the view; empty without a key."""
 
 
 @dataclass(slots=True)
@@ -75,7 +77,7 @@ def count_rows(
     ours, theirs = (_side(base, side, match, seed) for side, match in zip(sides, matches, strict=True))
     hunks = _Hunks([], [], [])
     if tell:
-        hunks = _find_hunks(base, sides, ours, theirs, seed, executor)
+        hunks = _find_hunks(base, sides, matches, (ours, theirs), seed, executor)
         ours, theirs = hunks.rest(base.version, sides, ours, theirs)
     prints, first, second = _differences(ours, theirs)
     alike = np.sign(first) * np.sign(second) > 0
@@ -172,22 +174,38 @@ class _Marked(NamedTuple):
 def _find_hunks(
     base: Whole,
     sides: tuple[Whole, Whole],
-    ours: _Side,
-    theirs: _Side,
+    matches: tuple[SideMatch, SideMatch],
+    touched: tuple[_Side, _Side],
     seed: int,
     executor: Executor,
 ) -> _Hunks:
     found = _Hunks([], [], [])
-    single = [_single(side.removed) for side in (ours, theirs)]
+    single = [_single(side.removed) for side in touched]
     common = np.intersect1d(row_ids(base.version, single[0]), row_ids(base.version, single[1]))
     if not len(common):
         return found
-    removed = [_mark(base, places, seed, executor) for places in single]
-    added = [
-        _mark(whole, _single(side.added), seed, executor)
-        for whole, side in zip(sides, (ours, theirs), strict=True)
+    gone = [
+        _all_ids(base.version, places, match.matched.removed)
+        for places, match in zip(single, matches, strict=True)
     ]
+    asks = [_Ask(ids, places, _NO_SLOTS) for ids, places in zip(gone, single, strict=True)]
+    removed = [
+        _Marked(places, told.slots)
+        for places, told in zip(single, _survey(base, asks, seed, executor), strict=True)
+    ]
+    wanted = [np.unique(marked.slots) for marked in removed]
+    asks = [_Ask(ids, NO_ROWS, slots) for ids, slots in zip(gone, wanted, strict=True)]
+    around = [told.around for told in _survey(base, asks, seed, executor)]
+    added, aligned = [], []
+    for number, (whole, side, match) in enumerate(zip(sides, touched, matches, strict=True)):
+        places = _single(side.added)
+        new = _all_ids(whole.version, places, match.matched.added)
+        (told,) = _survey(whole, [_Ask(new, places, wanted[number])], seed, executor)
+        added.append(_Marked(places, told.slots))
+        aligned.append(set(wanted[number][(told.around == around[number]).all(axis=1)].tolist()))
     for rows, slots in _shared_slots(base.version, removed, common):
+        if slots[0] not in aligned[0] or slots[1] not in aligned[1]:
+            continue
         mine, other = (marked.in_slot(slot).tolist() for marked, slot in zip(added, slots, strict=True))
         if len(mine) == len(other) == len(rows):
             found.both += zip(rows, mine, other, strict=True)
@@ -202,16 +220,64 @@ def _single(rows: _Rows) -> U64:
     return np.sort(rows.places[rows.counts == 1])
 
 
-def _mark(whole: Whole, places: U64, seed: int, executor: Executor) -> _Marked:
-    """Return some rows with their slots.  Cost: a scan."""
-    ids = row_ids(whole.version, places)
-    numbers = []
-    first = 0
-    for block in whole.version.scan(whole.view, seed, executor):
-        numbers.append(first + np.flatnonzero(is_in(row_ids(whole.version, block.places), ids)))
-        first += len(block.places)
-    ordinals = np.concatenate(numbers) if numbers else np.zeros(0, np.int64)
-    return _Marked(places, ordinals - np.arange(len(ordinals)))
+def _all_ids(version: TableVersion, counted: U64, keyed: U64) -> U64:
+    return np.sort(row_ids(version, np.concatenate([counted, keyed])))
+
+
+_NO_SLOTS: I64 = np.zeros(0, np.int64)
+
+
+class _Ask(NamedTuple):
+    """What is to be found out of a version."""
+
+    touched: U64
+    """What names the rows that do not count, sorted."""
+    places: U64
+    """Rows whose slots are wanted; increasing."""
+    slots: I64
+    """Slots whose neighbours are wanted; increasing."""
+
+
+class _Told(NamedTuple):
+    slots: I64
+    """Of the rows at `places`: how many untouched rows come before each."""
+    around: U64
+    """Prints of the untouched rows before and behind each slot, shape (n, 2); 0 where there is none.  By the
+    key, if there is one: a row that was changed in place stays what it is."""
+
+
+def _survey(whole: Whole, asks: Sequence[_Ask], seed: int, executor: Executor) -> list[_Told]:
+    """Return where rows stand among those that were not touched.  Cost: a scan."""
+    surveys = [_Survey(whole.version, ask) for ask in asks]
+    view = View(whole.view.columns, whole.key, whole.view.types)
+    for block in whole.version.scan(view, seed, executor):
+        ids = row_ids(whole.version, block.places)
+        for survey in surveys:
+            survey.add(ids, block.keys)
+    return [survey.told() for survey in surveys]
+
+
+class _Survey:
+    def __init__(self, version: TableVersion, ask: _Ask) -> None:
+        self._ask = ask
+        self._ids = row_ids(version, ask.places)
+        self._wanted = np.unique(np.concatenate([ask.slots - 1, ask.slots]))
+        self._prints = np.zeros(len(self._wanted), np.uint64)
+        self._slots: list[I64] = []
+        self._count = 0
+
+    def add(self, ids: U64, prints: U64) -> None:
+        free = np.flatnonzero(~is_in(ids, self._ask.touched))
+        marked = np.flatnonzero(is_in(ids, self._ids))
+        self._slots.append(self._count + np.searchsorted(free, marked))
+        first, end = np.searchsorted(self._wanted, [self._count, self._count + len(free)])
+        self._prints[first:end] = prints[free[self._wanted[first:end] - self._count]]
+        self._count += len(free)
+
+    def told(self) -> _Told:
+        slots = np.concatenate([_NO_SLOTS, *self._slots])
+        at = [np.searchsorted(self._wanted, self._ask.slots + shift) for shift in (-1, 0)]
+        return _Told(slots, np.stack([self._prints[side] for side in at], axis=1))
 
 
 def _shared_slots(

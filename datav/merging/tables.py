@@ -17,7 +17,7 @@ from datav.formats.conflict import ConflictItem
 from datav.merging.cells import CellMerger, MergedRows, Rows
 from datav.merging.columns import SchemaMerge, merge_schemas
 from datav.merging.counting import Counted, Whole, count_rows
-from datav.merging.matching import NO_ROWS, Joined, join_sides, keys_at, row_ids
+from datav.merging.matching import NO_ROWS, Joined, is_in, join_sides, keys_at, row_ids
 from datav.merging.options import MergeOptions
 from datav.merging.placing import end_of, find_anchors, locate_rows, parts_of, place_rows
 from datav.merging.plan import MergedColumn, Window
@@ -279,7 +279,8 @@ class _Planning:
             return None
         views = self._schema.common_views
         versions = (self._base, self._ours, self._theirs)
-        whole = [Whole(version, view) for version, view in zip(versions, views, strict=True)]
+        key = self._schema.common_key
+        whole = [Whole(version, view, key) for version, view in zip(versions, views, strict=True)]
         return count_rows(
             whole[0],
             (whole[1], whole[2]),
@@ -350,7 +351,8 @@ class _Planning:
             nothing = after.select([])
             rows = Rows(before, *((after, nothing) if side == "ours" else (nothing, after)))
             items = cells.row_items(rows)
-            for is_changed, old, place in zip(chosen, olds[some].tolist(), places[some].tolist(), strict=True):
+            triples = zip(chosen, olds[some].tolist(), places[some].tolist(), strict=True)
+            for is_changed, old, place in triples:
                 yield next(items) if is_changed else None, old, place
 
     def _decide_row(self, item: ConflictItem, changed: str) -> str:
@@ -433,7 +435,8 @@ class _Planning:
         changed = located.places[_found(located.find(base_prints[0]))]
         gone = located.places[_found(located.find(base_prints[1]))]
         if counted is not None and len(counted.removed):
-            gone = np.concatenate([gone, self._find_copies(counted.removed)])
+            told = np.concatenate([counted.changed_by_both[1], counted.changed_removed.side])
+            gone = np.concatenate([gone, self._find_copies(counted.removed, told)])
         boundaries = place_rows(anchors, located, end_of(self._ours))
         order = np.argsort(boundaries, kind="stable")
         both = joined.changed_by_both
@@ -466,17 +469,22 @@ class _Planning:
             self._executor,
         )
 
-    def _find_copies(self, prints: U64) -> U64:
-        """Return places in ours of rows with these prints, as often as each occurs among them."""
+    def _find_copies(self, prints: U64, told: U64) -> U64:
+        """Return places in ours of rows with these prints, as often as each occurs among them.
+
+        Args:
+            told: places of rows that became of others, and so are none of these.
+        """
         view = self._schema.common_views[1]
         kinds, counts = np.unique(prints, return_counts=True)
         located = locate_rows(self._ours, self._parts[0], view, kinds, NO_ROWS, self._seed, self._executor)
-        first = np.searchsorted(located.prints, kinds)
-        places = [located.places[at : at + count] for at, count in zip(first, counts, strict=True)]
-        found: U64 = np.concatenate(places)
-        if len(found) < len(prints):
+        is_other = is_in(row_ids(self._ours, located.places), np.sort(row_ids(self._ours, told)))
+        free, places = located.prints[~is_other], located.places[~is_other]
+        ends = np.searchsorted(free, kinds, side="right")
+        firsts = np.searchsorted(free, kinds)
+        if bool((ends - firsts < counts).any()):
             raise TableError("rows were found before and not now: the file has changed")
-        return found
+        return np.concatenate([places[at : at + count] for at, count in zip(firsts, counts, strict=True)])
 
     def _count(self, joined: Joined, counted: Counted | None, renumbered: int) -> None:
         self._counts += MergeCounts(
