@@ -65,13 +65,16 @@ def _type_of(column: MergedColumn, merge: TableMerge) -> Any:
     return column.type
 
 
+# Of windows that are looked at before anything is written.
+_MOST_AHEAD = 64 * 2**20
+
+
 class _Upcoming:
     """The windows of a merge, drawn as the rows that they speak of come up."""
 
     def __init__(self, merge: TableMerge) -> None:
         self._windows = merge.windows()
         self._held: list[Window] = []
-        self._is_drained = False
         kinds = _types(merge)
         names = [column.name for column in merge.columns]
         self._nothing = pyarrow.Table.from_arrays([no_cells(kind) for kind in kinds], names=names)
@@ -91,16 +94,25 @@ class _Upcoming:
             self._joined([window.new for window in mine]),
         )
 
+    def ahead(self) -> list[Any]:
+        """Return what rows become, and what is new: all, or what some MiB hold."""
+        size = 0
+        while size < _MOST_AHEAD and (window := self._next()) is not None:
+            self._held.append(window)
+            size += window.rows.nbytes + window.new.nbytes
+        return [table for window in self._held for table in (window.rows, window.new)]
+
     def _draw(self, end: int | None) -> None:
         """Draw windows until one reaches up to `end`, or all."""
-        while not self._is_drained:
-            if end is not None and self._held and _last_row(self._held[-1]) >= end:
-                return
-            window = next(self._windows, None)
+        while end is None or not self._held or _last_row(self._held[-1]) < end:
+            window = self._next()
             if window is None:
-                self._is_drained = True
-            elif not _is_empty(window):
-                self._held.append(window)
+                return
+            self._held.append(window)
+
+    def _next(self) -> Window | None:
+        """Draw the next window in which something happens; None behind the last."""
+        return next((window for window in self._windows if not _is_empty(window)), None)
 
     def _joined(self, tables: Sequence[Any]) -> Any:
         """Return rows end to end; the columns may be called differently in each."""

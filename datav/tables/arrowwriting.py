@@ -1,7 +1,9 @@
 """Arrow IPC, its rows edited: a batch at a time.
 
 A file stays a file and a stream a stream; batches stay, as do their compression and what is said beside them.
-Values that a dictionary lacks are added to its end: in a file as what IPC calls deltas.
+Values that a dictionary lacks are added to its end.  In a file, which has one dictionary for all batches,
+that is what IPC calls a delta if they are not known before the first batch is written; not all readers take
+it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,6 +11,7 @@ from typing import Any, BinaryIO
 
 import pyarrow
 from pyarrow import ipc
+from pyarrow import types as arrow_types
 
 from datav.tables.arrow_ipc import FILE_MAGIC, find_codec
 from datav.tables.arrowversion import ArrowVersion
@@ -48,9 +51,11 @@ def write_arrow_edited(
         options = ipc.IpcWriteOptions(
             compression=find_codec(source, stream=not is_file), emit_dictionary_deltas=is_file
         )
+        is_shared = is_file and any(arrow_types.is_dictionary(kind) for kind in layout.schema.types)
+        dictionaries = Dictionaries(edits.ahead() if is_shared else None)
         batches = _file_batches(reader) if is_file else _stream_batches(reader)
         with _open_writer(reader, layout.schema, target, options, is_file=is_file) as writer:
-            for part in edited_parts(batches, layout, edits, Dictionaries() if is_file else None):
+            for part in edited_parts(batches, layout, edits, dictionaries):
                 for batch in part.rows.to_batches():
                     writer.write_batch(batch, custom_metadata=part.metadata)
 

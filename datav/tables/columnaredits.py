@@ -41,6 +41,12 @@ class PartEdits(Protocol):
             is_last: nothing follows, so what is new at the end is new here.
         """
 
+    def ahead(self) -> Sequence[Any]:
+        """Return tables of rows that will come into the result: all of them, or as many as are kept at hand.
+
+        To be called first.
+        """
+
 
 class Part(NamedTuple):
     """Rows of a table that are written together."""
@@ -81,13 +87,12 @@ def plan_layout(schema: Any, names: Sequence[str], columns: Sequence[Column], ty
 
 
 def edited_parts(
-    parts: Iterable[Part], layout: Layout, edits: PartEdits, dictionaries: "Dictionaries | None" = None
+    parts: Iterable[Part], layout: Layout, edits: PartEdits, dictionaries: "Dictionaries"
 ) -> Iterator[Part]:
     """Yield the parts of a table, edited, as tables; those without rows are left out.
 
     Args:
         parts: in order; the last one says that it is.
-        dictionaries: of all parts; None: each part has its own.
 
     Raises:
         TableError: cells cannot be cast to their new type.
@@ -100,13 +105,13 @@ def edited_parts(
         is_last = part.is_last
         size = part.rows.num_rows
         edit = edits.within(first, first + size, is_last=is_last)
-        yield from _edited_part(part, layout, edit, dictionaries or Dictionaries())
+        yield from _edited_part(part, layout, edit, dictionaries)
         first += size
     if not is_last:
         nothing = Part(pyarrow.table({"": []}), is_last=True)
         no_columns = Layout(layout.schema, (None,) * len(layout.sources))
         edit = edits.within(first, first, is_last=True)
-        yield from _edited_part(nothing, no_columns, edit, dictionaries or Dictionaries())
+        yield from _edited_part(nothing, no_columns, edit, dictionaries)
 
 
 def _edited_part(part: Part, layout: Layout, edit: PartEdit, dictionaries: "Dictionaries") -> Iterator[Part]:
@@ -120,7 +125,7 @@ def _edited_part(part: Part, layout: Layout, edit: PartEdit, dictionaries: "Dict
             else as_type(part.rows.column(source), field.type, field.name)
         )
         if chosen is None:
-            columns.append(dictionaries.renewed(number, cells))
+            columns.append(dictionaries.joined(number, [cells], field.type))
             continue
         others = [as_type(rows.column(number), field.type, field.name) for rows in (edit.rows, edit.new)]
         columns.append(_take(dictionaries.joined(number, [cells, *others], field.type), chosen))
@@ -156,42 +161,49 @@ class Dictionaries:
 
     What stands in a file's dictionary keeps its number there: so a later part's cells mean what they meant,
     and an Arrow file needs to say only what is new.
+
+    Args:
+        expected: rows that will come into the result; None: every part has a dictionary of its own.
     """
 
-    def __init__(self) -> None:
-        self._grown: dict[int, Any] = {}
-
-    def renewed(self, number: int, cells: Any) -> Any:
-        """Return the cells of a column with the dictionary as it has become."""
-        grown = self._grown.get(number)
-        if grown is None or not arrow_types.is_dictionary(cells.type):
-            return cells
-        return pyarrow.chunked_array([_with_dictionary(chunk, grown) for chunk in _chunks(cells)], cells.type)
+    def __init__(self, expected: Sequence[Any] | None) -> None:
+        self._expected = expected
+        self._shared: dict[int, Any] = {}
 
     def joined(self, number: int, parts: Sequence[Any], kind: Any) -> Any:
         """Return cells end to end, the first of them in the part's dictionary, to which the others add."""
-        chunks = [_chunks(part) for part in parts]
-        if not arrow_types.is_dictionary(kind) or len(chunks[0]) > 1:
-            return pyarrow.chunked_array([chunk for some in chunks for chunk in some], kind)
-        base = self._grown.get(number)
-        if base is None:
-            base = chunks[0][0].dictionary if chunks[0] else pyarrow.array([], kind.value_type)
-        others = [chunk for some in chunks[1:] for chunk in some]
-        cells = [chunk.dictionary_decode() for chunk in others]
-        missing = _missing(base, cells)
-        if len(missing):
-            base = pyarrow.concat_arrays([base, missing])
-            self._grown[number] = base
-        old = [_with_dictionary(chunk, base) for chunk in chunks[0]]
-        new = [_as_dictionary(each, base, kind) for each in cells]
-        return pyarrow.chunked_array([*old, *new], kind)
+        own, *chunks = [_chunks(part) for part in parts]
+        others = [chunk for some in chunks for chunk in some]
+        if not arrow_types.is_dictionary(kind) or len(own) != 1:
+            return pyarrow.chunked_array([*own, *others], kind)
+        base = self._base(number, own[0].dictionary)
+        # Not so where the file's column is no dictionary, and this one was made of a part.
+        is_known = base.slice(0, len(own[0].dictionary)).equals(own[0].dictionary)
+        cells = [chunk.dictionary_decode() for chunk in (others if is_known else [*own, *others])]
+        grown = _extended(base, cells)
+        if self._expected is not None:
+            self._shared[number] = grown
+        old = [_with_dictionary(own[0], grown)] if is_known else []
+        return pyarrow.chunked_array([*old, *(_as_dictionary(each, grown, kind) for each in cells)], kind)
+
+    def _base(self, number: int, own: Any) -> Any:
+        """Return the dictionary that a part gets, as far as it is known before its cells are looked at."""
+        if self._expected is None:
+            return own
+        if number not in self._shared:
+            columns = [as_type(table.column(number), own.type, "") for table in self._expected]
+            self._shared[number] = _extended(own, [chunk for column in columns for chunk in _chunks(column)])
+        return self._shared[number]
 
 
-def _missing(base: Any, cells: Sequence[Any]) -> Any:
-    """Return the values that a dictionary lacks, each once."""
+def _extended(base: Any, cells: Sequence[Any]) -> Any:
+    """Return a dictionary with the values of cells that it lacks at its end, each once."""
+    if not any(map(len, cells)):
+        return base
     values = pyarrow.chunked_array(cells, base.type).unique()
     is_new = compute.invert(compute.is_in(values, base))
-    return values.filter(compute.and_(is_new, values.is_valid()))
+    missing = values.filter(compute.and_(is_new, values.is_valid()))
+    return pyarrow.concat_arrays([base, missing]) if len(missing) else base
 
 
 def _as_dictionary(cells: Any, values: Any, kind: Any) -> Any:

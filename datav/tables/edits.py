@@ -88,19 +88,28 @@ def in_step(
         Where a record begins, its bytes, and its edit; of a new row its boundary and no bytes.
     """
     row = next(rows, None)
+    start = _start(row, start_of)
     for offset, raw in records:
-        while row is not None and row.is_new and row.place <= offset:
-            yield row.place, b"", row
+        while row is not None and row.is_new and start <= offset:
+            yield start, b"", row
             row = next(rows, None)
-        if row is not None and not row.is_new and start_of(row.place) == offset:
+            start = _start(row, start_of)
+        if row is not None and start == offset:
             yield offset, raw, row
             row = next(rows, None)
+            start = _start(row, start_of)
         else:
             yield offset, raw, None
     while row is not None:
         assert row.is_new, f"there is no record at {row.place}"
         yield row.place, b"", row
         row = next(rows, None)
+
+
+def _start(row: RowEdit | None, start_of: Callable[[int], int]) -> int:
+    if row is None:
+        return -1
+    return row.place if row.is_new else start_of(row.place)
 
 
 def joined(edits: Iterable[Edit], source: RandomAccess, find_ending: Callable[[], Ending]) -> Iterator[Edit]:

@@ -16,7 +16,7 @@ import pyarrow
 from pyarrow import parquet
 
 from datav.errors import TableError
-from datav.tables.columnaredits import Layout, Part, PartEdits, edited_parts, plan_layout
+from datav.tables.columnaredits import Dictionaries, Layout, Part, PartEdits, edited_parts, plan_layout
 from datav.tables.edits import Column
 from datav.tables.parquet_counts import STRUCT, Reader
 from datav.tables.parquetversion import ParquetVersion
@@ -35,6 +35,9 @@ _CODECS = {
 _DICTIONARY = ("PLAIN_DICTIONARY", "RLE_DICTIONARY")
 _ENCODINGS = ("DELTA_BINARY_PACKED", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY", "BYTE_STREAM_SPLIT")
 _VERSIONS = ("1.0", "2.4", "2.6")
+
+# As many rows pyarrow puts into a row group by itself.
+_MOST_ROWS = 2**20
 
 # Of the header of a page; more only if statistics of long values are in it, and then nothing is lost.
 _PAGE_HEADER = 2**12
@@ -113,10 +116,12 @@ def write_parquet_edited(
         writing, paths = _find_writing(version, opened.metadata, layout)
         count = opened.metadata.num_row_groups
         groups = (Part(opened.read_row_group(number), number == count - 1) for number in range(count))
+        # A row group that gets as many rows as that becomes several.
+        most = max([_MOST_ROWS, *(2 * group.rows for group in version.metadata)])
         with writing.open(target, layout.schema, paths) as writer:
-            for part in edited_parts(groups, layout, edits):
+            for part in edited_parts(groups, layout, edits, Dictionaries(None)):
                 _check_nulls(part.rows)
-                writer.write_table(part.rows, row_group_size=len(part.rows))
+                writer.write_table(part.rows, row_group_size=most)
 
 
 def _check_nulls(table: Any) -> None:

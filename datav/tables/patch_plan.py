@@ -69,3 +69,7 @@ class Plan:
             np.full(len(new), end - first),
             self.after.take(integers(new)),
         )
+
+    def ahead(self) -> list[Any]:
+        """Return all rows that come into the result."""
+        return [self.after]

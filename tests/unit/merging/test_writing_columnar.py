@@ -10,6 +10,7 @@ from pyarrow import ipc, parquet
 from datav.errors import TableError
 from datav.merging.writing import splice_edits, write_merge
 from datav.storage.scratch import Scratch
+from datav.tables import parquetwriting
 from datav.tables.arrow_ipc import find_codec
 from datav.tables.opening import open_table
 from datav.tables.source import NotATable
@@ -126,6 +127,16 @@ def test_row_groups_keep_their_rows_but_for_edits(merged):
     assert [metadata.row_group(number).num_rows for number in range(3)] == [3, 6, 1]
 
 
+def test_a_row_group_that_grows_too_large_becomes_several(merged, monkeypatch):
+    monkeypatch.setattr(parquetwriting, "_MOST_ROWS", 4)
+    data = parquet_of(TABLE.select(["id"]).slice(0, 4), row_group_size=2)
+
+    result = merged("t.parquet", data, new=[(4, (number,)) for number in range(9)])
+
+    metadata = parquet.read_metadata(io.BytesIO(result))
+    assert [metadata.row_group(number).num_rows for number in range(4)] == [2, 4, 4, 3]
+
+
 def test_a_file_may_lose_all_rows_and_one_without_rows_get_some(merged):
     empty = merged("t.parquet", parquet_of(TABLE.select(["id"]), row_group_size=4), removed=range(10))
 
@@ -206,6 +217,19 @@ def test_a_dictionary_that_is_full_is_an_error(merged):
 
     with pytest.raises(TableError, match="cannot be rewritten"):
         merged("t.arrow", arrow_of(table.to_batches()), {0: ("other",)})
+
+
+def test_new_values_are_in_the_one_dictionary_of_a_file_from_the_start(merged):
+    table = pa.table({"d": pa.array(["a", "b"] * 4).dictionary_encode(), "s": [*"abcdefgh"]})
+    kinds = [table.schema.types[0], table.schema.types[0]]
+
+    # The second column was none before.
+    result = merged("t.arrow", arrow_of(table.to_batches(max_chunksize=3)), {7: ("z", "y")}, types=kinds)
+
+    reader = ipc.open_file(result)
+    read = [reader.get_batch(number) for number in range(3)]
+    assert pa.Table.from_batches(read).to_pydict() == {"d": [*"abababaz"], "s": [*"abcdefgy"]}
+    assert read[0].column("d").dictionary.to_pylist() == ["a", "b", "z"]
 
 
 def test_types_that_cannot_be_taken_from_are_cut(merged):
