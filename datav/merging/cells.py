@@ -132,12 +132,13 @@ class CellMerger:
         state.differs |= differs
         take = by_theirs & ~by_ours & differs
         both = by_ours & by_theirs
-        patches = _Patches({}, take.copy())
+        patches = _Patches({}, take.copy(), np.zeros(state.size, bool))
         self._decide(column, rows, (base, ours, theirs), both, differs, state, patches)
         state.changed |= patches.take
-        if not patches.take.any() and not patches.values:
-            return ours
-        result = compute.if_else(flags(patches.take), theirs, ours)
+        state.changed |= patches.restore
+        result = ours
+        for mask, cells in ((patches.take, theirs), (patches.restore, base)):
+            result = compute.if_else(flags(mask), cells, result) if mask.any() else result
         return self._patched(result, column, patches.values, state)
 
     def _decide(
@@ -194,7 +195,7 @@ class CellMerger:
             case "base" if item.kind == "add_add":
                 state.dropped[number] = True
             case "base":
-                patches.values[number] = item.base
+                patches.restore[number] = True
             case Given(text):
                 patches.values[number] = text
 
@@ -206,7 +207,10 @@ class CellMerger:
         mask[list(values)] = True
         state.changed |= mask
         texts = [values[number] for number in sorted(values)]
-        return compute.replace_with_mask(_whole(cells), flags(mask), self.cells_of(texts, column))
+        # What replaces by a mask does not take lists and objects.
+        places = np.arange(state.size)
+        places[mask] = state.size + np.arange(len(texts))
+        return pyarrow.concat_arrays([_whole(cells), self.cells_of(texts, column)]).take(integers(places))
 
     def cells_of(self, values: Sequence[Any], column: MergedColumn) -> Any:
         """Return values of JSON, or texts, as cells of a column.
@@ -278,6 +282,8 @@ class _Patches:
     """By row: what its cell becomes, as JSON has it."""
     take: Mask
     """Rows whose cell is theirs."""
+    restore: Mask
+    """Rows whose cell is base's."""
 
 
 class _State:
