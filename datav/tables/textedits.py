@@ -67,6 +67,7 @@ class _TextEditor:
             self._header = self._split(lines)
         first = version.source.read_at(version.body, _FIRST_RECORD).lstrip(LINE_ENDS)
         self.style = find_text_style(version.dialect, self._header, self._split(first))
+        self._nothing = self.style.encode(b"", "", quoted=self.style.quotes_all, alone=False)
 
     def some(self, rows: Iterator[RowEdit]) -> Iterator[Edit]:
         """Yield edits of single records."""
@@ -80,7 +81,7 @@ class _TextEditor:
                 yield Edit(start, end, b"")
                 continue
             raw = self._near.read_at(start, end - start)
-            old = self._split(raw)
+            old = self._split_whole(raw)
             new = self.style.join(self._replaced(self.style.closed(old).cells, row.cells))
             stop = len(raw) - len(old.tail)
             if new != raw[:stop]:
@@ -95,9 +96,9 @@ class _TextEditor:
             elif row is not None and row.cells is None:
                 yield Edit(offset, offset + len(raw), b"")
             else:
-                old = self.style.closed(self._split(raw))
-                cells = [old.cells[at] if at is not None else None for _, at in self._columns]
-                new = self._replaced(cells, row.cells if row is not None and row.cells is not None else None)
+                old = self.style.closed(self._split_whole(raw))
+                cells = row.cells if row is not None else None
+                new = self._kept(old.cells) if cells is None else self._replaced(self._own(old.cells), cells)
                 yield Edit(offset, offset + len(raw), self.style.join(new) + old.tail)
 
     def find_ending(self) -> Ending:
@@ -169,29 +170,43 @@ class _TextEditor:
         line = self.style.join(self._replaced([None] * len(self._columns), row.cells))
         return Edit(row.place, row.place, line + self.style.line_end)
 
-    def _replaced(self, old: Sequence[bytes | None], new: Sequence[bytes | None] | None) -> list[bytes]:
+    def _own(self, cells: Sequence[bytes]) -> list[bytes | None]:
+        """Return the cells of a record of the file in the columns of the result; None where it has none."""
+        return [None if at is None else cells[at] for _, at in self._columns]
+
+    def _kept(self, cells: Sequence[bytes]) -> list[bytes]:
+        """Return a record of the file, of which nothing is said, in the columns of the result."""
+        if self._alone:
+            # It may be a blank line now.
+            own = self._own(cells)
+            return self._replaced(own, [None if raw is None else self.style.content(raw) for raw in own])
+        return [self._nothing if at is None else cells[at] for _, at in self._columns]
+
+    def _replaced(self, old: Sequence[bytes | None], new: Sequence[bytes | None]) -> list[bytes]:
         """Return the cells of a record as they are written: those that do not change as they were.
 
         Args:
             old: as they are written; None where the file has none.
-            new: what is in them; None: what was, and nothing in new ones.
+            new: what is in them.
         """
-        cells = (
-            [b"" if raw is None else None for raw in old] if new is None else [cell or b"" for cell in new]
-        )
         return [
-            self._written(column.name, raw, cell)
-            for column, raw, cell in zip(self._columns, old, cells, strict=True)
+            self._written(column.name, raw, cell or b"")
+            for column, raw, cell in zip(self._columns, old, new, strict=True)
         ]
 
-    def _written(self, name: str, raw: bytes | None, cell: bytes | None) -> bytes:
+    def _written(self, name: str, raw: bytes | None, cell: bytes) -> bytes:
         if raw is None:
-            return self.style.encode(cell or b"", name, quoted=self.style.quotes_all, alone=self._alone)
-        is_blank = self._alone and not raw
-        if not is_blank and (cell is None or self.style.content(raw) == cell):
+            return self.style.encode(cell, name, quoted=self.style.quotes_all, alone=self._alone)
+        if (raw or not self._alone) and self.style.content(raw) == cell:
             return raw
-        quoted = raw.startswith(b'"')
-        return self.style.encode(cell or b"", name, quoted=quoted, alone=self._alone)
+        return self.style.encode(cell, name, quoted=raw.startswith(b'"'), alone=self._alone)
 
     def _split(self, raw: bytes) -> Record:
         return split_record(raw, self._splitter)
+
+    def _split_whole(self, raw: bytes) -> Record:
+        """Cut what is one record and nothing else, which mostly is simpler."""
+        if b'"' in raw and self.style.quoting:
+            return self._split(raw)
+        line = raw.rstrip(LINE_ENDS)
+        return Record(line.split(self.style.delimiter), raw[len(line) :])

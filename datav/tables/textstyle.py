@@ -62,7 +62,7 @@ class TextStyle(NamedTuple):
 
     def content(self, raw: bytes) -> bytes:
         """Return what a cell as it is written says."""
-        found = _QUOTED.match(raw) if self.quoting else None
+        found = _QUOTED.match(raw) if self.quoting and raw[:1] == b'"' else None
         if found is None:
             return raw
         # What stands behind the quotes belongs to it.

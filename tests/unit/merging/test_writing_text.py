@@ -42,6 +42,10 @@ def test_cells_that_stay_keep_their_quotes_and_changed_ones_those_of_the_old():
     assert data == b'id,n,x\n1,"B",01\n2,x,"c ""q"""\n3,"a"b,2\n'
 
 
+def test_a_cell_may_come_to_be_what_is_written_of_the_old():
+    assert merged(opened(b'i,n\n1,"a"\n'), {0: (b"1", b'"a"')}) == b'i,n\n1,"""a"""\n'
+
+
 def test_only_the_changed_records_are_edited():
     version = opened(b"id,n\n1,a\n2,b\n3,c\n4,d\n")
     merge = MadeMerge(version, {1: (b"2", b"B")}, [2], [(1, (b"9", b"z")), (4, (b"5", b"e"))])
