@@ -108,27 +108,37 @@ class _TextEditor:
             has_end = source.read_at(source.size - 1, 1) in (b"\r", b"\n")
             return Ending(b"", b"" if has_end else self.style.line_end)
         # A line end may be one of a cell whose quotes nothing ends.
-        start = self._last_start()
-        last = self._split(source.read_at(start, source.size - start))
+        last = self._guess_last()
+        if last is None or is_open(last.cells[-1]):
+            last = self._find_last()
         if last.tail:
             return Ending(b"", b"")
         return Ending(b'"' if is_open(last.cells[-1]) else b"", self.style.line_end)
 
-    def _last_start(self) -> int:
-        """Where the last record begins; the header if there is no other."""
-        version = self._version
-        size = version.source.size
-        near = version.records_in(max(version.body, size - BLOCK), size)
-        if len(near.starts) and near.ragged is None:
-            return int(near.starts[-1])
-        # What was taken for the end of a record was none, or the last one is longer than a block.
-        start, begin = self._header_at, version.body
-        while begin < size:
-            found = version.records_in(begin, begin + BLOCK, begin)
+    def _guess_last(self) -> Record | None:
+        """Return the last record, as the last block by itself shows it; None if it does not."""
+        if len(self._version.columns) == 1:
+            # Any line is as wide as that, and may be one of a cell.
+            return None
+        size = self._version.source.size
+        near = self._version.records_in(max(self._version.body, size - BLOCK), size)
+        if not len(near.starts) or near.ragged is not None:
+            return None
+        return self._record_from(int(near.starts[-1]))
+
+    def _find_last(self) -> Record:
+        """Return the last record, the header if there is no other, in one pass over the file."""
+        start, begin = self._header_at, self._version.body
+        while begin < self._version.source.size:
+            found = self._version.records_in(begin, begin + BLOCK, begin)
             if not len(found.starts):
                 break
             start, begin = int(found.starts[-1]), found.end
-        return start
+        return self._record_from(start)
+
+    def _record_from(self, start: int) -> Record:
+        source = self._version.source
+        return self._split(source.read_at(start, source.size - start))
 
     def _records(self) -> Iterator[tuple[int, bytes]]:
         """Yield all records but the header, with where they begin."""

@@ -12,6 +12,7 @@ from datav.merging.plan import Edit
 from datav.merging.text import text_edits
 from datav.merging.writing import splice_edits, write_merge
 from datav.storage.scratch import Scratch
+from datav.tables import textedits
 from datav.tables.dialect import TextDialect
 from datav.tables.opening import open_table
 from datav.tables.source import NotATable
@@ -139,6 +140,22 @@ def test_quotes_that_nothing_ends_are_ended_before_anything_comes_behind(mark):
 
     assert merged(version, new=[(1, (b"2", b"b"))]) == b'i,n\n1,"a' + mark + b'"\n2,b'
     assert merged(version, layout=[("1", 1), ("0", 0)]) == b'n,i\n"a' + mark + b'",1'
+
+
+@pytest.mark.parametrize("ending", [b'"', b'"\n', b""])
+def test_how_a_long_cell_ends_is_not_guessed(ending, monkeypatch):
+    # What a block by itself shows of the end is another cell.
+    monkeypatch.setattr(textedits, "BLOCK", 16)
+    data = b'n\n"' + b"a line\n" * 10 + ending
+
+    assert (
+        merged(opened(data, width=1), new=[(1, (b"x",))])
+        == {
+            b'"': data + b"\nx",
+            b'"\n': data + b"x\n",
+            b"": data + b'"\nx',
+        }[ending]
+    )
 
 
 def test_a_cell_that_needs_quotes_where_there_are_none_is_named():
