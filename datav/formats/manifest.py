@@ -318,7 +318,7 @@ def _decode(data: bytes, where: str) -> str:
     if _has_conflict(text):
         raise ManifestConflictError(
             f"manifest {where}: has git conflict markers",
-            hint="take a side with `git checkout --ours` or `--theirs`, then `git add` it",
+            hint="`datav resolve PATH` merges what git could not",
         )
     return text
 

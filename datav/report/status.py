@@ -12,7 +12,7 @@ _NEXT = {
     "modified": "`datav add` records it, `datav restore --force` undoes it",
     "deleted": "`datav restore` brings it back, `datav rm` removes the dataset",
     "missing": "not in the store either: `datav add` it where you have it, or copy a clone's store",
-    "conflicted": "`git checkout --ours` or `--theirs` its manifest, `git add` that, then `datav checkout`",
+    "conflicted": "`datav resolve PATH` merges what git could not; `datav conflicts` tells more",
     "untracked": "`git add` its manifest",
 }
 _FETCH = "not in the store either: `datav pull` brings it from the remote, if it was pushed"

@@ -234,7 +234,7 @@ def test_conflicts_of_datavs_merge_are_counted_staged_or_not(data, count, said):
         assert not data.statuses()["a.csv"].lacks_profile
         assert said in shown(data)
         assert "`datav resolve`" in shown(data)
-        assert "git checkout --ours" not in shown(data)
+        assert "merges what git could not" not in shown(data)
         data.git("add", "a.csv.datav")
 
 
@@ -242,7 +242,7 @@ def test_what_git_left_in_conflict_is_not_counted(data):
     data.write("a.csv.datav", b"<<<<<<< ours\n1\n=======\n2\n>>>>>>> theirs\n")
 
     assert data.statuses()["a.csv"].conflicts is None
-    assert "git checkout --ours" in shown(data)
+    assert "merges what git could not" in shown(data)
     assert "datav resolve" not in shown(data)
 
 
