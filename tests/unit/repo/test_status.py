@@ -243,7 +243,6 @@ def test_what_git_left_in_conflict_is_not_counted(data):
 
     assert data.statuses()["a.csv"].conflicts is None
     assert "merges what git could not" in shown(data)
-    assert "datav resolve" not in shown(data)
 
 
 def test_a_manifest_that_is_none_does_not_hide_the_others(data):
