@@ -22,6 +22,7 @@ from datav.cli.init import init
 from datav.cli.log import log
 from datav.cli.ls import ls
 from datav.cli.merge import merge
+from datav.cli.mergefile import merge_file
 from datav.cli.mv import mv, rm
 from datav.cli.patch import patch
 from datav.cli.profile import profile
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "diff": diff,
     "patch": patch,
     "merge": merge,
+    "merge-file": merge_file,
     "conflicts": conflicts,
     "resolve": resolve,
     "log": log,

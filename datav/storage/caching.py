@@ -80,3 +80,17 @@ class Cache:
             with suppress(StorageError):
                 remove_file(Path(path))
                 total -= size
+
+
+class CacheInMemory(Cache):
+    """The same for one process, and for as long as this lives."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, bytes] = {}
+
+    def read(self, name: str) -> memoryview | None:
+        found = self._held.get(name)
+        return memoryview(found) if found is not None else None
+
+    def write(self, name: str, parts: Sequence[Buffer]) -> None:
+        self._held[name] = b"".join(parts)
