@@ -1,8 +1,9 @@
 """What git is about to push: the manifests of commits that the other side has not got."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from datav.git.manifestlog import parse_change
 from datav.git.repository import MANIFEST_SUFFIX, GitRepository
 from datav.relpath import RelPath
 
@@ -38,16 +39,21 @@ def manifests_being_pushed(
     known = [f"^{ref.there}" for ref in pushed if ref.there.strip("0")]
     questions = [*wanted, *known, "--", f":(top)*{MANIFEST_SUFFIX.decode()}"]
     output = repository.git.run(
-        *("rev-list", "--objects", "--full-history", "--ignore-missing"),
-        *("--not", f"--remotes={remote}", "--not", "--stdin"),
+        *("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "log.follow=false"),
+        *("-c", "diff.relative=false"),
+        *("log", "-c", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-ext-diff", "--format="),
+        # Without, git would leave out side branches of which a merge took nothing.
+        *("--full-history", "--ignore-missing", "--not", f"--remotes={remote}", "--not", "--stdin"),
         stdin="".join(f"{line}\n" for line in questions).encode(),
     )
-    return list(_parse_objects(output.split(b"\n")))
+    return list(_parse_changes(output))
 
 
-def _parse_objects(lines: Sequence[bytes]) -> Iterable[tuple[str, RelPath]]:
-    """Read `OID SP PATH`; of commits and of the topmost tree there is no path."""
-    for line in lines:
-        oid, _, path = line.partition(b" ")
-        if path.endswith(MANIFEST_SUFFIX) and len(path) > len(MANIFEST_SUFFIX):
-            yield oid.decode(), RelPath(path)
+def _parse_changes(output: bytes) -> Iterator[tuple[str, RelPath]]:
+    """Read raw differences: a line of numbers and a path in turns, with a line feed between two commits."""
+    fields = (field.strip(b"\n") if field.startswith(b"\n:") else field for field in output.split(b"\0"))
+    rest = (field for field in fields if field)
+    for raw in rest:
+        change = parse_change(raw, rest)
+        if change.after is not None:
+            yield change.after, change.path

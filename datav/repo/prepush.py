@@ -27,6 +27,6 @@ def push_before_git(repository: Repository, remote: str, refs: Sequence[PushedRe
     if not repository.settings.remotes:
         raise UsageError(
             "these commits name data, and there is no remote to push it to",
-            hint="`datav remote add NAME URL` names one; `git push --no-verify` pushes without the data",
+            hint="`datav remote add origin URL` names one",
         )
     return push(repository, versions=versions)

@@ -549,6 +549,38 @@ def test_a_side_branch_that_a_merge_took_nothing_from_is_pushed_too(branches):
     assert found == [(blob, RelPath(b"a.csv.datav"))]
 
 
+def test_manifests_are_found_wherever_they_lie_and_whatever_they_are_called(branches):
+    names = ["deep/down/b.csv", 'sp ace/ü "q".csv', "-dash.csv"]
+    for number, name in enumerate(names):
+        branches.write(name, b"%d" % number)
+        branches.add(f"./{name}")
+        branches.commit(name)
+    main, old = branches.rev("main"), branches.rev("old")
+
+    with branches.open() as repository:
+        found = manifests_being_pushed(repository.git, "/no/remote of that name", [PushedRef(main, old)])
+
+    assert {path.text for _, path in found} == {f"{name}.datav" for name in [*names, "a.csv", "new"]}
+
+
+def test_a_merge_that_is_none_of_its_sides_is_found(branches):
+    branches.git("checkout", "-q", "-b", "side", "old")
+    branches.write("a.csv", b"id\n5\n")
+    branches.add("a.csv")
+    branches.commit("side")
+    branches.git("checkout", "-q", "main")
+    branches.git("merge", "-q", "-s", "ours", "--no-commit", "side")
+    branches.write("a.csv", b"id\n6\n")
+    branches.add("a.csv")
+    branches.commit("both")
+
+    with branches.open() as repository:
+        pushed = [PushedRef(branches.rev("main"), branches.rev(rev)) for rev in ("main^1", "main^2")]
+        found = manifests_being_pushed(repository.git, "origin", pushed)
+
+    assert found == [(branches.rev("main:a.csv.datav"), RelPath(b"a.csv.datav"))]
+
+
 def test_data_that_exists_nowhere_stops_the_push(branches, tmp_path):
     add_place(branches, tmp_path)
     branches.write("a.csv", random_bytes(20_000))
