@@ -285,7 +285,8 @@ def _compare_values(before: ColumnSketch, after: ColumnSketch, alarms: float) ->
         return _compare_numbers(before, after, alarms)
     if before.times.count and after.times.count:
         return _compare_times(before, after, alarms)
-    if before.texts.count and after.texts.count:
+    # Texts among numbers are the exception, and not what the texts of a column of texts are.
+    if before.texts.count and after.texts.count and before.kind == after.kind:
         return _compare_texts(before, after, alarms)
     return _Values([])
 
@@ -295,7 +296,7 @@ def _find_other_kind(before: ColumnSketch, after: ColumnSketch) -> Iterator[tupl
     sides = (before, after)
     if any(each.count - each.nulls < _FEW for each in sides) or before.kind == after.kind:
         return
-    parts = [(each.numbers.ranks.count > 0, each.times.count > 0, each.texts.count > 0) for each in sides]
+    parts = [(each.numbers.ranks.count > 0, each.times.count > 0) for each in sides]
     if any(one and other for one, other in zip(*parts, strict=True)):
         return
     what = f"{_KINDS[before.kind]} are {_KINDS[after.kind]} now, and cannot be compared"

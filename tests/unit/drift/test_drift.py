@@ -395,6 +395,23 @@ def test_cells_of_a_text_table_that_are_no_numbers_any_more_are_found():
     assert drift.numbers.after == 0.9
 
 
+def test_texts_among_numbers_are_not_compared_with_a_column_of_texts():
+    """A few years more are written as `2013 (1980)`, and the column counts as texts."""
+    years = [str(1900 + number % 100) for number in range(900)]
+    odd = ["2013 (1980)"] * 60
+
+    drift = compare_columns(
+        sketch_cells("x", "integer", text_cells(years + odd)),
+        sketch_cells("x", "text", text_cells(years + odd + odd)),
+    )
+
+    assert told(drift) == [
+        "read as numbers 93.8 % -> 88.2 %",
+        "numbers are texts now, and cannot be compared",
+    ]
+    assert drift.verdict == "shifted"
+
+
 def test_a_type_that_is_only_guessed_is_no_finding():
     whole = [str(k % 90) for k in range(1000)]
     before = sketch_cells("x", "integer", text_cells(whole))
