@@ -409,7 +409,6 @@ def test_texts_among_numbers_are_not_compared_with_a_column_of_texts():
         "read as numbers 93.8 % -> 88.2 %",
         "numbers are texts now, and cannot be compared",
     ]
-    assert drift.verdict == "shifted"
 
 
 def test_a_type_that_is_only_guessed_is_no_finding():
