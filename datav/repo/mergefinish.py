@@ -10,7 +10,7 @@ from dataclasses import replace
 from datav.errors import MissingChunkError
 from datav.formats.manifest import Manifest
 from datav.repo.checkout import DatasetPlan, apply_placing, plan_placing
-from datav.repo.datasets import Dataset, edit_ignore_file, write_manifest_bytes
+from datav.repo.datasets import Dataset, edit_ignore_file, ignore_file_of, write_manifest_bytes
 from datav.repo.partial import partial_contents
 from datav.repo.repository import Repository
 
@@ -46,11 +46,13 @@ def finish_merged(
     Raises:
         UsageError: the manifest in the work tree is no longer what the caller read (O8).
     """
+    ignore_file = ignore_file_of(dataset)
+    is_edited = edit_ignore_file(repository, dataset, add=True) is not None
     if plans is not None:
         apply_placing(repository, plans)
     with repository.editing():
-        ignore_file = edit_ignore_file(repository, dataset, add=True)
-        repository.git.stage([ignore_file] if ignore_file is not None else [])
+        if is_edited or not repository.git.find_tracked([ignore_file]):
+            repository.git.stage([ignore_file])
         repository.git.set_merged({dataset.manifest_path: data})
         write_manifest_bytes(repository, dataset, data, before)
         # So that git knows the file, and need not read it again.

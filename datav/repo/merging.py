@@ -34,10 +34,12 @@ from datav.repo.profilestore import store_profile
 from datav.repo.reading import ContentReader, FoundFile
 from datav.repo.repository import Repository
 from datav.store.completeness import Completeness
+from datav.store.trees import read_directory
 from datav.store.writing import StoreWriter
 
 if TYPE_CHECKING:
     from datav.repo.mergedrift import MergeDrift
+    from datav.repo.profiling import Made
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +136,12 @@ class _Merging:
         self._writer = writer
 
     def merge(self, found: MergedContents | None, users: UsersPart, decisions: Decisions) -> MergedDataset:
+        is_here = False
         if found is None:
             found = self._merge_contents(users, decisions)
             # Durable and known: it is read below, and must be before a manifest names it.
             self._writer.checkpoint()
-            _note_if_partial(self._repository, found.content)
+            is_here = _note_if_partial(self._repository, found.content)
         versions = self._versions
         sides = [side for side in (versions.ours, versions.theirs, versions.base) if side is not None]
         manifest = _describe_side(self._repository, self._dataset, found, sides)
@@ -148,7 +151,8 @@ class _Merging:
                 return self._with_conflict(merged)
             except TooManyConflictsError as exc:
                 return self._with_conflict(self._merge_as_a_whole(users, str(exc)))
-        if found.origin == "merged" and _wants_profile(self._repository, versions.ours, manifest):
+        # Nobody asks for all of a dataset from afar for its statistics.
+        if is_here and found.origin == "merged" and _wants_profile(self._repository, versions.ours, manifest):
             return self._with_profile(merged)
         return merged
 
@@ -172,22 +176,38 @@ class _Merging:
     def _with_profile(self, merged: MergedDataset) -> MergedDataset:
         # Only here: what makes profiles takes long to import.
         from datav.repo.mergedrift import find_drift
-        from datav.repo.profiling import AUTO_SIZE, profiler_of
 
-        repository, manifest = self._repository, merged.manifest
-        is_directory = manifest.kind == "directory"
-        if is_directory or (repository.settings.profile == "auto" and manifest.content.size > AUTO_SIZE):
+        repository, manifest, versions = self._repository, merged.manifest, self._versions
+        made = self._make_profile(manifest)
+        if made is None or made.data is None or made.profile is None or len(made.data) > MAX_PROFILE:
             return merged
-        reader, path = Source(repository), bytes(self._dataset.path)
-        with profiler_of(repository) as profiler:
-            repository.progress.start("profiling", None, "rows")
-            source = _stored(reader, self._dataset, manifest.content)
-            made = profiler.file(path, source, manifest.content, reader)
-        if made.data is None or made.profile is None or len(made.data) > MAX_PROFILE:
-            return merged
-        stored = store_profile(repository, self._writer, made.data, old=self._versions.ours.profile)
-        drift = find_drift(repository, made.profile, self._versions.ours, self._versions.theirs)
+        stored = store_profile(repository, self._writer, made.data, old=versions.ours.profile)
+        drift = find_drift(repository, made.profile, versions.ours, versions.theirs)
         return replace(merged, manifest=replace(manifest, profile=stored), drift=drift)
+
+    def _make_profile(self, manifest: Manifest) -> "Made | None":
+        """Return the profile that `add` would make; None where it would make none."""
+        from datav.repo.profilefolders import folder_cost, profile_folder
+        from datav.repo.profiling import AUTO_SIZE, VersionAt, profiler_of
+
+        repository, content = self._repository, manifest.content
+        reader = repository.store.reader
+        is_directory = manifest.kind == "directory"
+        cost = content.size
+        if is_directory:
+            cost = folder_cost((entry.path, entry.size) for entry in read_directory(reader, content)[0])
+        if repository.settings.profile == "auto" and cost > AUTO_SIZE:
+            return None
+        repository.progress.start("profiling", None, "rows")
+        with profiler_of(repository) as profiler:
+            version = VersionAt(bytes(self._dataset.path), content, is_directory, reader, self._open)
+            if is_directory:
+                return profile_folder(profiler, version)
+            return profiler.file(version.path, self._open(b"", content), content, reader)
+
+    def _open(self, inside: bytes, content: Content) -> ContentReader:
+        found = FoundFile(None, self._dataset.path, inside, False, content)
+        return ContentReader(self._repository.store.reader, found)
 
 
 def _finished(dataset: Dataset, found: MergedContents, users: UsersPart, manifest: Manifest) -> MergedDataset:
@@ -228,10 +248,11 @@ def _wants_profile(repository: Repository, ours: Manifest, merged: Manifest) -> 
     return repository.settings.profile != "never" and ours.profile is not None and merged.profile is None
 
 
-def _note_if_partial(repository: Repository, content: Content) -> None:
-    """Say so where a merged content names chunks that only the remote has."""
-    if not repository.settings.remotes:
-        return
-    lack = Completeness(repository.store.lookup, repository.store.reader).find_lack(content)
-    if lack:
+def _note_if_partial(repository: Repository, content: Content) -> bool:
+    """Return whether all of a merged content is here; say so where it names chunks that only a remote has."""
+    lookup = repository.store.lookup
+    if not Completeness(lookup, repository.store.reader).find_lack(content):
+        return True
+    if lookup.contains(content.id)[0]:
         note_partial(repository, [content])
+    return False

@@ -113,6 +113,9 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
             found, error = _Found("conflicted"), str(exc)
         except UsageError as exc:
             found, error = _Found("modified"), str(exc)
+        if found.state == "deleted" and _is_partial(repository, dataset, parts):
+            # Merged where the data is not, for one: the store names it, and cannot bring it back.
+            found = _Found("missing")
         if found.state == "clean" and manifest_path not in in_index:
             found = _Found("untracked")
         result.append(

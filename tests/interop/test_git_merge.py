@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from datav.git.repository import GitRepository
-from tests.support.datasets import DatavRepo
+from tests.support.datasets import DatavRepo, random_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -273,3 +273,61 @@ def test_criss_cross_merges_have_one_base_that_is_somebodys(table):
     assert merged_data(table) == edited(
         OURS, THEIRS, (b"\n9,a9,", b"\n9,nine,"), (b"\n30,a30,", b"\n30,thirty,")
     )
+
+
+def test_a_rebase_stops_for_a_conflict_and_goes_on_when_it_is_resolved(table):
+    save(table, "a.csv", edited(OURS, (b"\n20,a20,", b"\n20,ours,")))
+
+    assert run(table, "git", "rebase", "theirs").returncode == 1
+    # What was rebased onto is "ours", as with git.
+    done = run(table, "datav", "resolve", "a.csv", "--theirs")
+
+    assert "next: `git rebase --continue`" in done.stdout
+    assert run(table, "git", "rebase", "--continue").returncode == 0
+    assert merged_data(table) == edited(OURS, (b"\n20,a20,", b"\n20,ours,"))
+    assert table.states() == {"a.csv": "clean"}
+
+
+@pytest.mark.parametrize(("side", "is_there"), [("--ours", False), ("--theirs", True)])
+def test_what_one_side_removed_and_the_other_changed_is_taken_or_not(table, side, is_there):
+    table.remove("a.csv")
+    table.commit("gone")
+    assert run(table, "git", "merge", "theirs").returncode == 1
+
+    listed = run(table, "datav", "conflicts")
+    done = run(table, "datav", "resolve", "a.csv", side)
+
+    assert "removed here, changed there" in listed.stdout
+    assert done.returncode == 0, done.stderr
+    assert table.exists("a.csv") is table.exists("a.csv.datav") is is_there
+    table.git("commit", "-q", "--no-edit")
+    assert table.git("status", "--porcelain") == b""
+
+
+def test_a_clone_without_the_data_merges_and_gets_no_more_than_it_needs(table, tmp_path):
+    remote = tmp_path / "depot"
+    remote.mkdir()
+    big = BASE + b"".join(b"%d,%s,x\n" % (n, random_bytes(30, n).hex().encode()) for n in range(31, 2000))
+    table.write("datav.toml", table.read("datav.toml") + f'\n[remote.depot]\nurl = "{remote}"\n'.encode())
+    table.git("add", "datav.toml")
+    save(table, "a.csv", big)
+    table.git("branch", "-f", "theirs")
+    save(table, "a.csv", big.replace(*OURS))
+    table.git("checkout", "-q", "theirs")
+    save(table, "a.csv", big.replace(*THEIRS))
+    assert run(table, "datav", "push", "--all").returncode == 0
+    table.git("checkout", "-q", "main")
+    clone = DatavRepo(tmp_path / "clone")
+    table.git("clone", "-q", ".", str(clone.root))
+    run(clone, "datav", "init")
+
+    done = run(clone, "git", "merge", "--no-edit", "origin/theirs")
+
+    assert done.returncode == 0, done.stderr
+    assert clone.states() == {"a.csv": "missing"}
+    stored = sum(
+        path.stat().st_size for path in (clone.root / ".git/datav/store/packs").rglob("*") if path.is_file()
+    )
+    assert stored < len(big) / 4
+    assert run(clone, "datav", "pull").returncode == 0
+    assert clone.read("a.csv") == big.replace(*OURS).replace(*THEIRS)

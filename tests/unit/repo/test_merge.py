@@ -454,6 +454,7 @@ def test_directories_merge_by_path_and_conflicts_name_the_file(repo):
 
     merge_all(repo)
 
+    assert repo.manifest("d").profile is None
     (each,) = list_conflicts(repo, "d/b.bin").datasets
     assert [item.path for item in each.open] == [b"b.bin"]
     assert list_conflicts(repo, "d/a.csv").datasets[0].open == ()
@@ -462,3 +463,21 @@ def test_directories_merge_by_path_and_conflicts_name_the_file(repo):
     assert (repo.read("d/b.bin"), repo.read("d/c.bin")) == (b"theirs", b"c")
     assert repo.read("d/a.csv") == changed((b"a7", b"x"))
     assert repo.states() == {"d": "clean"}
+    merged = repo.read("d.datav")
+    assert repo.manifest("d").profile is not None
+    repo.add("d")
+    assert repo.read("d.datav") == merged
+
+
+def test_what_is_distributed_otherwise_is_told_against_both_sides(repo):
+    rows = [b"%d,%s\n" % (n, b"spam" if n % 2 else b"ham") for n in range(2000)]
+    base = b"id,kind\n" + b"".join(rows)
+    ours = base.replace(b"\n1,spam", b"\n1,ham")
+    theirs = b"id,kind\n" + b"".join(row for row in rows if row.endswith(b"spam\n"))
+    branch_off(repo, "a.csv", base, ours, theirs)
+
+    (each,) = merge_all(repo).datasets
+
+    assert each.merged is not None
+    assert [drift.against for drift in each.merged.drift] == ["ours"]
+    assert "kind" in [column.name for column in each.merged.drift[0].columns]
