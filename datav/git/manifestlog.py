@@ -47,6 +47,7 @@ def iter_changes(
     *,
     rev: str = "HEAD",
     suffix: bytes = MANIFEST_SUFFIX,
+    whole: bool = False,
 ) -> Iterator[CommitChanges]:
     """Yield the commits that changed a file with `suffix`, newest first, as git finds them.
 
@@ -55,6 +56,7 @@ def iter_changes(
     Args:
         path: only this file, also by the names it had before.
         rev: where to start; an unborn HEAD has no commits.
+        whole: also commits of which a merge took nothing, and which explain nothing of what there is now.
 
     Raises:
         UnknownRevisionError: git does not know `rev`.
@@ -64,6 +66,8 @@ def iter_changes(
     oid = repository.resolve(rev)
     chosen = (b":(top)*" + suffix,) if path is None else (b":(top,literal)" + path,)
     follow = () if path is None else ("--follow",)
+    if whole:
+        follow = (*follow, "--full-history")
     with repository.git.converse(
         *("-c", "log.showSignature=false", "-c", "diff.relative=false", "-c", "log.follow=false"),
         *("log", *follow, "-M100%", "-c", "--raw", "-z", "--no-abbrev", "--no-notes", "--no-ext-diff"),

@@ -51,7 +51,7 @@ def in_history(repository: Repository, names: Sequence[str] = ()) -> list[Versio
     if repository.git.head() is None:
         raise UsageError("there is no commit yet", hint="`git commit` the manifests first")
     blobs: _Blobs = {}
-    for commit in iter_changes(repository.git):
+    for commit in iter_changes(repository.git, whole=True):
         for change in commit.changes:
             if change.after is not None:
                 blobs.setdefault(change.after, {})[change.path] = None

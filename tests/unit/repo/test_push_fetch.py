@@ -69,6 +69,26 @@ def _set_aside(tmp_path):
     (tmp_path / "remote").rename(tmp_path / "aside")
 
 
+def test_a_branch_of_which_a_merge_took_nothing_is_pushed_too(shared, tmp_path):
+    """git's log leaves such commits out, for they explain nothing of what there is now."""
+    shared.git("checkout", "-q", "-b", "side", "v1")
+    shared.checkout()
+    shared.write("a.bin", random_bytes(60_000, 3))
+    shared.add("a.bin")
+    side = shared.commit("on the side")
+    shared.git("checkout", "-q", "-f", "-")
+    shared.git("merge", "-q", "-s", "ours", "-m", "theirs was wrong", "side")
+    shared.git("branch", "-q", "-D", "side")
+    _push(shared)
+    copy = _clone(shared, tmp_path)
+
+    _fetch(copy, side)
+    copy.git("checkout", "-q", side)
+    copy.checkout()
+
+    assert copy.read("a.bin") == random_bytes(60_000, 3)
+
+
 def test_a_clone_gets_what_was_pushed_of_every_commit(shared, tmp_path):
     _push(shared)
     copy = _clone(shared, tmp_path)
