@@ -8,7 +8,7 @@ from datav.repo.conflicts import Conflicts, DatasetConflicts
 from datav.repo.conflictsheet import text_of
 from datav.repo.resolve import Resolved
 from datav.report.merge_text import merged_lines, next_of_git
-from datav.report.style import Style, columns, count
+from datav.report.style import Style, columns, count, size
 
 _MOST = 40
 _WIDTH = 40
@@ -86,8 +86,10 @@ def _what(item: ConflictItem) -> str:
 def _side(value: object) -> str:
     if value is None:
         return "-"
-    if isinstance(value, dict) and {"id", "bytes"} <= value.keys():
-        return f"{str(value['id'])[:11]} {value['bytes']} B"
+    if isinstance(value, dict):
+        if {"id", "depth", "bytes"} <= value.keys() and str(value["id"]).startswith("b3:"):
+            return f"{str(value['id'])[:11]}, {size(value['bytes'])}"
+        return _cut(", ".join(f"{column}={text_of(cell)}" for column, cell in value.items()))
     return _cut(text_of(value)) or '""'
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from datav.git.repository import Operation
-from datav.relpath import one_line
+from datav.relpath import one_line, show_path
 from datav.repo.merge import Merge
 from datav.repo.merging import MergedDataset
 from datav.report.merge_counts import counts_text
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 110
 _MOST_COLUMNS = 5
+_MOST_REASONS = 5
 
 
 _OUTCOMES = {
@@ -52,8 +53,11 @@ def merged_lines(merged: MergedDataset, style: Style = PLAIN) -> Iterator[str]:
     yield f"{merged.dataset}: {_summary(merged)}"
     for note in merged.notes:
         yield f"  {one_line(note)}"
-    for reason in dict.fromkeys(item.reason for item in merged.items if item.reason and item.taken is None):
-        yield f"  {one_line(reason)}"
+    reasons = [item for item in merged.items if item.reason and item.taken is None]
+    for item in reasons[:_MOST_REASONS]:
+        yield f"  {f'{show_path(item.path)}: ' if item.path else ''}{one_line(item.reason or '')}"
+    if len(reasons) > _MOST_REASONS:
+        yield f"  and {len(reasons) - _MOST_REASONS} more"
     if merged.manifest.conflict is not None:
         shown = merged.dataset.path.text
         yield style.warn(f"  {count(merged.open, 'conflict')}: `datav conflicts {shown}` lists them")
