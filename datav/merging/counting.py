@@ -26,7 +26,10 @@ class Counted:
     removed_changed: Touched
     changed_removed: Touched
     removed: U64
-    """Prints of rows that go from ours, as often as they occur here; sorted."""
+    """Prints of rows that go from ours, each once; sorted."""
+    removed_counts: I64
+    removed_from: U64
+    """In step: where base has the first of those that theirs removed."""
     added: U64
     """Places in theirs of rows that come in, as often as they occur here."""
     ours_only: int
@@ -89,8 +92,10 @@ def count_rows(
         changed_by_both=hunks.triples(),
         removed_changed=Touched(*_columns(hunks.removed_changed, 2)),
         changed_removed=Touched(*_columns(hunks.changed_removed, 2)),
-        removed=np.repeat(prints[fewer], -more[fewer]),
-        added=_taken(theirs.added, prints[more > 0], more[more > 0]),
+        removed=prints[fewer],
+        removed_counts=-more[fewer],
+        removed_from=_first_places(theirs.removed, prints[fewer]),
+        added=np.sort(np.repeat(_first_places(theirs.added, prints[more > 0]), more[more > 0])),
         ours_only=int((np.abs(first) - shared).sum()),
         theirs_only=int((np.abs(second) - shared).sum()),
         same_change=int(shared.sum()),
@@ -117,11 +122,10 @@ def _differences(ours: _Side, theirs: _Side) -> tuple[U64, I64, I64]:
     return prints, counts[0], counts[1]
 
 
-def _taken(added: _Rows, prints: U64, counts: I64) -> U64:
-    """Return places of rows with these prints, each as often as it is to come."""
-    order = np.argsort(added.prints, kind="stable")
-    at = np.searchsorted(added.prints[order], prints)
-    return np.sort(np.repeat(added.places[order[at]], counts)) if len(prints) else NO_ROWS
+def _first_places(rows: _Rows, prints: U64) -> U64:
+    """Return the places of rows with these prints."""
+    order = np.argsort(rows.prints, kind="stable")
+    return rows.places[order[np.searchsorted(rows.prints[order], prints)]] if len(prints) else NO_ROWS
 
 
 @dataclass(slots=True)

@@ -71,6 +71,12 @@ class Located(NamedTuple):
         at = np.minimum(np.searchsorted(self.prints, prints), len(self.prints) - 1)
         return np.where(self.prints[at] == prints, at, -1)
 
+    def without(self, gone: NDArray[np.bool_]) -> "Located":
+        kept = ~gone
+        return self._replace(
+            prints=self.prints[kept], places=self.places[kept], boundaries=self.boundaries[kept]
+        )
+
 
 def parts_of(version: TableVersion, spans: Sequence[Span] | None) -> Parts:
     """Return the parts of a version that are scanned; None: there is one, all of it."""

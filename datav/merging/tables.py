@@ -435,8 +435,7 @@ class _Planning:
         changed = located.places[_found(located.find(base_prints[0]))]
         gone = located.places[_found(located.find(base_prints[1]))]
         if counted is not None and len(counted.removed):
-            told = np.concatenate([counted.changed_by_both[1], counted.changed_removed.side])
-            gone = np.concatenate([gone, self._find_copies(counted.removed, told)])
+            gone = np.concatenate([gone, self._find_copies(counted)])
         boundaries = place_rows(anchors, located, end_of(self._ours))
         order = np.argsort(boundaries, kind="stable")
         both = joined.changed_by_both
@@ -469,22 +468,27 @@ class _Planning:
             self._executor,
         )
 
-    def _find_copies(self, prints: U64, told: U64) -> U64:
-        """Return places in ours of rows with these prints, as often as each occurs among them.
-
-        Args:
-            told: places of rows that became of others, and so are none of these.
-        """
-        view = self._schema.common_views[1]
-        kinds, counts = np.unique(prints, return_counts=True)
-        located = locate_rows(self._ours, self._parts[0], view, kinds, NO_ROWS, self._seed, self._executor)
-        is_other = is_in(row_ids(self._ours, located.places), np.sort(row_ids(self._ours, told)))
-        free, places = located.prints[~is_other], located.places[~is_other]
-        ends = np.searchsorted(free, kinds, side="right")
-        firsts = np.searchsorted(free, kinds)
-        if bool((ends - firsts < counts).any()):
+    def _find_copies(self, counted: Counted) -> U64:
+        """Return places in ours of rows that are counted and go: of equal ones those that theirs removed."""
+        kinds, counts = counted.removed, counted.removed_counts
+        views, scope = self._schema.common_views, self._schema.scope
+        found = locate_rows(self._ours, self._parts[0], views[1], kinds, NO_ROWS, self._seed, self._executor)
+        # Rows that became of others are none of these.
+        told = np.concatenate([counted.changed_by_both[1], counted.changed_removed.side])
+        free = found.without(is_in(row_ids(self._ours, found.places), np.sort(row_ids(self._ours, told))))
+        first, end = (np.searchsorted(free.prints, kinds, side=side) for side in ("left", "right"))
+        if bool((end - first < counts).any()):
             raise TableError("rows were found before and not now: the file has changed")
-        return np.concatenate([places[at : at + count] for at, count in zip(firsts, counts, strict=True)])
+        if bool((end - first > counts).any()):
+            parts = parts_of(self._base, scope.parts[0] if scope is not None else None)
+            old = locate_rows(self._base, parts, views[0], kinds, NO_ROWS, self._seed, self._executor)
+            ids = row_ids(self._base, old.places)
+            order = np.argsort(ids)
+            at = order[np.searchsorted(ids[order], row_ids(self._base, counted.removed_from))]
+            first += np.minimum(at - np.searchsorted(old.prints, kinds), end - first - counts)
+        steps = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        chosen: U64 = free.places[np.repeat(first, counts) + steps]
+        return chosen
 
     def _count(self, joined: Joined, counted: Counted | None, renumbered: int) -> None:
         self._counts += MergeCounts(
