@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from datav.errors import TableError
 from datav.formats.conflict import ConflictItem, Given, identity
 from datav.merging import columns, matching, renumbering, scope, tables
 from datav.merging.options import MergeOptions
@@ -22,7 +23,7 @@ from datav.settings.merge import MergeSettings
 from datav.storage.caching import Cache
 from datav.tables import arrowversion, batches, jsonl, walking
 from datav.tables.shared import Gap, Shared
-from tests.support.merges import Told, Version, conflict_of, merged
+from tests.support.merges import Told, Version, conflict_of, merged, text_version_of
 from tests.support.mergetwin import GivenCell, TwinConflict, TwinRules, bag_of, cells_in, merge_plain
 from tests.support.randomtables import (
     Written,
@@ -529,13 +530,6 @@ def what_is_shared(rng: Random, base: Version, side: Version, cache: Cache | Non
 # --- where nothing can be guessed
 
 
-def text_version_of(*lines: str) -> Version:
-    written = Written("t.csv", "".join(line + "\n" for line in lines).encode())
-    plain = read_text(written)
-    assert plain is not None
-    return Version(written, plain)
-
-
 @pytest.mark.parametrize("seed", [0])
 def test_a_row_in_conflict_is_not_taken_for_a_like_one_that_theirs_removed(seed):
     base = text_version_of("x,y", "r,0", "a,0", "p,0", "b,0", "p,0")
@@ -594,3 +588,14 @@ def test_a_row_that_theirs_removed_goes_though_ours_has_a_cell_in_a_column_that_
 
     assert not found.items
     assert found.ordered == [("2", "b", "B")]
+
+
+@pytest.mark.parametrize("seed", [0])
+def test_of_rows_that_are_alike_the_one_goes_that_theirs_removed(seed):
+    base = text_version_of("x", "p", "a", "b", "p", "c", "d", "p", "e")
+    ours = text_version_of("x", "new", "p", "a", "b", "p", "c", "d", "p", "e")
+    theirs = text_version_of("x", "p", "a", "b", "c", "d", "p", "e")
+
+    found = merged([base, ours, theirs], MergeOptions())
+
+    assert [row["x"] for row in found.rows] == ["new", "p", "a", "b", "c", "d", "p", "e"]

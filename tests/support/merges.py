@@ -10,6 +10,8 @@ from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from datav.formats.conflict import ConflictItem
 from datav.merging.matching import row_ids
 from datav.merging.options import MergeOptions
@@ -19,7 +21,7 @@ from datav.tables.shared import Shared
 from datav.tables.version import TableVersion, View
 from tests.support.comparing import comparing
 from tests.support.mergetwin import TwinConflict, cells_in
-from tests.support.randomtables import Written
+from tests.support.randomtables import Written, read_text
 from tests.support.rowtwin import PlainTable, Row, frozen
 
 
@@ -29,6 +31,14 @@ class Version:
 
     file: Written
     plain: PlainTable
+
+
+def text_version_of(*lines: str) -> Version:
+    """Return a table of commas."""
+    written = Written("table.csv", "".join(line + "\n" for line in lines).encode())
+    plain = read_text(written)
+    assert plain is not None, lines
+    return Version(written, plain)
 
 
 @dataclass
@@ -55,15 +65,23 @@ def conflict_of(item: ConflictItem) -> TwinConflict:
 
 
 def merged(
-    versions: Sequence[Version], options: MergeOptions, shared: tuple[Shared, Shared] | None = None
+    versions: Sequence[Version | None], options: MergeOptions, shared: tuple[Shared, Shared] | None = None
 ) -> Told:
     with comparing() as opening:
-        opened = [opening.open(*version.file) for version in versions]
-        nothing: object = "" if versions[1].file.name.endswith("csv") else None
+        base, ours, theirs = versions
+        assert ours is not None
+        assert theirs is not None
+        opened = [opening.open(*version.file) for version in (ours, theirs)]
+        nothing: object = "" if ours.file.name.endswith("csv") else None
         merge = merge_tables(
-            *opened, options, scratch=opening.scratch, executor=opening.executor, shared=shared
+            None if base is None else opening.open(*base.file),
+            *opened,
+            options,
+            scratch=opening.scratch,
+            executor=opening.executor,
+            shared=shared,
         )
-        rows = apply_windows(merge, opened[1], versions[1].plain.rows, nothing, opening.executor)
+        rows = apply_windows(merge, opened[0], ours.plain.rows, nothing, opening.executor)
         counts = {name: count for name, count in asdict(merge.counts).items() if count}
         return Told([column.name for column in merge.columns], rows, merge.items, counts, merge.notes)
 
@@ -82,10 +100,8 @@ def apply_windows(
     view = View(tuple(range(width)), (), ours.types)
     ids = [int(number) for block in ours.scan(view, 1, executor) for number in row_ids(ours, block.places)]
     assert len(ids) == len(rows), "the plain way reads other rows"
-    result: dict[int, dict[str, object] | None] = {
-        number: {name: row.get(name, nothing) for name in names}
-        for number, row in zip(ids, rows, strict=True)
-    }
+    kept = _cast(merge, ours, rows, nothing)
+    result: dict[int, dict[str, object] | None] = dict(zip(ids, kept, strict=True))
     new: dict[int, list[dict[str, object]]] = {}
     done = 0
     for window in merge.windows():
@@ -113,6 +129,18 @@ def apply_windows(
         if kept is not None:
             told.append(kept)
     return told
+
+
+def _cast(merge: Merge, ours: TableVersion, rows: Sequence[Row], nothing: object) -> list[dict[str, object]]:
+    """Return rows of ours with the columns of the result, as the types that they get."""
+    columns = []
+    for column in merge.columns:
+        cells = [row.get(column.name, nothing) for row in rows]
+        if column.ours is not None and column.type is not None and column.type != ours.types[column.ours]:
+            cells = pa.array(cells, ours.types[column.ours]).cast(column.type).to_pylist()
+        columns.append(cells)
+    names = [column.name for column in merge.columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _listed(table: Any, names: Sequence[str]) -> list[dict[str, object]]:

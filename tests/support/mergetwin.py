@@ -42,6 +42,9 @@ class TwinRules:
     """What a cell is that is not there."""
     decide: Callable[[TwinConflict], object] = lambda conflict: None
     """A side, a GivenCell, or None: it stays open."""
+    sums: Mapping[str, Callable[[object, object, object], object]] = field(default_factory=dict)
+    """By column: what becomes of a cell that both sides changed, of base's, ours and theirs; None: nothing
+    tells."""
     is_union: bool = False
     """The rule `union`: rows of which one side has more stay, and none are told to be each other's."""
 
@@ -297,9 +300,14 @@ class _Work:
             old = nothing if base is None else base.get(column, nothing)
             by = [frozen(side[column]) != frozen(old) for side in (ours, theirs)]
             both = [first or second for first, second in zip(both, by, strict=True)]
+            differs |= frozen(ours[column]) != frozen(theirs[column])
+            if column in self.rules.sums and base is not None and all(by):
+                total = self.rules.sums[column](old, ours[column], theirs[column])
+                if total is not None:
+                    merged[column] = total
+                    continue
             if frozen(ours[column]) == frozen(theirs[column]):
                 continue
-            differs = True
             if base is not None and not all(by):
                 merged[column] = theirs[column] if by[1] else ours[column]
                 continue
