@@ -6,14 +6,19 @@ may not be on the PATH (an editor, another virtual environment), and would show 
 the failure for a conflict without a word.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from datav.git.repository import GitRepository
 
 ATTRIBUTES_FILE = b".gitattributes"
 DRIVER = b"datav"
-_PATTERN = b"*.datav"
-_WANTED = {b"diff": b"diff=" + DRIVER, b"merge": b"merge=" + DRIVER}
+_MANIFESTS = b"*.datav"
+# What is set for which files, by the attribute that it is about.  Manifests are the same bytes everywhere;
+# and two branches that each keep a dataset out of git have each added a line in the same place.
+_WANTED: Mapping[bytes, Mapping[bytes, bytes]] = {
+    _MANIFESTS: {b"diff": b"diff=" + DRIVER, b"merge": b"merge=" + DRIVER, b"eol": b"text eol=lf"},
+    b".gitignore": {b"merge": b"merge=union"},
+}
 
 _IS_THERE = "command -v datav >/dev/null 2>&1"
 # Base, ours and theirs as git calls them: %O %A %B.  What git itself would have done to the texts.
@@ -35,33 +40,40 @@ _SETTINGS = {
 
 
 def add_driver(text: bytes) -> bytes:
-    """Return a `.gitattributes` that says how manifests are compared and merged; itself if it says both."""
-    missing = dict(_WANTED)
-    for words in map(bytes.split, text.splitlines()):
-        if words[:1] == [_PATTERN]:
-            for word in words[1:]:
-                for name in _names_set_by(word):
-                    missing.pop(name, None)
-    if not missing:
-        return text
-    ending = b"\r\n" if b"\r\n" in text else b"\n"
-    line = b" ".join([_PATTERN, *missing.values()])
-    earlier = b" ".join([_PATTERN, _WANTED[b"diff"]])
+    """Return a `.gitattributes` that says how manifests are compared and merged; itself if it says so."""
+    for pattern, wanted in _WANTED.items():
+        missing = dict(wanted)
+        for words in map(bytes.split, text.splitlines()):
+            if words[:1] == [pattern]:
+                for word in words[1:]:
+                    for name in _names_set_by(word):
+                        missing.pop(name, None)
+        if missing:
+            text = _with_line(text, pattern, list(wanted.values()), list(missing.values()))
+    return text
+
+
+def _with_line(text: bytes, pattern: bytes, wanted: Sequence[bytes], missing: Sequence[bytes]) -> bytes:
+    """Return `text` with what is missing: in the line that an earlier datav wrote, or in one of its own."""
+    earlier = b" ".join([pattern, *wanted[: len(wanted) - len(missing)]])
     lines = text.splitlines(keepends=True)
     for number, before in enumerate(lines):
-        # What an earlier datav wrote.
-        if before.rstrip(b"\r\n") == earlier and list(missing) == [b"merge"]:
-            lines[number] = before.replace(earlier, earlier + b" " + missing[b"merge"])
+        content = before.rstrip(b"\r\n")
+        if content == earlier != pattern and [*wanted[-len(missing) :]] == [*missing]:
+            lines[number] = b" ".join([content, *missing]) + before[len(content) :]
             return b"".join(lines)
+    ending = b"\r\n" if b"\r\n" in text else b"\n"
     if text and not text.endswith(b"\n"):
         text += ending
-    return text + line + ending
+    return text + b" ".join([pattern, *missing]) + ending
 
 
 def _names_set_by(attribute: bytes) -> tuple[bytes, ...]:
     """Of what is wanted, what an attribute is about."""
     name = attribute.lstrip(b"-!").partition(b"=")[0]
-    return tuple(_WANTED) if name == b"binary" else (name,)
+    if name == b"binary":
+        return (b"diff", b"merge", b"eol")
+    return (b"eol",) if name == b"text" else (name,)
 
 
 def expected_settings() -> Mapping[str, str]:

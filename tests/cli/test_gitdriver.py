@@ -41,7 +41,9 @@ def added_lines(text):
 
 
 def test_init_says_how_manifests_are_shown_and_stages_it(tmp_path, cli):
-    assert cli.repo.read(".gitattributes") == b"*.datav diff=datav merge=datav\n"
+    assert cli.repo.read(".gitattributes") == (
+        b"*.datav diff=datav merge=datav text eol=lf\n.gitignore merge=union\n"
+    )
     assert git(cli, "ls-files", ".gitattributes") == ".gitattributes\n"
     assert "git-diff" in git(cli, "config", "--local", "diff.datav.command")
     assert "git-textconv" in git(cli, "config", "--local", "diff.datav.textconv")
@@ -54,27 +56,37 @@ def test_init_again_keeps_what_was_set_by_hand(cli):
     cli.ok("init")
 
     assert git(cli, "config", "diff.datav.command") == "mine\n"
-    assert cli.repo.read(".gitattributes") == b"*.datav -diff\n*.datav merge=datav\n"
+    assert cli.repo.read(".gitattributes") == (
+        b"*.datav -diff\n*.datav merge=datav text eol=lf\n.gitignore merge=union\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (b"", b"*.datav diff=datav merge=datav\n"),
-        (b"*.png binary", b"*.png binary\n*.datav diff=datav merge=datav\n"),
-        (b"*.png binary\r\n", b"*.png binary\r\n*.datav diff=datav merge=datav\r\n"),
-        (b"*.datav text\n", b"*.datav text\n*.datav diff=datav merge=datav\n"),
-        (b"*.datav diff=other\n", b"*.datav diff=other\n*.datav merge=datav\n"),
-        (b"*.datav merge=union\n", b"*.datav merge=union\n*.datav diff=datav\n"),
-        (b"*.datav -merge diff=other\n", b"*.datav -merge diff=other\n"),
+        (b"", b"*.datav diff=datav merge=datav text eol=lf\n"),
+        (b"*.png binary", b"*.png binary\n*.datav diff=datav merge=datav text eol=lf\n"),
+        (b"*.png binary\r\n", b"*.png binary\r\n*.datav diff=datav merge=datav text eol=lf\r\n"),
+        (b"*.datav -text\n", b"*.datav -text\n*.datav diff=datav merge=datav\n"),
+        (b"*.datav diff=other\n", b"*.datav diff=other\n*.datav merge=datav text eol=lf\n"),
+        (b"*.datav merge=union\n", b"*.datav merge=union\n*.datav diff=datav text eol=lf\n"),
+        (b"*.datav -merge diff=other eol=crlf\n", b"*.datav -merge diff=other eol=crlf\n"),
         (b"*.datav binary\n", b"*.datav binary\n"),
-        # What an earlier version wrote.
-        (b"*.datav diff=datav\r\n*.x -text\r\n", b"*.datav diff=datav merge=datav\r\n*.x -text\r\n"),
+        # What earlier versions wrote.
+        (
+            b"*.datav diff=datav\r\n*.x -text\r\n",
+            b"*.datav diff=datav merge=datav text eol=lf\r\n*.x -text\r\n",
+        ),
+        (b"*.datav diff=datav merge=datav\n", b"*.datav diff=datav merge=datav text eol=lf\n"),
     ],
 )
 def test_the_line_is_put_behind_what_is_there_as_far_as_that_does_not_say_it(before, after):
-    assert add_driver(before) == after
-    assert add_driver(after) == after
+    ending = b"\r\n" if b"\r\n" in after else b"\n"
+    ignored = b".gitignore merge=union" + ending
+
+    assert add_driver(before) == after + ignored
+    assert add_driver(after + ignored) == after + ignored
+    assert add_driver(b".gitignore -merge\n" + after) == b".gitignore -merge\n" + after
 
 
 def test_without_datav_on_the_path_git_still_shows_the_texts(data, monkeypatch):

@@ -174,7 +174,8 @@ def test_missing_attributes_are_written_by_fix(project: DatavRepo, text: bytes):
 
 def test_attributes_that_the_user_chose_are_told_and_left(project: DatavRepo):
     project.write("d/.gitattributes", b"x")
-    project.write(".gitattributes", b"*.datav -diff merge=ours\n")
+    chosen = b"*.datav -diff merge=ours text eol=lf\n.gitignore -merge\n"
+    project.write(".gitattributes", chosen)
 
     before = look(project)
     after = repaired(project, before)
@@ -182,7 +183,7 @@ def test_attributes_that_the_user_chose_are_told_and_left(project: DatavRepo):
     assert wrong(before) == {"attributes": "warn"}
     assert paths_of(find(before, "attributes"))[1:] == ["a.csv.datav", "d.datav"]
     assert after == before
-    assert project.read(".gitattributes") == b"*.datav -diff merge=ours\n"
+    assert project.read(".gitattributes") == chosen
 
 
 def test_a_driver_that_is_another_is_told_and_left(project: DatavRepo):
@@ -252,8 +253,9 @@ def test_what_git_does_to_line_ends_is_told(project: DatavRepo, settings: dict[s
     for name, value in settings.items():
         project.git("config", name, value)
 
+    project.write(".git/info/attributes", b"*.datav !text !eol\n")
     before = find(look(project), "line-ends").state
-    project.write(".git/info/attributes", b"*.datav text eol=lf\n")
+    project.path(".git/info/attributes").unlink()
 
     assert (before, find(look(project), "line-ends").state) == (state, "ok")
 
