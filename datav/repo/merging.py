@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from datav.errors import UsageError
-from datav.formats.conflict import ConflictItem, TooManyConflictsError
+from datav.formats.conflict import ConflictItem, TooManyConflictsError, identity
 from datav.formats.entry import Content
 from datav.formats.manifest import MAX_PROFILE, MAX_SIDES, ConflictInfo, Manifest, TableInfo, parse_manifest
 from datav.merging.result import MergeCounts
@@ -73,14 +73,15 @@ def merge_manifests(
     ours: Manifest,
     theirs: Manifest,
     *,
-    decisions: Decisions | None = None,
+    decided: Sequence[ConflictItem] = (),
     users: UsersPart | None = None,
 ) -> MergedDataset:
     """Merge three versions of a dataset.
 
     Args:
         base: None where both sides added it.
-        decisions: of conflicts, by identity.
+        decided: conflicts of this merge of which something was decided.  While others are open, they stay in
+            the record.
         users: what is the user's, where that was merged before.
 
     Raises:
@@ -95,7 +96,7 @@ def merge_manifests(
                 f"{name} version of {dataset} has itself conflicts that nobody resolved",
                 hint="resolve them there with `datav resolve`, commit, then merge",
             )
-    decisions = decisions or {}
+    decisions = _decisions(decided)
     users = users or merge_users_part(base, ours, theirs, repository.git.merge_texts, decisions)
     versions = Versions(dataset.path, base, ours, theirs)
     found = take_unchanged(versions)
@@ -104,7 +105,7 @@ def merge_manifests(
     with ExitStack() as stack:
         writer = stack.enter_context(repository.store.writing(repository.executor))
         merging = _Merging(repository, dataset, versions, writer)
-        return merging.merge(found, users, decisions)
+        return merging.merge(found, users, decided)
 
 
 def merge_manifest_texts(
@@ -135,8 +136,11 @@ class _Merging:
         self._versions = versions
         self._writer = writer
 
-    def merge(self, found: MergedContents | None, users: UsersPart, decisions: Decisions) -> MergedDataset:
+    def merge(
+        self, found: MergedContents | None, users: UsersPart, decided: Sequence[ConflictItem]
+    ) -> MergedDataset:
         is_here = False
+        decisions = _decisions(decided)
         if found is None:
             found = self._merge_contents(users, decisions)
             # Durable and known: it is read below, and must be before a manifest names it.
@@ -148,9 +152,9 @@ class _Merging:
         merged = _finished(self._dataset, found, users, manifest)
         if merged.open:
             try:
-                return self._with_conflict(merged)
+                return self._with_conflict(merged, decided)
             except TooManyConflictsError as exc:
-                return self._with_conflict(self._merge_as_a_whole(users, str(exc)))
+                return self._with_conflict(self._merge_as_a_whole(users, str(exc)), ())
         # Nobody asks for all of a dataset from afar for its statistics.
         if is_here and found.origin == "merged" and _wants_profile(self._repository, versions.ours, manifest):
             return self._with_profile(merged)
@@ -166,9 +170,12 @@ class _Merging:
         manifest = _describe_side(self._repository, self._dataset, found, (self._versions.ours,))
         return _finished(self._dataset, found, users, manifest)
 
-    def _with_conflict(self, merged: MergedDataset) -> MergedDataset:
+    def _with_conflict(self, merged: MergedDataset, decided: Sequence[ConflictItem]) -> MergedDataset:
         versions = self._versions.base, self._versions.ours, self._versions.theirs
-        record = store_record(self._repository, self._writer, make_record(*versions, merged.items))
+        there = {identity(item) for item in merged.items}
+        earlier = [item for item in decided if item.taken is not None and identity(item) not in there]
+        items = (*earlier, *merged.items)
+        record = store_record(self._repository, self._writer, make_record(*versions, items))
         named = [content for side in versions if side is not None for content in side.contents]
         conflict = ConflictInfo(record, merged.open, tuple(dict.fromkeys(named))[:MAX_SIDES])
         return replace(merged, manifest=replace(merged.manifest, conflict=conflict))
@@ -208,6 +215,10 @@ class _Merging:
     def _open(self, inside: bytes, content: Content) -> ContentReader:
         found = FoundFile(None, self._dataset.path, inside, False, content)
         return ContentReader(self._repository.store.reader, found)
+
+
+def _decisions(decided: Sequence[ConflictItem]) -> Decisions:
+    return {identity(item): item.taken for item in decided if item.taken is not None}
 
 
 def _finished(dataset: Dataset, found: MergedContents, users: UsersPart, manifest: Manifest) -> MergedDataset:

@@ -118,7 +118,13 @@ class _Resolving:
             manifest = merged.manifest
             write_manifest(self._repository, self._dataset, manifest, self._before)
             self._before = encode_manifest(manifest)
+            if self._is_nothing_chosen:
+                return self._result(0, merged.open, merged, placed=False)
         return self._decide(manifest)
+
+    @property
+    def _is_nothing_chosen(self) -> bool:
+        return self._choice.take is None and self._choice.file is None
 
     def _merge_again(self, own: Mapping[int, IndexEntry]) -> MergedDataset:
         """Merge the three manifests that git has."""
@@ -146,11 +152,11 @@ class _Resolving:
         else:
             decisions = {}
         decided = with_decisions(record, decisions)
-        if open_items(decided):
+        if open_items(decided) and not self._is_nothing_chosen:
             return self._write_record(manifest, decided, len(decisions))
         merged = self._merge_decided(manifest, decided)
         if merged.manifest.conflict is not None:
-            # By another key, or by rules that were changed since.
+            # By another key there are others, and by rules that were changed since.
             write_manifest(repository, self._dataset, merged.manifest, self._before)
             return self._result(len(decisions), merged.open, merged, placed=False)
         return self._finish(merged, len(decisions))
@@ -221,7 +227,7 @@ class _Resolving:
         decisions = {identity(item): item.taken for item in record.items if item.taken is not None}
         users = self._users_part(manifest, base, ours, theirs, decisions)
         return merge_manifests(
-            self._repository, self._dataset, base, ours, theirs, decisions=decisions, users=users
+            self._repository, self._dataset, base, ours, theirs, decided=record.items, users=users
         )
 
     def _users_part(
@@ -246,7 +252,7 @@ class _Resolving:
         if self._inside or manifest.kind != "file":
             raise UsageError(
                 f"{file.name} is no sheet of conflicts, and {self._dataset} is a directory",
-                hint="edit the file in its place, then `datav add` the dataset",
+                hint="take a side; then edit the file and `datav add` the dataset, before you commit",
             )
         if self._choice.row or self._choice.column is not None:
             raise UsageError(f"{file.name} is no sheet of conflicts: it would take the place of all rows")

@@ -418,11 +418,23 @@ def test_what_has_no_conflict_is_told(table):
 def test_rules_that_were_written_since_decide_when_it_is_merged_again(repo):
     branch_off(repo, "m.bin", b"base", b"ours", b"theirs")
     merge_all(repo)
-
     assert decide(repo, "m.bin").open == 1
-    assert decide(repo, "m.bin", "base").open == 0
 
-    assert repo.read("m.bin") == b"base"
+    repo.write("datav.toml", repo.read("datav.toml") + b'\n[merge."*.bin"]\ntake = "theirs"\n')
+    assert decide(repo, "m.bin").open == 0
+
+    assert repo.read("m.bin") == b"theirs"
+
+
+def test_what_was_decided_stays_when_it_is_merged_again_with_others_open(table):
+    merge_all(table)
+    decide(table, "a.csv", Given("mine"), column="v")
+
+    again = decide(table, "a.csv")
+    last = decide(table, "a.csv", "theirs")
+
+    assert (again.open, last.open) == (1, 0)
+    assert b"\n9,mine,theirs\n" in table.read("a.csv")
 
 
 def test_what_the_user_wrote_into_meta_meanwhile_stays(table):
