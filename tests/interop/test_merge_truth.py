@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from datav.merging.options import MergeOptions
-from tests.support.merges import Told, Version, merged
+from tests.support.mergetold import Told, Version, merged
 from tests.support.mergetwin import cells_in
 from tests.support.randomtables import Written
 from tests.support.rowtwin import PlainTable

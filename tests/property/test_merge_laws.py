@@ -23,7 +23,7 @@ from datav.settings.merge import MergeSettings
 from datav.storage.caching import Cache
 from datav.tables import arrowversion, batches, jsonl, walking
 from datav.tables.shared import Gap, Shared
-from tests.support.merges import Told, Version, conflict_of, merged, text_version_of
+from tests.support.mergetold import Told, Version, conflict_of, merged, text_version_of
 from tests.support.mergetwin import GivenCell, TwinConflict, TwinRules, bag_of, cells_in, merge_plain
 from tests.support.randomtables import (
     Written,

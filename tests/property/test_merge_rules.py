@@ -15,7 +15,7 @@ import pytest
 from datav.errors import TableError
 from datav.merging.options import MergeOptions
 from datav.settings.merge import ColumnRule, MergeSettings
-from tests.support.merges import Version, merged, text_version_of
+from tests.support.mergetold import Version, merged, text_version_of
 from tests.support.mergetwin import TwinConflict, TwinRules, bag_of, merge_plain
 from tests.support.randomtables import arrow_table, write_arrow, write_parquet
 from tests.support.rowtwin import PlainTable
