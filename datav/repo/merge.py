@@ -8,21 +8,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from datav.errors import DataLossError, UsageError
+from datav.errors import DataLossError, MissingChunkError, UsageError
 from datav.formats.manifest import Manifest, encode_manifest, parse_manifest
 from datav.merging.result import MergeCounts
+from datav.relpath import RelPath
 from datav.repo.checkout import DatasetPlan, plan_placing
 from datav.repo.datasets import (
     Dataset,
     dataset_of_manifest,
+    list_datasets,
     read_manifest_bytes,
     write_manifest_bytes,
 )
+from datav.repo.disk import wanted_entries
 from datav.repo.mergefinish import finish_merged, plan_merged
 from datav.repo.merging import MergedDataset, merge_manifest_texts
 from datav.repo.remove import remove
 from datav.repo.repository import Repository
 from datav.repo.status import status
+from datav.workspace.plan import CheckoutPlan
 
 Outcome = Literal["added", "taken", "merged", "conflict", "removed", "removed here", "removed there"]
 """What becomes of a dataset: theirs is new; theirs alone was changed; both were, perhaps with conflicts;
@@ -148,36 +152,61 @@ def _plan_one(
 
 
 def _refuse_uncommitted(repository: Repository, steps: Sequence[_Step]) -> None:
-    """Raise where a manifest is not as HEAD has it, nor what this merge makes of it, or data was edited."""
-    staged = repository.git.staged_changes()
-    for step in steps:
-        is_done = step.before == step.data
-        if is_done:
-            continue
-        if step.dataset.manifest_path in staged or not _is_same(step.before, step.stages[1]):
+    """Raise where a manifest is not as HEAD has it, nor what this merge makes of it, or data was edited.
+
+    What a `merge` that was killed has done of the same is no change of the user's.
+    """
+    undone = [step for step in steps if step.before != step.data]
+    staged = _staged_texts(repository, undone)
+    for step in undone:
+        path = step.dataset.manifest_path
+        is_staged = path in staged and (staged[path] is None or staged[path] != step.data)
+        if is_staged or not _is_same(step.before, step.stages[1]):
             raise UsageError(
                 f"the manifest of {step.dataset} has changes that are not committed",
                 hint="`git commit` them, or `git restore` what was committed; then merge",
             )
-    open_steps = {step.dataset.path: step for step in steps if step.before not in (None, step.data)}
+    open_steps = {step.dataset.path: step for step in undone if step.before is not None}
     names = [str(path.on(repository.root)) for path in open_steps]
     for found in status(repository, names).datasets if names else ():
-        if found.state == "modified" and not _lies_there(repository, open_steps[found.path]):
+        if found.state == "modified" and not _is_half_placed(repository, open_steps[found.path]):
             raise DataLossError(
                 f"{found.path} has changes that are not committed",
                 hint="`datav add` and `git commit` keep them; `datav restore --force` throws them away",
             )
 
 
-def _lies_there(repository: Repository, step: _Step) -> bool:
-    """Whether the data on disk is what this merge makes of it, by a `merge` that was killed."""
-    if step.data is None or step.is_conflict:
+def _staged_texts(repository: Repository, steps: Sequence[_Step]) -> dict[RelPath, bytes | None]:
+    """Return the manifests that git's index has otherwise than HEAD; None: gone, or unmerged there."""
+    git = repository.git
+    staged = git.staged_changes()
+    paths = {step.dataset.manifest_path for step in steps} & staged.keys()
+    if not paths:
+        return {}
+    oids = {entry.path: entry.oid for entry in git.list_index() if entry.path in paths and entry.stage == 0}
+    blobs = git.read_blobs(oids.values())
+    return {path: blobs[oids[path]] if path in oids else None for path in paths}
+
+
+def _is_half_placed(repository: Repository, step: _Step) -> bool:
+    """Whether a `merge` that was killed has placed some of what this one would, and nobody edited it."""
+    ours = step.stages[1]
+    if step.data is None or step.is_conflict or ours is None:
         return False
+    manifests = parse_manifest(ours, str(step.dataset.manifest_path)), _parse(step)
     try:
-        plans = plan_merged(repository, step.dataset, _parse(step))
-    except DataLossError:
+        plans = plan_merged(repository, step.dataset, manifests[1])
+        before, after = (set(wanted_entries(repository, step.dataset, each)) for each in manifests)
+    except (DataLossError, MissingChunkError):
         return False
-    return plans is not None and all(plan.plan.is_empty for plan in plans)
+    changed = {entry.path for entry in before ^ after}
+    return plans is not None and all(_touched(plan.plan) <= changed for plan in plans)
+
+
+def _touched(plan: CheckoutPlan) -> set[bytes]:
+    """The files and links that a plan does something to."""
+    paths = {action.entry.path for action in (*plan.write, *plan.link, *plan.set_mode)}
+    return paths | {current.path for current in plan.overwrites}
 
 
 def _is_same(present: bytes | None, committed: bytes | None) -> bool:
@@ -207,7 +236,8 @@ def _parse(step: _Step) -> Manifest:
 def _apply(repository: Repository, step: _Step) -> None:
     dataset = step.dataset
     if step.data is None:
-        if read_manifest_bytes(repository, dataset) is not None:
+        # Killed behind the manifest, a removal is not done before git's index is without it.
+        if dataset in list_datasets(repository):
             # What it would lose was looked at.
             remove(repository, [str(dataset.path.on(repository.root))], force=True)
     elif step.is_conflict:
