@@ -168,7 +168,7 @@ def test_a_conflict_is_named(shown):
     for branch, content in (("one", b"id,v\n1,one\n"), ("two", b"id,v\n1,two\n")):
         git(shown, "checkout", "-q", "-b", branch, "main")
         shown.repo.write("a.csv", content)
-        shown.ok("add", "a.csv")
+        shown.ok("add", "--key", "id", "a.csv")
         shown.repo.commit(branch)
     shown.repo.git("merge", "one", check=False)
 
