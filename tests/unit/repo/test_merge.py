@@ -493,3 +493,62 @@ def test_what_is_distributed_otherwise_is_told_against_both_sides(repo):
     assert each.merged is not None
     assert [drift.against for drift in each.merged.drift] == ["ours"]
     assert "kind" in [column.name for column in each.merged.drift[0].columns]
+
+
+@pytest.mark.parametrize("take", ["ours", "theirs"])
+def test_a_file_on_one_side_and_a_directory_on_the_other_is_one_or_the_other(repo, take):
+    save(repo, "x", b"base")
+    repo.git("branch", "theirs")
+    save(repo, "x", b"ours")
+    repo.git("checkout", "-q", "theirs")
+    repo.checkout()
+    repo.path("x").unlink()
+    repo.write("x/one", b"1")
+    repo.add("x")
+    repo.commit("a directory now")
+    repo.checkout("main")
+
+    (each,) = merge_all(repo).datasets
+
+    assert each.merged is not None
+    assert each.merged.items[0].reason == "it is a file here and a directory there"
+    decide(repo, "x", take)
+    assert repo.exists("x/one") is (take == "theirs")
+    assert repo.states() == {"x": "clean"}
+
+
+def test_a_table_that_cannot_be_read_as_one_is_a_conflict_with_the_reason(repo):
+    branch_off(repo, "a.csv", BASE, BASE + b"41,ours,x\n", BASE + b"41,theirs\n")
+
+    (each,) = merge_all(repo).datasets
+
+    assert each.merged is not None
+    assert [item.kind for item in each.merged.items] == ["file"]
+    assert each.merged.items[0].reason
+    assert repo.read("a.csv") == BASE + b"41,ours,x\n"
+    decide(repo, "a.csv", "theirs")
+    assert repo.read("a.csv") == BASE + b"41,theirs\n"
+
+
+def test_a_file_for_a_part_of_a_directory_is_refused(repo, tmp_path):
+    repo.write("d/b.bin", b"base")
+    repo.add("d")
+    repo.commit("base")
+    repo.git("branch", "theirs")
+    repo.write("d/b.bin", b"ours")
+    repo.add("d")
+    repo.commit("ours")
+    repo.git("checkout", "-q", "theirs")
+    repo.checkout()
+    repo.write("d/b.bin", b"theirs")
+    repo.add("d")
+    repo.commit("theirs")
+    repo.checkout("main")
+    merge_all(repo)
+    file = tmp_path / "b.bin"
+    file.write_bytes(b"mine")
+
+    with pytest.raises(UsageError, match="is a directory"):
+        decide(repo, "d/b.bin", file=file)
+
+    assert list_conflicts(repo).open == 1
