@@ -93,6 +93,9 @@ class CellMerger:
         arrays = []
         for column in self.columns:
             number = getattr(column, side)
+            if side == "base" and column.name in table.column_names:
+                # Also of a column that comes back after ours removed it.
+                number = table.column_names.index(column.name)
             arrays.append(
                 self._nothing(column, len(table))
                 if number is None

@@ -38,7 +38,8 @@ class SchemaMerge:
     """The columns of a merge, and the rows matched by them."""
 
     base: TableVersion
-    """What stands for base."""
+    """What stands for base: without the columns that ours removed and that come back."""
+    whole_base: TableVersion
     versions: tuple[TableVersion, TableVersion]
     sides: tuple[ColumnSides, ...]
     columns: tuple[MergedColumn, ...]
@@ -87,12 +88,14 @@ class SchemaMerge:
         return [side.name for side in self._common]
 
     def really_changed(self, before: Any, after: Any, side: str) -> Mask:
-        """Return which rows differ in a column that base has, of rows of base and of a side in step."""
+        """Return which rows differ in a column that base has, of rows of the whole base and of a side in
+        step."""
         changed = np.zeros(len(before), bool)
+        known = set(before.column_names)
         for column in self.sides:
             number = getattr(column, side)
-            if column.base is not None and number is not None:
-                changed |= _differ(before.column(column.base), after.column(number))
+            if column.name in known and number is not None:
+                changed |= _differ(before.column(column.name), after.column(number))
         return changed
 
     def prints_gone(self, edited: Iterable[U64]) -> U64:
@@ -185,6 +188,7 @@ class _Schemas:
             )
         return SchemaMerge(
             base,
+            self._base if self._base is not None else base,
             versions,
             tuple(sides),
             columns,

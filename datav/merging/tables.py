@@ -83,6 +83,7 @@ class Merge:
     _new: _New = field(repr=False)
     _others: tuple[TableVersion, TableVersion] = field(repr=False)
     """Theirs and base."""
+    _whole_base: TableVersion = field(repr=False)
     _cells: CellMerger = field(repr=False)
     _lone: CellMerger = field(repr=False)
     """For rows that were told to be each other's without a key."""
@@ -114,7 +115,7 @@ class Merge:
         tables = [table for _, table, _ in cells]
         if len(restored[0]):
             places = np.concatenate([places, restored[0]])
-            tables.append(self._cells.whole(take_rows(self._others[1], restored[1]), "base"))
+            tables.append(self._cells.whole(take_rows(self._whole_base, restored[1]), "base"))
         order = np.argsort(places, kind="stable")
         rows = pyarrow.concat_tables([self._nothing(), *tables]).take(integers(order))
         (removed,) = _between(self.ours, (edits.removed,), low, high)
@@ -146,7 +147,7 @@ class Merge:
         return places, (self._lone if keyless else self._cells).merge(rows)
 
     def _new_rows(self, numbers: I64) -> Any:
-        new, (theirs, base) = self._new, self._others
+        new, theirs, base = self._new, self._others[0], self._whole_base
         is_base = new.is_base[numbers]
         tables = [self._nothing()]
         rows = self._cells.whole(take_rows(theirs, new.theirs[numbers[~is_base]]), "theirs")
@@ -263,6 +264,7 @@ class _Planning:
             edits,
             new,
             (self._theirs, self._base),
+            self._schema.whole_base,
             self._cells,
             self._lone,
             keyless,
@@ -345,7 +347,8 @@ class _Planning:
         version = self._ours if side == "ours" else self._theirs
         for at in range(0, len(olds), WINDOW_ROWS):
             some = slice(at, at + WINDOW_ROWS)
-            before, after = take_rows(self._base, olds[some]), take_rows(version, places[some])
+            before = take_rows(self._schema.whole_base, olds[some])
+            after = take_rows(version, places[some])
             chosen = self._schema.really_changed(before, after, side)
             before, after = before.filter(flags(chosen)), after.filter(flags(chosen))
             nothing = after.select([])
