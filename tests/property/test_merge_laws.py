@@ -600,3 +600,19 @@ def test_of_rows_that_are_alike_the_one_goes_that_theirs_removed(seed):
     found = merged([base, ours, theirs], MergeOptions())
 
     assert [row["x"] for row in found.rows] == ["new", "p", "a", "b", "c", "d", "p", "e"]
+
+
+@pytest.mark.parametrize("seed", [0])
+def test_a_row_that_changed_only_in_a_column_that_comes_back_comes_back_with_it(seed):
+    base = text_version_of("id,x,y", "1,a,0", "2,b,0")
+    ours = text_version_of("id,y", "2,0")
+    theirs = text_version_of("id,x,y", "1,A,0", "2,b,0")
+
+    taken = merged([base, ours, theirs], MergeOptions(("id",), MergeSettings(take="theirs")))
+    items = merged([base, ours, theirs], MergeOptions(("id",))).items
+    decisions = {identity(item): "theirs" if item.kind == "schema" else "base" for item in items}
+    restored = merged([base, ours, theirs], MergeOptions(("id",), decisions=decisions))
+
+    assert {item.kind for item in items} == {"schema", "delete_modify"}
+    assert taken.ordered == [("1", "A", "0"), ("2", "b", "0")]
+    assert restored.ordered == [("1", "a", "0"), ("2", "b", "0")]

@@ -171,6 +171,7 @@ class _Work:
     def merge(self) -> TwinMerge:
         stay = self._columns()
         # A column that ours removed and that comes back is as if theirs had added it.
+        self.whole_base = {self._key(row): row for row in self.tables[0].rows}
         self._narrow({name for name, stays in stay.items() if stays and name not in self.has.ours})
         self.result.names = merge_names(*(table.columns for table in self.tables), stay)
         by_key = [
@@ -252,8 +253,11 @@ class _Work:
         assert base is not None
         side, columns = (ours, self.has.ours) if ours is not None else (theirs, self.has.theirs)
         who = "ours" if ours is not None else "theirs"
-        is_changed = side is not None and any(
-            frozen(base[column]) != frozen(side[column]) for column in columns & self.has.base
+        # What ours removed with the column that comes back was there.
+        is_changed = _is_touched(base, side, columns, self.rules.nothing)
+        base = self.whole_base[key] if name is None else base
+        is_changed &= side is not None and any(
+            frozen(base[column]) != frozen(side[column]) for column in columns & set(base)
         )
         if not is_changed:
             self.result.counts["theirs_only" if theirs is None else "ours_only"] += 1
