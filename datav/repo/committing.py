@@ -1,6 +1,6 @@
 """What git's pre-commit hook asks: is the data on disk what the commit is about to say?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from datav.errors import DatavError
@@ -22,10 +22,12 @@ class CommitCheck:
     """Those of which the hook has added the change."""
     unresolved: tuple[RelPath, ...]
     """Datasets whose manifest to be committed has conflicts that nobody has decided."""
+    taken_by_git: tuple[RelPath, ...] = ()
+    """Datasets of which git would get the data itself, beside the manifest."""
 
     @property
     def is_fine(self) -> bool:
-        return not self.edited and not self.unresolved
+        return not self.edited and not self.unresolved and not self.taken_by_git
 
 
 def check_commit(repository: Repository, *, can_stage: bool = True) -> CommitCheck:
@@ -45,11 +47,13 @@ def check_commit(repository: Repository, *, can_stage: bool = True) -> CommitChe
     index = {entry.path: entry.oid for entry in repository.git.list_index() if not entry.stage}
     unresolved = _unresolved(repository, index)
     edited: list[RelPath] = []
+    taken: tuple[RelPath, ...] = ()
     if wish != "off":
         edited = _edited(repository, index)
-    if edited and wish == "add" and can_stage and not unresolved:
+        taken = _taken_by_git(repository, index)
+    if edited and wish == "add" and can_stage and not unresolved and not taken:
         return CommitCheck((), _add(repository, edited), unresolved)
-    return CommitCheck(tuple(edited), (), unresolved)
+    return CommitCheck(tuple(edited), (), unresolved, taken)
 
 
 def _edited(repository: Repository, index: Mapping[RelPath, str]) -> list[RelPath]:
@@ -92,6 +96,28 @@ def _add(repository: Repository, edited: Sequence[RelPath]) -> tuple[RelPath, ..
 
     add(repository, [repository.shown(path) for path in edited])
     return tuple(edited)
+
+
+def _taken_by_git(repository: Repository, index: Mapping[RelPath, str]) -> tuple[RelPath, ...]:
+    """Return the datasets of which files are about to be new in git.
+
+    No `.gitignore` hides them while a merge has stopped of which one side removed the dataset.
+    """
+    added = [path for path, change in repository.git.staged_changes(b"").items() if change == "added"]
+    if not added:
+        return ()
+    datasets = {found.path for path in index if (found := dataset_of_manifest(path)) is not None}
+    return tuple(
+        sorted({place for path in added for place in (path, *_directories(path)) if place in datasets})
+    )
+
+
+def _directories(path: RelPath) -> Iterator[RelPath]:
+    """Yield the directories that a path lies in."""
+    at = path.rfind(b"/")
+    while at > 0:
+        yield RelPath(path[:at])
+        at = path.rfind(b"/", 0, at)
 
 
 def _unresolved(repository: Repository, index: dict[RelPath, str]) -> tuple[RelPath, ...]:

@@ -158,6 +158,10 @@ def check_lines(check: "CommitCheck") -> list[str]:
     if check.unresolved:
         lines.append(f"error: {_paths(check.unresolved)}: a merge left conflicts that nobody has decided")
         lines.append("hint: `datav resolve PATH` decides them")
+    if check.taken_by_git:
+        names = " ".join(path.text for path in check.taken_by_git[:_SHOWN])
+        lines.append(f"error: {_paths(check.taken_by_git)}: the commit would have the data itself")
+        lines.append(f"hint: `git rm -r --cached -- {names}`, then `datav add {names}`, and commit")
     if check.edited:
         has_one = len(check.edited) == 1
         was = "was" if has_one else "were"

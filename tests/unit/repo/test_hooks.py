@@ -505,6 +505,15 @@ def test_a_conflict_that_nobody_decided_is_never_committed(branches, setting):
     assert check(branches).unresolved == (RelPath(b"a.csv"),)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "new"])
+def test_data_that_git_itself_would_get_is_not_committed(branches, name):
+    branches.git("add", "--force", name)
+
+    assert check(branches).taken_by_git == (RelPath(name.encode()),)
+    branches.git("rm", "-q", "-r", "--cached", "--", name)
+    assert check(branches).is_fine
+
+
 # --- before a push
 
 
