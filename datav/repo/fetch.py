@@ -99,6 +99,18 @@ def fetch(
     return result
 
 
+def fetch_content(repository: Repository, content: Content) -> None:
+    """Bring all of one content into the local store, from the default remote.
+
+    Raises: as `fetch`.
+    """
+    wanted = _Wanted(whole={content: None})
+    with connected(repository, None) as store:
+        fetched, _ = _fetch(repository, store, wanted)
+    if fetched.missing:
+        raise _not_there(store, fetched, everything=False)
+
+
 @dataclass(slots=True)
 class _Wanted:
     """What is to be fetched."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from datav.errors import DataLossError, UsageError
+from datav.errors import DataLossError, DatavError, UsageError
 from datav.formats.conflict import (
     ConflictItem,
     ConflictRecord,
@@ -22,7 +22,7 @@ from datav.formats.conflict import (
 from datav.formats.manifest import Manifest, encode_manifest, parse_manifest
 from datav.git.repository import IndexEntry, Operation
 from datav.merging.result import MergeCounts
-from datav.repo.checkout import plan_placing
+from datav.repo.checkout import DatasetPlan, plan_placing
 from datav.repo.conflicts import find_trouble, unmerged_stages
 from datav.repo.conflictsheet import read_sheet, text_of
 from datav.repo.datasets import (
@@ -33,6 +33,7 @@ from datav.repo.datasets import (
     read_manifest_bytes,
     write_manifest,
 )
+from datav.repo.disk import look
 from datav.repo.mergefinish import finish_merged, plan_merged
 from datav.repo.mergerecord import merged_versions, read_record, store_record
 from datav.repo.mergeusers import UsersPart, merge_users_part
@@ -256,6 +257,7 @@ class _Resolving:
             )
         if self._choice.row or self._choice.column is not None:
             raise UsageError(f"{file.name} is no sheet of conflicts: it would take the place of all rows")
+        self._refuse_edits_of_ours(manifest, file)
         # Only here: what reads files takes long to import.
         from datav.repo.takingfile import take_file
 
@@ -264,18 +266,49 @@ class _Resolving:
         merged = MergedDataset(self._dataset, taken, "merged", (), MergeCounts())
         return self._finish(merged, len(items))
 
+    def _refuse_edits_of_ours(self, manifest: Manifest, file: Path) -> None:
+        """Refuse what lies in the dataset's place where it came from another version than what was merged."""
+        place = self._dataset.path.on(self._repository.root)
+        if not file.is_file() or not place.is_file() or not file.samefile(place):
+            return
+        disk = look(self._repository, self._dataset)
+        if disk is None or disk.cache.dataset in (None, manifest.content):
+            return
+        copy = f"`datav resolve {self._repository.shown(self._dataset.path)} --with COPY`"
+        raise UsageError(
+            f"{self._dataset} on disk lacks what was merged: a merge leaves the data as it was",
+            hint=f"move it away, edit what `datav checkout` brings, and take that; or take yours with {copy}",
+        )
+
     # --- finishing
 
     def _finish(self, merged: MergedDataset, decided: int) -> Resolved:
         repository, dataset = self._repository, self._dataset
         try:
-            plans = plan_merged(repository, dataset, merged.manifest)
+            plans = self._plan_here(merged.manifest)
         except DataLossError as exc:
-            shown = repository.shown(dataset.path)
-            hint = f"move it away, or take it with `datav resolve {shown} --with {shown}`"
+            copy = f"`datav resolve {repository.shown(dataset.path)} --with COPY`"
+            hint = f"move it away, or take it with {copy}"
+            if merged.manifest.kind == "directory":
+                hint = "move what you changed away; once the merge is finished it can be put back and added"
             raise DataLossError(str(exc), hint=hint) from exc
         finish_merged(repository, dataset, encode_manifest(merged.manifest), self._before, plans)
         return self._result(decided, 0, merged, placed=plans is not None)
+
+    def _plan_here(self, manifest: Manifest) -> list[DatasetPlan] | None:
+        """Return how the data comes to disk, fetched if it is not here and was on disk before."""
+        repository = self._repository
+        plans = plan_merged(repository, self._dataset, manifest)
+        if plans is not None or not repository.settings.remotes or look(repository, self._dataset) is None:
+            return plans
+        # Only here: hardly ever is anything to be fetched.
+        from datav.repo.fetch import fetch_content
+
+        try:
+            fetch_content(repository, manifest.content)
+        except DatavError:
+            return None  # as without a remote: the manifest says what belongs there
+        return plan_merged(repository, self._dataset, manifest)
 
     def _keep_or_remove(self, own: Mapping[int, IndexEntry]) -> Resolved:
         """Take one version of a dataset that one side changed, and the other removed."""

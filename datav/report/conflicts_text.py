@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from datav.formats.conflict import ConflictItem, Given
+from datav.merging.result import MergeCounts
 from datav.relpath import one_line, show_path
 from datav.repo.conflicts import Conflicts, DatasetConflicts
 from datav.repo.conflictsheet import text_of
@@ -113,8 +114,10 @@ def resolved_text(result: Resolved, style: Style) -> str:
     if result.open:
         lines.append(style.faint(f"next: `datav conflicts {name}` lists what is left"))
         return "\n".join(lines)
-    if result.merged is not None and result.merged.origin == "merged":
-        lines += merged_lines(result.merged, style)
+    merged = result.merged
+    # A file that was taken as a whole counts no rows.
+    if merged is not None and merged.origin == "merged" and merged.counts != MergeCounts():
+        lines += merged_lines(merged, style)
     if not result.placed:
         lines.append("the data is not here, and was not placed: `datav pull` brings it")
     lines.append(style.faint(next_of_git(result.operation, result.unmerged)))

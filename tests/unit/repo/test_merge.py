@@ -379,6 +379,25 @@ def test_a_resolved_file_takes_the_place_of_all(table, tmp_path):
     assert (manifest.table.rows, manifest.table.key) == (1, ("id",))
 
 
+def test_edits_of_ours_are_not_taken_for_the_whole_since_they_lack_what_theirs_changed(table):
+    merge_all(table)
+    mine = table.read("a.csv").replace(b"\n9,ours,ours", b"\n9,both,both")
+    table.write("a.csv", mine)
+
+    with pytest.raises(UsageError) as error:
+        decide(table, "a.csv", file=table.root / "a.csv")
+
+    assert "lacks what was merged" in str(error.value)
+    assert table.read("a.csv") == mine
+    table.path("a.csv").unlink()
+    table.checkout()
+    table.write("a.csv", table.read("a.csv").replace(b"\n9,ours,ours", b"\n9,both,both"))
+    assert decide(table, "a.csv", file=table.root / "a.csv").open == 0
+    assert b"\n3,ours,b3\n" in table.read("a.csv")
+    assert b"\n5,theirs,b5\n" in table.read("a.csv")
+    assert b"\n9,both,both\n" in table.read("a.csv")
+
+
 def test_data_that_was_edited_meanwhile_is_not_overwritten(table):
     merge_all(table)
     table.write("a.csv", b"mine")
