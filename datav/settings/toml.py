@@ -37,6 +37,9 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as exc:
+        if re.search("^<{7} ", text, re.MULTILINE):
+            hint = f"edit it, then `git add {name}`; until then nothing of datav works here"
+            raise UsageError(f"{name} has conflict markers of a merge", hint=hint) from exc
         raise UsageError(f"{name} is not valid TOML: {exc}") from exc
 
 
