@@ -113,7 +113,7 @@ class TableMerger:
                 ]
                 return self._merge(versions, files, sources, options, scratch)
             except TableError as exc:
-                return NotMerged(str(exc))
+                return NotMerged(str(exc) if exc.hint is None else f"{exc}: {exc.hint}")
 
     def _merge(
         self,

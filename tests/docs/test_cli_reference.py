@@ -45,7 +45,7 @@ def test_every_command_has_a_section_and_no_other_has():
 
 
 def test_every_command_is_in_the_table_at_the_top():
-    assert re.findall(r"^\| \[`(\w+)`\]\(#datav-\w+\)", PAGE, re.MULTILINE) == list(COMMANDS)
+    assert re.findall(r"^\| \[`([\w-]+)`\]\(#datav-[\w-]+\)", PAGE, re.MULTILINE) == list(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -93,7 +93,7 @@ def test_commands_of_other_versions_are_not_there_yet():
 
 
 def test_every_command_with_json_is_on_the_json_page():
-    shown = set(re.findall(r"datav --json ([a-z]+)", JSON_PAGE))
+    shown = set(re.findall(r"datav --json ([a-z-]+)", JSON_PAGE))
     headings = " ".join(re.findall(r"^## (.*)$", JSON_PAGE, re.MULTILINE))
 
     assert set(COMMANDS) - shown - NO_JSON == set()
@@ -103,7 +103,7 @@ def test_every_command_with_json_is_on_the_json_page():
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - NO_JSON))
 def test_the_fields_of_the_json_page_are_those_of_the_command_page(name: str):
     # The JSON page is run by test_tutorial.py, so its fields are the real ones.
-    blocks = re.findall(rf"^\$ datav --json {name}\b.*\n((?:[^$`].*\n)+)", JSON_PAGE, re.MULTILINE)
+    blocks = re.findall(rf"^\$ datav --json {name}(?![\w-]).*\n((?:[^$`].*\n)+)", JSON_PAGE, re.MULTILINE)
     real = {field for block in blocks for field in re.findall(r'"(\w+)": ', block)}
 
     assert real
