@@ -193,6 +193,8 @@ def _add_one(repository: Repository, dataset: Dataset, writer: StoreWriter) -> _
     old = parse_manifest(before, str(dataset.manifest_path)) if before is not None else None
     refuse_unresolved(repository, dataset, old)
     disk = _look(repository, dataset)
+    if old is not None:
+        _refuse_former(repository, dataset, disk, old)
     _forget_unstored(repository, disk)
     recorder = NodeRecorder(writer, repository.store.reader)
     if old is not None and disk.is_known_to_be(old):
@@ -208,6 +210,21 @@ def _add_one(repository: Repository, dataset: Dataset, writer: StoreWriter) -> _
     looked = pending.rows if pending.rows is not None else disk.entries
     manifest, reason = with_profile(repository, dataset, pending.manifest, looked, old, recorder)
     return replace(pending, manifest=manifest, no_profile=None if pending.note else reason)
+
+
+def _refuse_former(repository: Repository, dataset: Dataset, disk: Disk, old: Manifest) -> None:
+    """Raise DataLossError for data that nobody touched since it was stored, beside a manifest that git has
+    changed since: after a merge without hooks, say.  Adding it would take that back without a word."""
+    former = disk.cache.dataset
+    if not disk.is_unchanged or former is None or former == old.content:
+        return
+    if dataset.manifest_path in repository.git.unstaged_changes():
+        return
+    shown = repository.shown(dataset.path)
+    raise DataLossError(
+        f"the data of {dataset} is that of another version than its manifest's, and nobody has edited it",
+        hint=f"`datav checkout -- {shown}` brings the manifest's; `datav checkout REV -- {shown}` another's",
+    )
 
 
 def _wants_profile(repository: Repository, item: _Pending) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 import datav.repo.add as add_module
 from datav.errors import (
+    DataLossError,
     FormatError,
     UnknownDatasetError,
     UnreadableError,
@@ -595,3 +596,25 @@ def test_what_is_no_table_gets_no_key(repo):
     for name in ("b.bin", "d"):
         with pytest.raises(UsageError):
             repo.add(name, key=["id"])
+
+
+def test_data_of_a_former_version_is_not_added_over_what_git_merged(repo):
+    """As it is after `git merge` where no hook placed the data."""
+    repo.write("a.csv", b"id,v\n1,x\n")
+    repo.add("a.csv")
+    repo.commit("one")
+    repo.git("checkout", "-q", "-b", "side")
+    repo.write("a.csv", b"id,v\n1,y\n")
+    repo.add("a.csv")
+    repo.commit("two")
+    repo.git("checkout", "-q", "-")
+    repo.checkout()
+    repo.git("merge", "-q", "side")
+    merged = repo.read("a.csv.datav")
+
+    with pytest.raises(DataLossError, match="another version than its manifest's"):
+        repo.add("a.csv")
+    assert repo.read("a.csv.datav") == merged
+    repo.write("a.csv", b"id,v\n1,z\n")
+
+    assert repo.add("a.csv").datasets[0].state == "modified"
