@@ -77,6 +77,8 @@ class DatasetStatus:
 @dataclass(frozen=True, slots=True)
 class Status:
     datasets: tuple[DatasetStatus, ...]
+    has_remote: bool = False
+    """Whether there is a remote that data may come from."""
 
     @property
     def is_clean(self) -> bool:
@@ -133,7 +135,7 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
                 conflicts=found.conflicts,
             )
         )
-    return Status(tuple(result))
+    return Status(tuple(result), bool(repository.settings.remotes))
 
 
 def _path(dataset: Dataset) -> bytes:

@@ -9,7 +9,7 @@ from datav.report.style import Style, columns, count
 
 _SHOWN_FILES = 10
 _NEXT = {
-    "modified": "`datav add` records it, `datav restore --force` undoes it",
+    "modified": "`datav add PATH` records it, `datav restore --force PATH` undoes it",
     "deleted": "`datav restore` brings it back, `datav rm` removes the dataset",
     "missing": "not in the store either: `datav add` it where you have it, or copy a clone's store",
     "conflicted": "`datav resolve PATH` merges what git could not; `datav conflicts` tells more",
@@ -82,7 +82,7 @@ def _advice(result: Status) -> Iterator[tuple[str, str]]:
     if any(each.conflicts is not None for each in result.datasets):
         yield "conflicts of a merge", _UNRESOLVED
     for state in dict.fromkeys(each.state for each in told):
-        if state == "missing" and any(dataset.pushed is not None for dataset in result.datasets):
+        if state == "missing" and result.has_remote:
             yield state, _FETCH
         elif state in _NEXT:
             yield state, _NEXT[state]
