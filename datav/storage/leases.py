@@ -324,8 +324,10 @@ def _machine() -> str:
 def _process_started(pid: int) -> str:
     """What tells a process from a later one with the same number; "" when there is no such process."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        return stat.rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        state, threads, started = fields[0], fields[17], fields[19]
+        # It has ended, and nobody has asked how: in a container that may stay so for ever.
+        return "" if state in "ZX" and threads == "1" else started
     except OSError:
         pass
     if os.path.isdir("/proc/self"):

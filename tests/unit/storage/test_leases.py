@@ -125,6 +125,19 @@ def test_a_lease_of_a_dead_process_is_removed(locks, name):
     assert list(locks.iterdir()) == []
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it is told from /proc")
+def test_a_lease_of_a_process_that_nobody_waited_for_is_removed(locks):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        _leave(locks / "writer-x", pid=child.pid, started=leases._process_started(child.pid))
+        with pytest.raises(BusyError), collector_lease(locks):
+            pass
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+        with collector_lease(locks):
+            assert not (locks / "writer-x").exists()
+
+
 @pytest.mark.parametrize("name", ["writer-0123", "collector"])
 def test_a_lease_of_another_process_with_the_same_number_is_removed(locks, name):
     _leave(locks / name, started="1")
