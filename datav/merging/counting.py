@@ -1,20 +1,26 @@
 """Rows without a key, or whose key is not unique: counted by all of their cells.
 
 Counts merge as numbers.  What both sides did in the same direction happened once, the larger of the two; else
-the differences add up.  That both edited one row can be told only by where it stood: where the same rows of
-base are gone on both sides, and as many new ones stand in just that place, they are each other's.
+the differences add up.  That both edited one row can be told only by where it stood: of rows that are gone
+on both sides, what each side has in their place.  As many new rows as are gone are these in order; of more or
+fewer, those are that have most cells in common.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datav.merging.matching import NO_ROWS, SideMatch, Touched, is_in, prints_at, row_ids
+from datav.tables.hashing import fingerprint
 from datav.tables.version import I64, U64, TableVersion, View
+
+# Rows of a place in base times those that came there: beyond this nobody can tell which are each other's.
+_MOST_PAIRS = 2**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,17 +213,88 @@ def _find_hunks(
         (told,) = _survey(whole, [_Ask(new, places, wanted[number])], seed, executor)
         added.append(_Marked(places, told.slots))
         aligned.append(set(wanted[number][(told.around == around[number]).all(axis=1)].tolist()))
-    for rows, slots in _shared_slots(base.version, removed, common):
-        if slots[0] not in aligned[0] or slots[1] not in aligned[1]:
-            continue
-        mine, other = (marked.in_slot(slot).tolist() for marked, slot in zip(added, slots, strict=True))
-        if len(mine) == len(other) == len(rows):
-            found.both += zip(rows, mine, other, strict=True)
-        elif not mine and len(other) == len(rows):
-            found.removed_changed += zip(rows, other, strict=True)
-        elif not other and len(mine) == len(rows):
-            found.changed_removed += zip(rows, mine, strict=True)
+    successors = [
+        _successors(base, whole, gone_rows, new_rows, common, told)
+        for whole, gone_rows, new_rows, told in zip(sides, removed, added, aligned, strict=True)
+    ]
+    for place in sorted(successors[0].keys() & successors[1].keys()):
+        mine, other = successors[0][place], successors[1][place]
+        if mine is not None and other is not None:
+            found.both.append((place, mine, other))
+        elif other is not None:
+            found.removed_changed.append((place, other))
+        elif mine is not None:
+            found.changed_removed.append((place, mine))
     return found
+
+
+def _successors(
+    base: Whole, side: Whole, removed: "_Marked", added: "_Marked", common: U64, aligned: set[int]
+) -> dict[int, int | None]:
+    """Return what became of rows of base that are gone: the row in its place, None where it was removed.
+
+    Rows of which it cannot be told are left out.
+
+    Args:
+        common: what names the rows that are gone on both sides, sorted.
+        aligned: the slots whose neighbours are the same in both versions.
+    """
+    found: dict[int, int | None] = {}
+    wanted = is_in(row_ids(base.version, removed.places), common)
+    for slot in np.unique(removed.slots[wanted]).tolist():
+        if slot in aligned:
+            found |= _pair_slot(base, side, removed.in_slot(slot), added.in_slot(slot))
+    return found
+
+
+def _pair_slot(base: Whole, side: Whole, old: U64, new: U64) -> dict[int, int | None]:
+    """Pair the rows that went from one place with those that came there: as many in order, others by what
+    they have in common."""
+    if len(old) == len(new):
+        return dict(zip(old.tolist(), new.tolist(), strict=True))
+    found: dict[int, int | None] = dict.fromkeys(old.tolist())
+    if not len(new):
+        return found
+    if len(old) * len(new) > _MOST_PAIRS:
+        return {}
+    for first, second in align_rows(_cell_prints(base, old), _cell_prints(side, new)):
+        found[int(old[first])] = int(new[second])
+    return found
+
+
+def _cell_prints(whole: Whole, places: U64) -> list[U64]:
+    """Return what tells the cells of some rows apart, column by column."""
+    table = whole.version.take(places, whole.view.columns, whole.view.types)
+    return [fingerprint([column], (), len(table), 0)[1] for column in table.columns]
+
+
+def align_rows(old: Sequence[U64], new: Sequence[U64]) -> list[tuple[int, int]]:
+    """Return which rows are each other's, in the order of both, so that they have most cells in common.
+
+    Rows without a cell in common are not paired; of several ways the one that pairs the first rows counts.
+
+    Args:
+        old, new: for each column the prints of its cells.
+
+    Cost: rows of both multiplied.
+    """
+    alike = sum(one[:, None] == other[None, :] for one, other in zip(old, new, strict=True))
+    alike = np.asarray(alike, np.int64)
+    best = np.zeros((alike.shape[0] + 1, alike.shape[1] + 1), np.int64)
+    for first, second in product(*map(reversed, map(range, alike.shape))):
+        paired = best[first + 1, second + 1] + alike[first, second]
+        best[first, second] = max(paired, best[first + 1, second], best[first, second + 1])
+    pairs, first, second = [], 0, 0
+    while first < alike.shape[0] and second < alike.shape[1]:
+        score = alike[first, second]
+        if score and best[first, second] == best[first + 1, second + 1] + score:
+            pairs.append((first, second))
+            first, second = first + 1, second + 1
+        elif best[first, second] == best[first + 1, second]:
+            first += 1
+        else:
+            second += 1
+    return pairs
 
 
 def _single(rows: _Rows) -> U64:
@@ -282,23 +359,6 @@ class _Survey:
         slots = np.concatenate([_NO_SLOTS, *self._slots])
         at = [np.searchsorted(self._wanted, self._ask.slots + shift) for shift in (-1, 0)]
         return _Told(slots, np.stack([self._prints[side] for side in at], axis=1))
-
-
-def _shared_slots(
-    base: TableVersion, removed: list[_Marked], common: U64
-) -> Iterator[tuple[list[int], tuple[int, int]]]:
-    """Yield places in base of neighbours that are gone on both sides, they and no others, and their slots."""
-    slots = []
-    for marked in removed:
-        at = np.searchsorted(row_ids(base, marked.places), common)
-        slots.append(marked.slots[at])
-    at = np.searchsorted(row_ids(base, removed[0].places), common)
-    places = removed[0].places[at]
-    starts = np.flatnonzero((np.diff(slots[0], prepend=-1) != 0) | (np.diff(slots[1], prepend=-1) != 0))
-    for start, end in zip(starts, [*starts[1:], len(common)], strict=True):
-        pair = int(slots[0][start]), int(slots[1][start])
-        if all(len(marked.in_slot(slot)) == end - start for marked, slot in zip(removed, pair, strict=True)):
-            yield places[start:end].tolist(), pair
 
 
 def _columns(rows: Sequence[tuple[int, ...]], width: int) -> tuple[U64, ...]:

@@ -12,6 +12,7 @@ Where the order of the result is told exactly, no two rows have the same key, or
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -410,32 +411,32 @@ class _Work:
         idents = [[self._ident(row) for row in table.rows] for table in self.tables]
         if any(len(set(side)) < len(side) for side in idents):
             return done
-        runs = [_runs(idents[0], side) for side in idents[1:]]
-        for run in runs[0].keys() & runs[1].keys():
-            news = []
-            for side, (before, behind) in zip(idents[1:], (runs[0][run], runs[1][run]), strict=True):
+        became: list[dict[int, int | None]] = []
+        for side in idents[1:]:
+            found: dict[int, int | None] = {}
+            for run, (before, behind) in _runs(idents[0], side).items():
                 first = side.index(before) + 1 if before is not None else 0
                 last = side.index(behind) if behind is not None else len(side)
                 places = range(first, last)
-                news.append([at for at in places if side[at] not in idents[0] and side[at][0] == "row"])
-            self._merge_hunk(list(run), news, done)
+                new = [at for at in places if side[at] not in idents[0] and side[at][0] == "row"]
+                found |= _pair_run(run, new, [idents[0][at][1] for at in run], [side[at][1] for at in new])
+            became.append(found)
+        for old in sorted(became[0].keys() & became[1].keys()):
+            if became[0][old] is not None or became[1][old] is not None:
+                self._merge_edited(old, [side[old] for side in became], done)
         return done
 
-    def _merge_hunk(self, run: list[int], news: list[list[int]], done: list[set[int]]) -> None:
-        if {len(news[0]), len(news[1])} not in ({len(run)}, {0, len(run)}):
-            return
-        for number, old in enumerate(run):
-            at = [side[number] if side else None for side in news]
-            base = self.tables[0].rows[old]
-            name = cells_in(base, self.tables[0].columns)
-            rows = [
-                base,
-                *(None if n is None else table.rows[n] for n, table in zip(at, self.tables[1:], strict=True)),
-            ]
-            self._merge_one((), rows, at[0], at[1], name)
-            for side, place in zip(done, (old, *at), strict=True):
-                if place is not None:
-                    side.add(place)
+    def _merge_edited(self, old: int, at: list[int | None], done: list[set[int]]) -> None:
+        base = self.tables[0].rows[old]
+        name = cells_in(base, self.tables[0].columns)
+        rows = [
+            base,
+            *(None if n is None else table.rows[n] for n, table in zip(at, self.tables[1:], strict=True)),
+        ]
+        self._merge_one((), rows, at[0], at[1], name)
+        for side, place in zip(done, (old, *at), strict=True):
+            if place is not None:
+                side.add(place)
 
     # Order
 
@@ -484,6 +485,29 @@ def _runs(
                 base[behind] if behind < len(base) else None,
             )
     return found
+
+
+def _pair_run(
+    run: Sequence[int], new: Sequence[int], before: Sequence[Key], after: Sequence[Key]
+) -> dict[int, int | None]:
+    """Return what became of each row of a run: as many new rows in order, else those that are most alike."""
+    if len(run) == len(new):
+        return dict(zip(run, new, strict=True))
+
+    @cache
+    def alike(old: int, at: int) -> tuple[int, list[tuple[int, int]]]:
+        """The cells in common of the best pairs from here on, and these: the earliest that are as good."""
+        if old == len(run) or at == len(new):
+            return 0, []
+        common = sum(one == other for one, other in zip(before[old], after[at], strict=True))
+        paired, without_old, without_new = alike(old + 1, at + 1), alike(old + 1, at), alike(old, at + 1)
+        choices = [without_old, without_new]
+        if common:
+            choices.insert(0, (paired[0] + common, [(old, at), *paired[1]]))
+        return max(choices, key=lambda choice: choice[0])
+
+    pairs = alike(0, 0)[1]
+    return dict.fromkeys(run) | {run[old]: new[at] for old, at in pairs}
 
 
 def _is_touched(base: Row | None, side: Row | None, names: Iterable[str], nothing: object) -> bool:
