@@ -1,7 +1,8 @@
 """A merged dataset into the work tree: data on disk, git's index, the manifest.
 
-In an order in which a command that is killed can be given again: the merged content is durable already, then
-the data lies on disk, then the index has the manifest, and last the work tree (docs/formats/ordering.md, O3).
+In an order in which a command that is killed can be given again (docs/formats/ordering.md, O13): the merged
+content is durable already, then the data lies on disk, then the index has the manifest, and last the work
+tree.
 """
 
 from collections.abc import Sequence

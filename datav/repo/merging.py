@@ -1,7 +1,7 @@
 """One dataset merged: three manifests in, one out, and what it names in the store.
 
 Nothing on disk is touched, and git is told nothing.  What is merged is durable and known to others when this
-returns (docs/formats/ordering.md, O3), so that its manifest may be written anywhere.
+returns (docs/formats/ordering.md, O12), so that its manifest may be written anywhere.
 """
 
 from collections.abc import Sequence

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from datav.errors import DatavError
+from datav.formats.conflict import open_items
 from datav.formats.entry import Content, Kind
 from datav.formats.manifest import Manifest
 from datav.formats.words import u64_array
 from datav.ids import ID_SIZE
 from datav.repo.datasets import list_datasets, manifests_at, read_manifest
+from datav.repo.mergerecord import read_record
 from datav.repo.repository import Repository
 from datav.repo.status import status
 from datav.repo.verify import verify
@@ -33,7 +35,8 @@ def take_snapshot(root: str) -> dict[str, Any]:
     with Repository.open(Path(root)) as repository:
         states = {str(found.path): [found.state, str(found.staged)] for found in status(repository).datasets}
     index = (line.split("\t") for line in _git(root, "ls-files", "-s").splitlines())
-    staged = {path: blob for blob, path in index}
+    # A file in conflict is there up to three times.
+    staged = {f"{path} {entry.split()[2]}": entry for entry, path in index}
     return {"files": files, "index": staged, "head": _git(root, "rev-parse", "HEAD"), "states": states}
 
 
@@ -82,6 +85,7 @@ def inspect(
             continue
         problems.append(f"{path} is neither as it was nor as it will be: {here} instead of {possible}")
     problems += _find_lies(root, snapshot["states"], found)
+    problems += find_unreadable_conflicts(root)
     return {"problems": problems, "snapshot": snapshot, "leftovers": find_leftovers(root)}
 
 
@@ -119,6 +123,22 @@ def _find_lies(root: str, states: dict[str, list[str]], files: Contents) -> Iter
             }
             if here != wanted:
                 yield f"{name} is called clean: {_differences(wanted, here)} (O4)"
+
+
+def find_unreadable_conflicts(root: str) -> Iterator[str]:
+    """Say which manifests on disk name a record of conflicts that cannot be read (O12)."""
+    with Repository.open(Path(root)) as repository:
+        for dataset in list_datasets(repository):
+            manifest = read_manifest(repository, dataset)
+            if manifest is None or manifest.conflict is None:
+                continue
+            try:
+                found = len(open_items(read_record(repository, dataset, manifest)))
+            except DatavError as exc:
+                yield f"the conflicts of {dataset} cannot be read: {exc} (O12)"
+                continue
+            if found != manifest.conflict.open:
+                yield f"{dataset} says {manifest.conflict.open} conflicts, and its record has {found} (O12)"
 
 
 def find_leftovers(root: str) -> list[str]:

@@ -4,12 +4,17 @@ Everything is small and chunks are tiny, so that a command makes some hundred st
 that it does with much: packs of several writes, trees with inner nodes, deltas, several packs and indexes.
 """
 
+import csv
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from datav.repo.conflicts import conflicts
+from datav.repo.conflictsheet import write_sheet
+from datav.repo.merge import merge
 from datav.repo.repository import init
 from datav.settings import ChunkSizes, Settings, encode_settings
+from tests.crash.mergedriver import write_versions
 from tests.support.datasets import DatavRepo, random_bytes
 
 CHUNKS = ChunkSizes(smallest=1024, target=4096, largest=8192)
@@ -21,6 +26,9 @@ SMALL_PACKS = {
 """Many packs, each of several writes, some of them past the page cache."""
 
 MERGE_SOON = {"datav.store.merging:MAX_PER_TIER": 2}
+
+
+_DRIVER = "tests.crash.mergedriver:run_merge_driver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,12 @@ class Scenario:
     """What it did is durable when it says so.  A checkout is not: it copies out what the store has."""
     knows_files: bool = False
     """It begins with a stat cache that knows what lies on disk."""
+    status: int = 0
+    """What it ends with, undisturbed."""
+    never_fails: bool = False
+    """It ends with that also when it could not do all, and says so: a hook after git's work."""
+    function: str = "tests.crash.driver:run_datav"
+    """What runs the command."""
 
 
 def set_up(repo: DatavRepo) -> None:
@@ -157,6 +171,111 @@ def _nothing(repo: DatavRepo) -> None:
     repo.commit("empty")
 
 
+def _two_sides(repo: DatavRepo) -> None:
+    """main, `theirs`, which merges with it, and `rival`, which conflicts with it; mine.bin is edited."""
+    set_up(repo)
+    write_first(repo)
+    repo.write("set/clash.bin", random_bytes(3_000, 40))
+    repo.write("set/both.csv", _table(200))
+    repo.write("old.bin", random_bytes(3_000, 41))
+    repo.write("mine.bin", random_bytes(3_000, 42))
+    repo.add("table.csv", key=("id",))
+    repo.write("kept.bin", random_bytes(3_000, 44))
+    repo.add("set", "old.bin", "mine.bin", "kept.bin")
+    repo.commit("base")
+    for branch, write in (("theirs", _write_theirs), ("rival", _write_rival), ("main", _write_ours)):
+        if branch != "main":
+            repo.git("branch", "-q", branch, "main")
+            repo.checkout(branch)
+        write(repo)
+        repo.commit(branch)
+        repo.checkout("main")
+    repo.write("mine.bin", random_bytes(3_000, 43))
+
+
+def _edit(repo: DatavRepo, name: str, *rows: int, to: bytes, column: int = 1) -> None:
+    lines = repo.read(name).splitlines(keepends=True)
+    for row in rows:
+        cells = lines[row + 1].rstrip(b"\n").split(b",")
+        cells[column] = to
+        lines[row + 1] = b",".join(cells) + b"\n"
+    repo.write(name, b"".join(lines))
+
+
+def _write_ours(repo: DatavRepo) -> None:
+    _edit(repo, "table.csv", 9, 20, 400, to=b"ours")
+    _edit(repo, "set/both.csv", 5, to=b"ours")
+    repo.write("set/a.bin", random_bytes(20_000, 50))
+    repo.write("set/clash.bin", random_bytes(3_000, 51))
+    repo.add("table.csv", "set")
+
+
+def _write_theirs(repo: DatavRepo) -> None:
+    _edit(repo, "table.csv", 30, 300, 590, to=b"theirs")
+    repo.write("table.csv", repo.read("table.csv") + _table(40, 5000))
+    _edit(repo, "set/both.csv", 150, to=b"theirs")
+    repo.write("set/sub/b.txt", b"another text\n" * 300)
+    repo.path("set/sub/gone.txt").unlink()
+    repo.write("set/new.txt", random_bytes(5_000, 52))
+    repo.write("new.bin", random_bytes(5_000, 53))
+    repo.write("kept.bin", random_bytes(3_000, 45))
+    repo.add("table.csv", "set", "new.bin", "kept.bin")
+    repo.remove("old.bin")
+
+
+def _write_rival(repo: DatavRepo) -> None:
+    _edit(repo, "table.csv", 9, 20, 500, to=b"rival")
+    repo.write("set/clash.bin", random_bytes(3_000, 54))
+    repo.write("set/sub/b.txt", b"a third text\n" * 300)
+    repo.add("table.csv", "set")
+
+
+def _in_conflict(repo: DatavRepo) -> None:
+    """Two cells of the table and a file of the directory are to be decided."""
+    _two_sides(repo)
+    with repo.open() as repository:
+        merge(repository, "rival")
+
+
+def _with_a_sheet(repo: DatavRepo) -> None:
+    _in_conflict(repo)
+    sheet = repo.path("sheet.csv")
+    with repo.open() as repository:
+        write_sheet(sheet, conflicts(repository, ["table.csv"]), every=True)
+    with sheet.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row, take in zip(rows, ("theirs", "ours"), strict=True):
+        row["take"] = take
+    with sheet.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _with_a_file(repo: DatavRepo) -> None:
+    _in_conflict(repo)
+    repo.write("whole.csv", _table(700))
+
+
+def _for_the_driver(repo: DatavRepo) -> None:
+    """The files that git makes for a merge driver; they stand as they do before it has run."""
+    _two_sides(repo)
+    for rev in ("theirs", "rival"):
+        for name in ("table.csv", "set"):
+            write_versions(repo.root, rev, name)
+
+
+def _moved_by_git(repo: DatavRepo) -> None:
+    """git has merged, which was a fast-forward; the data is the old one, and a part of it was edited."""
+    _two_sides(repo)
+    repo.write("mine.bin", random_bytes(3_000, 42))
+    repo.git("tag", "base", "main^")
+    repo.checkout("base")
+    repo.write("mine.bin", random_bytes(3_000, 43))
+    repo.write("kept.bin", b"edited, and added by nobody")
+    repo.git("merge", "-q", "--ff-only", "theirs")
+
+
 SCENARIOS = (
     Scenario("init", ("init",), _nothing),
     Scenario("add-first", ("add", "table.csv", "set"), _first_on_disk),
@@ -170,4 +289,17 @@ SCENARIOS = (
     Scenario("mv-across", ("mv", "table.csv", "other/table.csv"), _with_another_directory),
     Scenario("mv-directory", ("mv", "set", "place"), _modified, knows_files=True),
     Scenario("rm", ("rm", "table.csv", "set"), _first_committed, syncs=False),
+    Scenario("driver-table", ("theirs", "table.csv"), _for_the_driver, syncs=False, function=_DRIVER),
+    Scenario("driver-set", ("theirs", "set"), _for_the_driver, syncs=False, function=_DRIVER),
+    Scenario(
+        "driver-rival", ("rival", "table.csv"), _for_the_driver, syncs=False, status=1, function=_DRIVER
+    ),
+    Scenario("merge", ("merge", "theirs"), _two_sides, syncs=False),
+    Scenario("merge-rival", ("merge", "rival"), _two_sides, SMALL_PACKS, syncs=False, status=1),
+    Scenario("resolve-part", ("resolve", "table.csv", "--theirs", "--row", "id=9"), _in_conflict, status=1),
+    Scenario("resolve-last", ("resolve", "table.csv", "--theirs"), _in_conflict, syncs=False),
+    Scenario("resolve-set", ("resolve", "set", "--theirs"), _in_conflict, syncs=False),
+    Scenario("resolve-sheet", ("resolve", "table.csv", "--with", "sheet.csv"), _with_a_sheet, syncs=False),
+    Scenario("resolve-file", ("resolve", "table.csv", "--with", "whole.csv"), _with_a_file, syncs=False),
+    Scenario("place", ("git-hook", "post-merge", "0"), _moved_by_git, syncs=False, never_fails=True),
 )
