@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from datav.drift.comparing import ColumnDrift, compare_profiles
+from datav.drift.labels import LabelDrift, compare_labels
 from datav.errors import DatavError
 from datav.formats.manifest import Manifest
 from datav.profiles.encoding import parse_profile
@@ -19,6 +20,8 @@ class MergeDrift:
     against: Literal["ours", "theirs"]
     columns: tuple[ColumnDrift, ...]
     """Those that are not stable."""
+    labels: LabelDrift | None = None
+    """The balance of classes; None where no label is set."""
 
 
 def find_drift(
@@ -33,8 +36,9 @@ def find_drift(
         if table is not None:
             drift = compare_profiles(table, merged.table)
             moved = tuple(column for column in drift.columns if column.verdict != "stable")
-            if moved:
-                found.append(MergeDrift("ours" if against == "ours" else "theirs", moved))
+            labels = compare_labels(table.groups, merged.table.groups)
+            if moved or labels is not None:
+                found.append(MergeDrift("ours" if against == "ours" else "theirs", moved, labels))
     return tuple(found)
 
 

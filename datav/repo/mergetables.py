@@ -9,9 +9,10 @@ from typing import BinaryIO, Self
 from datav.errors import TableError
 from datav.formats.conflict import ConflictItem, Given, Side
 from datav.formats.entry import Content
+from datav.merging.merge import Merge
 from datav.merging.options import MergeOptions
 from datav.merging.result import MergeCounts
-from datav.merging.tables import Merge, merge_tables
+from datav.merging.tables import merge_tables
 from datav.merging.writing import splice_edits, write_merge
 from datav.relpath import RelPath
 from datav.repo.diffsources import FileVersion, find_gaps, stored_version

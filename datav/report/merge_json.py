@@ -1,6 +1,6 @@
 """Merges, conflicts and what was resolved, as JSON."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datav.formats.conflict import ConflictItem, Given, identity
 from datav.merging.result import MergeCounts
@@ -9,6 +9,9 @@ from datav.repo.conflicts import Conflicts
 from datav.repo.merge import Merge
 from datav.repo.merging import MergedDataset
 from datav.repo.resolve import Resolved
+
+if TYPE_CHECKING:
+    from datav.repo.mergedrift import MergeDrift
 
 
 def merge_json(result: Merge) -> dict[str, Any]:
@@ -81,13 +84,18 @@ def merged_json(merged: MergedDataset) -> dict[str, Any]:
         "rows": counts_json(merged.counts),
         "key": list(merged.key),
         "notes": list(merged.notes),
-        "drift": [
-            {
-                "against": drift.against,
-                "columns": [{"name": column.name, "verdict": column.verdict} for column in drift.columns],
-            }
-            for drift in merged.drift
-        ],
+        "drift": [_drift_json(drift) for drift in merged.drift],
+    }
+
+
+def _drift_json(drift: "MergeDrift") -> dict[str, Any]:
+    # Only here: what knows distributions takes long to import.
+    from datav.report.stats_json import labels_json
+
+    return {
+        "against": drift.against,
+        "columns": [{"name": column.name, "verdict": column.verdict} for column in drift.columns],
+        "label": None if drift.labels is None else labels_json(drift.labels),
     }
 
 

@@ -79,13 +79,16 @@ def _summary(merged: MergedDataset) -> str:
 
 def _drift_lines(drift: "MergeDrift", style: Style) -> Iterator[str]:
     # Only here: what knows distributions takes long to import.
-    from datav.report.stats_text import findings_text, paint, shorten_end
+    from datav.report.stats_text import findings_text, label_lines, paint, shorten_end
 
     for column in drift.columns[:_MOST_COLUMNS]:
         text = shorten_end(f"{column.name}: {findings_text(column)}", _WIDTH)
         yield f"  {paint(column.verdict, column.verdict, style)} against {drift.against}: {one_line(text)}"
     if len(drift.columns) > _MOST_COLUMNS:
         yield f"  and {len(drift.columns) - _MOST_COLUMNS} more columns against {drift.against}"
+    if drift.labels is not None:
+        indent = f"  against {drift.against}: "
+        yield from label_lines(drift.labels, indent, style, _WIDTH, is_full=False)
 
 
 def next_of_git(operation: Operation | None, unmerged: int) -> str:

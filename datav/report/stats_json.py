@@ -22,7 +22,7 @@ def stats_json(stats: StatsDiff) -> dict[str, Any]:
         "from_rows": None if drift is None else drift.before_rows,
         "to_rows": None if drift is None else drift.after_rows,
         "columns": [] if drift is None else [_column(column) for column in drift.columns],
-        "label": None if stats.labels is None else _labels(stats.labels),
+        "label": None if stats.labels is None else labels_json(stats.labels),
         "added": [] if drift is None else list(drift.added),
         "removed": [] if drift is None else list(drift.removed),
         "directory": {"from": _folder(stats.before), "to": _folder(stats.after)},
@@ -33,7 +33,7 @@ def _folder(profile: Profile | None) -> dict[str, Any] | None:
     return None if profile is None or profile.folder is None else folder_json(profile.folder)
 
 
-def _labels(labels: LabelDrift) -> dict[str, Any]:
+def labels_json(labels: LabelDrift) -> dict[str, Any]:
     return {
         "column": labels.label,
         "classes": [

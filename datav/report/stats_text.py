@@ -53,7 +53,7 @@ def stats_lines(stats: StatsDiff, indent: str, style: Style, width: int, *, is_f
         head = f"{indent}  {padded}  "
         yield head + verdict + "  " + shorten_end(what, width - display_width(head) - 9)
     if stats.labels is not None:
-        yield from _label_lines(stats.labels, indent, style, width, is_full=is_full)
+        yield from label_lines(stats.labels, indent, style, width, is_full=is_full)
     if is_full:
         yield from _others(drift, indent, width)
         yield from _measures(drift, indent, style, width)
@@ -107,9 +107,7 @@ def _summary(drift: TableDrift, style: Style) -> str:
     return f"{', '.join(parts)} of {count(columns, 'column')}"
 
 
-def _label_lines(
-    labels: LabelDrift, indent: str, style: Style, width: int, *, is_full: bool
-) -> Iterator[str]:
+def label_lines(labels: LabelDrift, indent: str, style: Style, width: int, *, is_full: bool) -> Iterator[str]:
     """Yield the balance of classes, if it changed or all is asked for, and the groups in which it moved."""
     classes = [each for each in labels.classes if is_full or each.before_share != each.after_share]
     if classes:

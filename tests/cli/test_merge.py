@@ -108,3 +108,25 @@ def test_merging_what_is_merged_already_does_nothing(data):
     data.ok("checkout")
 
     assert "nothing to merge" in data.ok("merge", "main~1").out
+
+
+def test_a_merge_tells_how_the_classes_of_a_label_are_balanced_now(cli):
+    rows = [(number, number % 3, "ab"[number % 2]) for number in range(60)]
+    cli.repo.write("datav.toml", cli.repo.read("datav.toml") + b'\n[table."a.csv"]\nlabel = "y"\n')
+
+    def put_rows(rows):
+        lines = [f"{number},{x},{y}\n" for number, x, y in rows]
+        put(cli, "".join(["id,x,y\n", *lines]).encode(), b"same")
+
+    put_rows(rows)
+    cli.repo.git("branch", "theirs")
+    put_rows([*rows, *((100 + number, 1, "a") for number in range(20))])
+    cli.repo.git("checkout", "-q", "theirs")
+    cli.ok("checkout")
+    put_rows([(number, x, "c" if number < 20 else y) for number, x, y in rows])
+    cli.ok("checkout", "main")
+
+    done = cli.ok("merge", "theirs")
+
+    assert "against ours: classes of y  a 62.5 % -> 50 %, b 37.5 % -> 25 %, c 0 % -> 25 %" in done.out
+    assert "against theirs: classes of y  a 33.3 % -> 50 %" in done.out
