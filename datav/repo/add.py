@@ -213,14 +213,25 @@ def _add_one(repository: Repository, dataset: Dataset, writer: StoreWriter) -> _
 
 
 def _refuse_former(repository: Repository, dataset: Dataset, disk: Disk, old: Manifest) -> None:
-    """Raise DataLossError for data that nobody touched since it was stored, beside a manifest that git has
-    changed since: after a merge without hooks, say.  Adding it would take that back without a word."""
+    """Raise DataLossError for data of a former version, beside a manifest that git has changed since.
+
+    Adding it would take that back without a word: where nobody has edited it, as after a merge without hooks;
+    and where a merge or a rebase has stopped, whose data is placed only when it is through.
+    """
     former = disk.cache.dataset
-    if not disk.is_unchanged or former is None or former == old.content:
+    if former is None or former == old.content:
+        return
+    operation = repository.git.find_operation()
+    if not disk.is_unchanged and operation is None:
         return
     if dataset.manifest_path in repository.git.unstaged_changes():
         return
     shown = repository.shown(dataset.path)
+    if not disk.is_unchanged:
+        raise DataLossError(
+            f"{dataset} was edited from another version than its manifest's, in the midst of a {operation}",
+            hint=f"it lacks what git brought: move it away, `datav checkout -- {shown}`, and edit that",
+        )
     raise DataLossError(
         f"the data of {dataset} is that of another version than its manifest's, and nobody has edited it",
         hint=f"`datav checkout -- {shown}` brings the manifest's; `datav checkout REV -- {shown}` another's",

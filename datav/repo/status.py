@@ -64,6 +64,8 @@ class DatasetStatus:
     """Of a modified directory."""
     is_stored: bool = False
     """Of a modified dataset: it is as it was when it was stored; the manifest is another version's."""
+    is_former: bool = False
+    """Of a modified dataset: what was edited was another version than the manifest's."""
     is_partial: bool = False
     """Of a modified dataset: only a part of it was ever fetched."""
     error: str | None = None
@@ -129,6 +131,7 @@ def status(repository: Repository, names: Sequence[str] = ()) -> Status:
                 pushed=is_pushed(repository, dataset, there),
                 changes=found.changes,
                 is_stored=found.is_stored,
+                is_former=found.is_former,
                 is_partial=found.lacks_files and _is_partial(repository, dataset, parts),
                 error=error,
                 lacks_profile=_lacks_profile(repository, dataset),
@@ -185,6 +188,7 @@ class _Found(NamedTuple):
     lacks_files: bool = False
     """Not all of it was ever on disk, as far as anybody remembers."""
     conflicts: int | None = None
+    is_former: bool = False
 
 
 def _state_of(repository: Repository, dataset: Dataset, *, is_unmerged: bool) -> _Found:
@@ -209,8 +213,15 @@ def _state_of(repository: Repository, dataset: Dataset, *, is_unmerged: bool) ->
     changes = compare_with_manifest(repository, dataset, manifest, disk)
     if changes.is_empty:
         return _Found("clean")
+    is_of_another = disk.cache.dataset not in (None, manifest.content)
     is_stored = disk.is_unchanged and disk.cache.dataset is not None
-    return _Found("modified", changes, is_stored, disk.cache.dataset != manifest.content)
+    return _Found(
+        "modified",
+        changes,
+        is_stored,
+        disk.cache.dataset != manifest.content,
+        is_former=is_of_another and not is_stored,
+    )
 
 
 def has_content(repository: Repository, manifest: Manifest) -> bool:

@@ -15,6 +15,7 @@ _NEXT = {
     "conflicted": "`datav resolve PATH` merges what git could not; `datav conflicts` tells more",
     "untracked": "`git add` its manifest",
 }
+_FORMER = "git moved since: `datav add PATH` takes back what its manifest has of others; `datav diff` shows"
 _FETCH = "not in the store either: `datav pull` brings it from the remote, if it was pushed"
 _NOT_STAGED = "`git add` the manifest"
 _UNRESOLVED = "`datav conflicts` lists what is in conflict, `datav resolve` decides and finishes the merge"
@@ -36,6 +37,7 @@ def status_json(result: Status) -> dict[str, Any]:
                 "unstaged": dataset.unstaged,
                 "pushed": dataset.pushed,
                 "stored": dataset.is_stored if dataset.state == "modified" else None,
+                "former": dataset.is_former,
                 "partial": dataset.is_partial,
                 "error": dataset.error,
                 "lacks_profile": dataset.lacks_profile,
@@ -88,6 +90,8 @@ def _advice(result: Status) -> Iterator[tuple[str, str]]:
             yield state, _NEXT[state]
     if any(dataset.is_partial for dataset in result.datasets):
         yield "only a part was fetched", _PARTIAL
+    if any(dataset.is_former for dataset in result.datasets):
+        yield "edited from another version", _FORMER
     if any(dataset.is_stored for dataset in result.datasets):
         yield "another version", _OTHER_VERSION
     if any(map(_lacks_manifest, result.datasets)):
@@ -117,6 +121,8 @@ def _row(dataset: DatasetStatus) -> tuple[str, ...]:
         details.append("only a part was fetched")
     if dataset.is_stored:
         details.append("another version, stored")
+    if dataset.is_former:
+        details.append("edited from another version")
     changes = dataset.changes
     for paths, what in (
         (changes.modified, "modified"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from datav.errors import UnresolvedConflictError
+from datav.errors import DataLossError, UnresolvedConflictError
 from datav.repo.conflicts import conflicts
 from datav.repo.fetch import fetch
 from datav.repo.hooks import install_hooks
@@ -357,6 +357,27 @@ def test_commits_are_squashed_picked_and_reverted_with_their_rows(topic):
     topic.assert_settled(table({20: "topic", 40: "topic", 50: "main"}))
     topic.does("revert", "--no-edit", "HEAD~1")
     topic.assert_settled(table({20: "topic", 50: "main"}))
+
+
+def test_where_a_rebase_stops_to_edit_no_commit_is_taken_back(topic):
+    topic.does("switch", "-q", "main")
+    topic.save("other", table({20: "a20", 50: "main"}))
+    topic.does("switch", "-q", "topic")
+    topic.does("rebase", "-q", "-i", "main", GIT_SEQUENCE_EDITOR="sed -i -e 2s/pick/edit/")
+    stale = table({50: "main", 60: "edited"})
+    topic.write("a.csv", stale)
+
+    with pytest.raises(DataLossError):
+        topic.add("a.csv")
+
+    assert topic.statuses()["a.csv"].is_former
+    topic.path("a.csv").unlink()
+    topic.checkout()
+    topic.write("a.csv", table({3: "topic", 20: "topic", 50: "main", 60: "edited"}))
+    topic.add("a.csv")
+    topic.does("commit", "-q", "--amend", "--no-edit")
+    topic.does("rebase", "--continue")
+    topic.assert_settled(table({3: "topic", 20: "topic", 40: "topic", 50: "main", 60: "edited"}))
 
 
 @ONLY_LINUX
