@@ -282,6 +282,57 @@ def test_a_merge_that_was_killed_is_finished_by_the_same_command(repo):
     assert stages(repo) == [0]
 
 
+@pytest.mark.parametrize("number", range(24, 62, 4))
+def test_a_merge_of_a_directory_and_a_removal_that_was_killed_is_finished_by_the_same_command(repo, number):
+    for name in ("d/a", "d/b", "d/c", "gone.bin"):
+        repo.write(name, name.encode() * 100)
+    repo.add("d", "gone.bin")
+    repo.commit("base")
+    repo.git("branch", "theirs")
+    save(repo, "other.bin", b"ours")
+    repo.checkout("theirs")
+    for name in ("d/a", "d/b", "d/new"):
+        repo.write(name, b"theirs" * 100)
+    repo.path("d/c").unlink()
+    repo.add("d")
+    repo.remove("gone.bin")
+    repo.commit("theirs")
+    repo.checkout("main")
+
+    repo.run_killed(lambda: merge_all(repo), number)
+    merge_all(repo)
+
+    assert repo.states() == {"d": "clean", "other.bin": "clean"}
+    assert repo.read("d.datav") == repo.git("show", "theirs:d.datav")
+    assert not repo.exists("gone.bin")
+    assert b"gone.bin" not in repo.read(".gitignore")
+    assert stages(repo) == [0] * len(stages(repo))
+    assert repo.git("diff", "--name-only", "theirs", "--", "*.datav", "--cached").split() == [
+        b"other.bin.datav"
+    ]
+
+
+def test_an_edit_of_the_users_is_none_that_a_killed_merge_left(repo):
+    for name in ("d/a", "d/b"):
+        repo.write(name, name.encode() * 100)
+    repo.add("d")
+    repo.commit("base")
+    repo.git("branch", "theirs")
+    save(repo, "other.bin", b"ours")
+    repo.checkout("theirs")
+    repo.write("d/a", b"theirs" * 100)
+    repo.add("d")
+    repo.commit("theirs")
+    repo.checkout("main")
+    # Stored it is, and yet nothing that the merge would have done.
+    repo.write("d/b", b"theirs" * 100)
+
+    with pytest.raises(DataLossError, match="not committed"):
+        merge_all(repo)
+
+    assert repo.read("d/b") == b"theirs" * 100
+
+
 def test_a_resolution_that_was_killed_is_finished_by_the_same_command(table):
     merge_all(table)
     number = 0
