@@ -112,7 +112,8 @@ class Stage:
 
     def undisturbed(self, command: Command) -> Undisturbed:
         if command.name not in self._undisturbed:
-            self._try(command)  # Once for what the system has to read first.
+            if not self._undisturbed:
+                self._try(command)  # For what the system has to read first.
             self._undisturbed[command.name] = self._try(command)
         return self._undisturbed[command.name]
 
