@@ -131,7 +131,7 @@ def _row(dataset: DatasetStatus) -> tuple[str, ...]:
     ):
         if paths and paths != (_name_of(dataset),) and not dataset.is_stored:
             details.append(f"{count(len(paths), 'file')} {what}")
-    if dataset.staged != "none":
+    if dataset.staged != "none" and dataset.state != "conflicted":
         details.append(f"staged: {dataset.staged}")
     if dataset.unstaged != "none":
         details.append("manifest deleted" if dataset.unstaged == "removed" else "manifest not staged")
