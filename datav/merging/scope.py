@@ -12,6 +12,7 @@ import numpy as np
 from datav.tables.options import DiffOptions
 from datav.tables.recordmap import distinct
 from datav.tables.shared import Shared
+from datav.tables.source import MAX_KEPT, KeptParts, RandomAccess, read_ranges
 from datav.tables.text import Span, TextVersion
 from datav.tables.textfacts import pair_texts
 from datav.tables.version import I64, U64, TableVersion
@@ -78,13 +79,25 @@ def find_scope(
         for pair, body in zip(pairs, bodies, strict=True)
     ]
     parts = _spans(union), _spans(images[0]), _spans(images[1])
+    # Each is scanned more than once.
     versions = (
-        base.only(parts[0], base.source),
-        ours.only(parts[1], ours.source),
-        theirs.only(parts[2], theirs.source),
+        base.only(parts[0], _kept(base.source, parts[0])),
+        ours.only(parts[1], _kept(ours.source, parts[1])),
+        theirs.only(parts[2], _kept(theirs.source, parts[2])),
     )
     repeated = distinct(np.sort(np.concatenate(suspects))) if suspects else None
     return Scope(versions, parts, repeated, seeds.pop())
+
+
+def _kept(source: RandomAccess, parts: Sequence[Span]) -> RandomAccess:
+    """Return a source with its parts at hand, if they are small enough together."""
+    if sum(part.end - part.start for part in parts) > MAX_KEPT:
+        return source
+    kept = KeptParts(source)
+    ranges = [(part.start, part.end - part.start) for part in parts]
+    for (start, _), text in zip(ranges, read_ranges(source, ranges), strict=True):
+        kept.keep(start, text)
+    return kept
 
 
 def _bounds(spans: Sequence[Span] | None) -> I64:

@@ -1,10 +1,13 @@
 """What this package reads from, and what it answers when there is no table in it."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 _BLOCK = 2**20
+# Bytes of parts of a source that are kept, so that they are not read again.
+MAX_KEPT = 64 * 2**20
 
 
 class RandomAccess(Protocol):
@@ -67,3 +70,28 @@ def not_a_table(reason: str, cause: BaseException | None = None) -> NotATable:
     first = text.splitlines()[0] if text else type(cause).__name__
     shown = "".join(char if char.isprintable() else "?" for char in first[:200])
     return NotATable(f"{reason}: {shown}")
+
+
+class KeptParts:
+    """A source of which some parts are at hand, as far as there is room for them."""
+
+    def __init__(self, source: RandomAccess) -> None:
+        self._source = source
+        self._starts: list[int] = []
+        self._texts: list[bytes] = []
+        self._size = 0
+        self.size = source.size
+
+    def keep(self, start: int, text: bytes) -> None:
+        """Keep a part, behind those that are kept already; as long as there is room."""
+        if self._size + len(text) <= MAX_KEPT:
+            self._starts.append(start)
+            self._texts.append(text)
+            self._size += len(text)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        at = bisect_right(self._starts, offset) - 1
+        if at >= 0 and offset + size <= self._starts[at] + len(self._texts[at]):
+            start = offset - self._starts[at]
+            return self._texts[at][start : start + size]
+        return self._source.read_at(offset, size)

@@ -10,7 +10,6 @@ So every span begins and ends where records do, in both versions, and between sp
 records.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -20,15 +19,13 @@ from datav.core.rows import first_difference, last_difference, scan_text
 from datav.tables.batches import in_order
 from datav.tables.recordmap import Marks, RecordMap
 from datav.tables.shared import Gap
-from datav.tables.source import RandomAccess, read_ranges
+from datav.tables.source import KeptParts, RandomAccess, read_ranges
 from datav.tables.text import Span, TextVersion
 
 # Gaps narrowed at a time by one worker, and how much they may hold together.
 _GAPS_AT_ONCE = 64
 _BYTES_AT_ONCE = 8 * 2**20
 _AHEAD = 3
-# Bytes of both versions' spans that are kept, so that they are not read again.
-_KEPT = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +138,7 @@ class _Walk:
         self._tried = 0
         """Up to where it was looked for its end, in bytes from its start."""
         self._spans: tuple[list[Span], list[Span]] = ([], [])
-        self._kept = _Kept(before.source), _Kept(after.source)
+        self._kept = KeptParts(before.source), KeptParts(after.source)
 
     def step(self, number: int, narrowed: _Narrowed | None) -> None:
         """Take one gap."""
@@ -216,28 +213,3 @@ class _Walk:
             if texts is not None:
                 self._kept[side].keep(span.start, texts[side])
         self._synced = before.end, after.end
-
-
-class _Kept:
-    """A source of which some parts are at hand."""
-
-    def __init__(self, source: RandomAccess) -> None:
-        self._source = source
-        self._starts: list[int] = []
-        self._texts: list[bytes] = []
-        self._size = 0
-        self.size = source.size
-
-    def keep(self, start: int, text: bytes) -> None:
-        """Keep a part, behind those that are kept already; as long as there is room."""
-        if self._size + len(text) <= _KEPT:
-            self._starts.append(start)
-            self._texts.append(text)
-            self._size += len(text)
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        at = bisect_right(self._starts, offset) - 1
-        if at >= 0 and offset + size <= self._starts[at] + len(self._texts[at]):
-            start = offset - self._starts[at]
-            return self._texts[at][start : start + size]
-        return self._source.read_at(offset, size)
