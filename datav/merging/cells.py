@@ -91,11 +91,10 @@ class CellMerger:
     def whole(self, table: Any, side: Literal["base", "ours", "theirs"]) -> Any:
         """Return rows of one side alone with the columns of the result."""
         arrays = []
+        # Of base also columns that come back after ours removed them.  Looked up once, of thousands.
+        places = {name: at for at, name in enumerate(table.column_names)} if side == "base" else {}
         for column in self.columns:
-            number = getattr(column, side)
-            if side == "base" and column.name in table.column_names:
-                # Also of a column that comes back after ours removed it.
-                number = table.column_names.index(column.name)
+            number = places.get(column.name, getattr(column, side))
             arrays.append(
                 self._nothing(column, len(table))
                 if number is None

@@ -1,7 +1,7 @@
 """What a rule of `datav.toml` says about one cell that both sides changed.  Pure."""
 
 import math
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any, Literal
 
 from datav.settings.merge import ColumnRule
@@ -39,8 +39,9 @@ def sum_of_changes(base: Any, ours: Any, theirs: Any) -> str | None:
     first, second, third = numbers
     if first is None or second is None or third is None:
         return None
-    total = second + third - first
-    return format(total, "f")
+    # Exactly: the context of decimals that is there if nobody says otherwise keeps 28 digits.
+    with localcontext(prec=4 * _MOST_DIGITS):
+        return format(second + third - first, "f")
 
 
 def _larger(ours: Any, theirs: Any) -> Literal["ours", "theirs"] | None:
