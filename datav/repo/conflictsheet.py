@@ -7,7 +7,8 @@ The others tell what it is about; of these only `conflict` and `dataset` are rea
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from datav.errors import UsageError
 from datav.formats.conflict import SIDES, ConflictItem, Given, Side, identity
 from datav.relpath import show_path
 from datav.repo.conflicts import Conflicts
+from datav.repo.outputs import refuse_output
 from datav.storage.durable import write_atomic
 
 COLUMNS = (
@@ -31,6 +33,8 @@ COLUMNS = (
     "value",
 )
 _NEEDED = ("conflict", "dataset", "take")
+# What has so many of the columns is meant as a sheet, whatever became of the others.
+_TELLING = 6
 _DELIMITERS = ",;\t"
 # A sheet has a row for each conflict, of which there are at most 200 000.
 _MOST = 2**30
@@ -43,9 +47,10 @@ def write_sheet(path: Path, found: Conflicts, *, every: bool) -> int:
         every: also what is decided.
 
     Raises:
-        UsageError: the name is that of neither.
+        UsageError: the name is that of neither, or of a dataset.
         StorageError: the system refuses.
     """
+    refuse_output(path, path.name, [])
     rows = list(_rows(found, every=every))
     if path.suffix.lower() == ".parquet":
         data = _as_parquet(rows)
@@ -61,17 +66,19 @@ def read_sheet(path: Path) -> dict[str, dict[str, Side | Given]] | None:
     """Return what an edited sheet says: decisions by identity, by dataset; None if it is no sheet.
 
     Raises:
-        UsageError: it cannot be read, or a word in `take` means nothing.
+        UsageError: it cannot be read; it is one, and lacks columns that it must have; a word in `take` means
+            nothing; a conflict is decided twice, in different ways.
     """
     rows = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
     if rows is None:
         return None
     found: dict[str, dict[str, Side | Given]] = {}
     for number, row in enumerate(rows, 2):
-        taken = _taken(row, f"line {number} of {path.name}")
+        where = f"line {number} of {path.name}"
+        taken = _taken(row, where)
         decided = found.setdefault(row["dataset"], {})
-        if taken is not None:
-            decided[row["conflict"]] = taken
+        if taken is not None and decided.setdefault(row["conflict"], taken) != taken:
+            raise UsageError(f"{where} decides a conflict otherwise than a line before it")
     return found
 
 
@@ -149,21 +156,49 @@ def _as_parquet(rows: list[tuple[str, ...]]) -> bytes:
 
 
 def _read_csv(path: Path) -> list[dict[str, str]] | None:
-    data = _read(path)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return None
+    text, is_known = _decoded(_read(path))
     head = text.partition("\n")[0]
     for delimiter in _DELIMITERS:
-        names = next(csv.reader([head], delimiter=delimiter), [])
-        if set(_NEEDED) <= {name.strip() for name in names}:
-            reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
-            try:
-                return [{str(name).strip(): cell for name, cell in row.items() if name} for row in reader]
-            except csv.Error as exc:
-                raise UsageError(f"{path.name} cannot be read: {exc}") from exc
+        try:
+            names = [name.strip() for name in next(csv.reader([head], delimiter=delimiter), [])]
+        except csv.Error:
+            continue  # a line as no sheet begins
+        if not _is_sheet(names, path):
+            continue
+        if not is_known:
+            raise UsageError(f"{path.name} is not UTF-8", hint="save the sheet as `CSV UTF-8`")
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
+        try:
+            return [{str(name).strip(): cell for name, cell in row.items() if name} for row in reader]
+        except csv.Error as exc:
+            raise UsageError(f"{path.name} cannot be read: {exc}") from exc
     return None
+
+
+def _decoded(data: bytes) -> tuple[str, bool]:
+    """Return a text, and whether its encoding is known; what is not is enough to look at the first line."""
+    try:
+        return data.decode("utf-16" if data[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig"), True
+    except UnicodeDecodeError:
+        return data.decode("latin-1"), False
+
+
+def _is_sheet(names: Sequence[str], path: Path) -> bool:
+    """Whether columns are those of a sheet.
+
+    Raises:
+        UsageError: it is one that lost columns, or its first line: to be taken for data it is not meant.
+    """
+    if set(_NEEDED) <= set(names):
+        return True
+    lost = names and names[0].startswith("[") and len(names) >= len(COLUMNS) - 1
+    if lost or len(set(names) & set(COLUMNS)) >= _TELLING:
+        missing = ", ".join(name for name in _NEEDED if name not in names)
+        raise UsageError(
+            f"{path.name} is like a sheet of conflicts, and lacks the columns {missing}",
+            hint="the first line of the sheet must stay as it is; `datav conflicts -o FILE` writes it anew",
+        )
+    return False
 
 
 def _read_parquet(path: Path) -> list[dict[str, str]] | None:
@@ -172,7 +207,7 @@ def _read_parquet(path: Path) -> list[dict[str, str]] | None:
 
     try:
         file = pyarrow.parquet.ParquetFile(io.BytesIO(_read(path)))
-        if not set(_NEEDED) <= set(file.schema_arrow.names):
+        if not _is_sheet(file.schema_arrow.names, path):
             return None
         names = [name for name in (*_NEEDED, "value") if name in file.schema_arrow.names]
         rows = file.read(columns=names).to_pylist()

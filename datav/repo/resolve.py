@@ -171,10 +171,14 @@ class _Resolving:
                 f"the sheet decides nothing of {self._dataset}",
                 hint="write ours, theirs, base or value into its column `take`",
             )
-        for item in record.items:
-            taken = decisions.get(identity(item))
-            if taken is not None:
-                self._check(item, taken)
+        known = {identity(item): item for item in record.items}
+        for name, taken in decisions.items():
+            if name not in known:
+                raise UsageError(
+                    f"the sheet decides {name[:60]!r}, and {self._dataset} has no such conflict",
+                    hint="the column `conflict` must stay as it is; `datav conflicts -o FILE` writes it anew",
+                )
+            self._check(known[name], taken)
         return decisions
 
     def _of_choice(self, record: ConflictRecord, take: Side | Given) -> dict[str, Side | Given]:
@@ -262,6 +266,11 @@ class _Resolving:
         from datav.repo.takingfile import take_file
 
         taken = take_file(self._repository, self._dataset, file, manifest)
+        if not _may_be_meant(manifest, taken):
+            raise UsageError(
+                f"{file.name} is neither a sheet of conflicts nor a table with columns of {self._dataset}",
+                hint="if it is meant, take a side; put it in place and `datav add` it before you commit",
+            )
         items = tuple(item for item in record.items if item.taken is None)
         merged = MergedDataset(self._dataset, taken, "merged", (), MergeCounts())
         return self._finish(merged, len(items))
@@ -332,3 +341,13 @@ class _Resolving:
         git = self._repository.git
         others = unmerged_stages(self._repository).keys() - {self._dataset.manifest_path}
         return Resolved(self._dataset, decided, left, merged, placed, git.find_operation(), len(others))
+
+
+def _may_be_meant(before: Manifest, taken: Manifest) -> bool:
+    """Whether a file may be what a dataset is to hold, and is not named by mistake."""
+    if before.table is None or not before.table.columns:
+        return True
+    table = taken.table
+    return table is not None and not {column.name for column in before.table.columns}.isdisjoint(
+        column.name for column in table.columns
+    )

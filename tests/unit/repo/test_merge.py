@@ -403,6 +403,84 @@ def test_a_sheet_that_was_filled_in_decides(table, tmp_path):
     assert b"\n9,theirs,mine\n" in table.read("a.csv")
 
 
+def edit_sheet(sheet, old, new, encoding="utf-8"):
+    text = sheet.read_bytes().decode()
+    assert old in text
+    sheet.write_bytes(text.replace(old, new).encode(encoding))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("conflict,dataset", "Konflikt,dataset", "lacks the columns conflict"),
+        ("conflict,dataset,path,kind,key,column,base,ours,theirs,take,value\r\n", "", "lacks the columns"),
+        ('"[""cell', '"[""call', "no such conflict"),
+        (",,\r\n", ",both,\r\n", "takes 'both'"),
+    ],
+)
+def test_a_sheet_that_was_broken_is_neither_obeyed_nor_taken_for_the_data(table, tmp_path, old, new, told):
+    merge_all(table)
+    sheet = tmp_path / "sheet.csv"
+    write_sheet(sheet, list_conflicts(table), every=False)
+    before = table.read("a.csv")
+    if old.startswith('"'):
+        edit_sheet(sheet, ",,\r\n", ",ours,\r\n")
+    edit_sheet(sheet, old, new)
+
+    with pytest.raises(UsageError, match=told):
+        decide(table, "a.csv", file=sheet)
+
+    assert table.read("a.csv") == before
+    assert table.states() == {"a.csv": "conflicted"}
+
+
+def test_a_sheet_in_another_encoding_is_told_or_read(table, tmp_path):
+    merge_all(table)
+    sheet = tmp_path / "sheet.csv"
+    write_sheet(sheet, list_conflicts(table), every=False)
+    edit_sheet(sheet, ",,\r\n", ",,müßig\r\n", "cp1252")
+
+    with pytest.raises(UsageError, match="is not UTF-8"):
+        decide(table, "a.csv", file=sheet)
+
+    sheet.write_bytes(sheet.read_bytes().decode("cp1252").encode("utf-16"))
+    assert decide(table, "a.csv", file=sheet).open == 0
+    assert "müßig".encode() in table.read("a.csv")
+
+
+def test_a_conflict_that_a_sheet_decides_twice_is_not_decided(table, tmp_path):
+    merge_all(table)
+    sheet = tmp_path / "sheet.csv"
+    write_sheet(sheet, list_conflicts(table), every=False)
+    head, first, *_ = sheet.read_bytes().decode().splitlines()
+    sheet.write_text("\n".join([head, first[:-2] + ",ours,", first[:-2] + ",theirs,"]))
+
+    with pytest.raises(UsageError, match="otherwise than a line before"):
+        read_sheet(sheet)
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04\xff\xfe", b"other,columns\n1,2\n", b"x" * 200_000])
+def test_what_is_no_table_of_these_columns_does_not_take_the_place_of_all(table, tmp_path, data):
+    merge_all(table)
+    file = tmp_path / "todo.xlsx"
+    file.write_bytes(data)
+
+    with pytest.raises(UsageError, match="neither a sheet of conflicts nor a table"):
+        decide(table, "a.csv", file=file)
+
+    assert table.states() == {"a.csv": "conflicted"}
+
+
+def test_a_sheet_is_not_written_over_a_dataset(table):
+    merge_all(table)
+    before = table.read("a.csv")
+
+    with pytest.raises(UsageError, match="is a dataset"):
+        write_sheet(table.root / "a.csv", list_conflicts(table), every=False)
+
+    assert table.read("a.csv") == before
+
+
 def test_a_sheet_of_parquet_reads_back_what_was_decided(table, tmp_path):
     merge_all(table)
     decide(table, "a.csv", "base", column="w")
