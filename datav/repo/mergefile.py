@@ -6,7 +6,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from datav.errors import NotARepositoryError, TableError
 from datav.formats.conflict import ConflictItem
@@ -45,6 +45,8 @@ class MergedFile:
     key: tuple[str, ...]
     """By which rows were matched; none: by all of their cells."""
     notes: tuple[str, ...] = ()
+    taken: Literal["ours", "theirs"] | None = None
+    """Which file the result is: one side alone changed it, or both are the same; None: rows were merged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,9 @@ def merge_file(
         same = _same_sides(paths)
         if same is not None:
             _write_whole(files[same], target, sources)
-            return MergedFile(output, (), MergeCounts(), tuple(key or ()))
+            return MergedFile(
+                output, (), MergeCounts(), tuple(key or ()), taken="ours" if same == 1 else "theirs"
+            )
         rules = _find_rules(here, paths[1])
         versions = [
             _open(name, path, file, rules, scratch)

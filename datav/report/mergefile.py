@@ -18,7 +18,10 @@ def merge_file_text(result: MergedFile, style: Style, *, verbose: bool) -> str:
     Args:
         verbose: however many conflicts there are.
     """
-    lines = [f"merged: {counts_text(result.counts, 'row')}"]
+    if result.taken is not None:
+        lines = [f"merged: the result is {result.taken}, as it is"]
+    else:
+        lines = [f"merged: {counts_text(result.counts, 'row')}"]
     lines += [f"  {one_line(note)}" for note in result.notes]
     if result.items:
         lines += item_lines(result.items, style, most=None if verbose else _MOST)
