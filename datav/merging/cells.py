@@ -17,7 +17,7 @@ from datav.settings.merge import ColumnRule
 from datav.tables.arrays import flags, integers
 from datav.tables.cellvalues import cell_text, cell_values, json_cell
 from datav.tables.cellwise import Mask, differing_cells
-from datav.tables.feedcells import parse_cells
+from datav.tables.feedcells import UNREADABLE, parse_cells
 
 
 class Rows(NamedTuple):
@@ -168,7 +168,7 @@ class CellMerger:
         for at, number in enumerate(numbers.tolist()):
             if is_sum:
                 total = sum_of_changes(base[at], ours[at], theirs[at])
-                if total is not None:
+                if total is not None and self._is_cell(total, column):
                     patches.values[number] = total
                     continue
                 if not differs[number]:
@@ -214,6 +214,14 @@ class CellMerger:
         places[mask] = state.size + np.arange(len(texts))
         return pyarrow.concat_arrays([_whole(cells), self.cells_of(texts, column)]).take(integers(places))
 
+    def _is_cell(self, text: str, column: MergedColumn) -> bool:
+        """Whether a text can be a cell of a column: a sum may be more than its type has."""
+        try:
+            self.cells_of([text], column)
+        except TableError:
+            return False
+        return True
+
     def cells_of(self, values: Sequence[Any], column: MergedColumn) -> Any:
         """Return values of JSON, or texts, as cells of a column.
 
@@ -224,10 +232,13 @@ class CellMerger:
             encoded = [None if value is None else _as_text(value).encode() for value in values]
             cells = pyarrow.array(encoded, pyarrow.large_binary())
             return cells if self.has_nulls else compute.fill_null(cells, b"")
-        texts = pyarrow.array(
-            [None if value is None else _as_text(value) for value in values], pyarrow.large_string()
-        )
-        found = _whole(parse_cells(texts, column.type))
+        texts = [None if value is None else _as_text(value).encode() for value in values]
+        try:
+            found = _whole(parse_cells(pyarrow.array(texts, pyarrow.large_binary()), column.type))
+        except UNREADABLE as exc:
+            raise TableError(
+                f"the column {column.name} of {column.type} cannot have such a cell: {exc}"
+            ) from exc
         for value, cell in zip(values, found, strict=True):
             if value is not None and not cell.is_valid:
                 raise TableError(f"{_as_text(value)!r} is no {column.type}, as the column {column.name} has")

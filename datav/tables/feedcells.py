@@ -28,7 +28,7 @@ _DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 _YEARS, _DAYS = 400, 146_097
 _EPOCH = date(1970, 1, 1)
 
-_UNREADABLE = (pyarrow.ArrowException, ValueError, OverflowError, TypeError, ArithmeticError, RecursionError)
+UNREADABLE = (pyarrow.ArrowException, ValueError, OverflowError, TypeError, ArithmeticError, RecursionError)
 
 
 # Any, here and below: pyarrow has no types of its own that mypy could see.
@@ -49,7 +49,7 @@ def cells_as(column: Any, kind: Any, name: str, *, of_text: bool, is_typed: bool
         kind = column.type if is_typed else pyarrow.string()
     try:
         return _cast(column, kind) if is_typed else parse_cells(column, kind)
-    except _UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise TableError(
             f"a cell of column {name} in the change feed cannot be read as {type_name(kind)}",
             hint="a feed in Parquet keeps all types",
@@ -60,7 +60,7 @@ def is_read_again(texts: Any, cells: Any) -> bool:
     """Whether the texts of a CSV feed are read as the very cells that they were written for."""
     try:
         read = parse_cells(pyarrow.chunked_array([texts]), cells.type)
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     # Nothing gains from a collision here: whoever wrote the cells is the one who reads the feed.
     prints = [fingerprint([column], (), len(column), 0)[1] for column in (read, cells)]
@@ -74,7 +74,7 @@ def parse_cells(column: Any, kind: Any) -> Any:
         column: pyarrow.ChunkedArray of binary.
 
     Raises:
-        One of _UNREADABLE: a text stands for no such cell.
+        One of UNREADABLE: a text stands for no such cell.
     """
     if column.null_count == len(column):
         return pyarrow.chunked_array([pyarrow.nulls(len(column), kind)])
