@@ -88,14 +88,19 @@ def write_manifest_bytes(repository: Repository, dataset: Dataset, data: bytes, 
         present = read_manifest_bytes(repository, dataset)
         if present == data:  # Another command added the very same.
             return True
-        if present != before:
-            raise UsageError(
-                f"{dataset.manifest_path} was changed by somebody else meanwhile",
-                hint="look at it, then run the command again: what was stored is reused",
-            )
+        refuse_changed(dataset, present, before)
         repository.claim()
         write_atomic(dataset.manifest_path.on(repository.root), data)
     return True
+
+
+def refuse_changed(dataset: Dataset, present: bytes | None, *expected: bytes | None) -> None:
+    """Raise UsageError where the manifest on disk is not what is expected there."""
+    if present not in expected:
+        raise UsageError(
+            f"{dataset.manifest_path} was changed by somebody else meanwhile",
+            hint="look at it, then run the command again: what was stored is reused",
+        )
 
 
 def remove_manifest(repository: Repository, dataset: Dataset) -> None:

@@ -11,7 +11,14 @@ from dataclasses import replace
 from datav.errors import MissingChunkError
 from datav.formats.manifest import Manifest
 from datav.repo.checkout import DatasetPlan, apply_placing, plan_placing
-from datav.repo.datasets import Dataset, edit_ignore_file, ignore_file_of, write_manifest_bytes
+from datav.repo.datasets import (
+    Dataset,
+    edit_ignore_file,
+    ignore_file_of,
+    read_manifest_bytes,
+    refuse_changed,
+    write_manifest_bytes,
+)
 from datav.repo.partial import partial_contents
 from datav.repo.repository import Repository
 
@@ -47,11 +54,14 @@ def finish_merged(
     Raises:
         UsageError: the manifest in the work tree is no longer what the caller read (O8).
     """
+    refuse_changed(dataset, read_manifest_bytes(repository, dataset), before, data)
     ignore_file = ignore_file_of(dataset)
     is_edited = edit_ignore_file(repository, dataset, add=True) is not None
     if plans is not None:
         apply_placing(repository, plans)
     with repository.editing():
+        # Before the index has it: what another command decided meanwhile stays whole.
+        refuse_changed(dataset, read_manifest_bytes(repository, dataset), before, data)
         if is_edited or not repository.git.find_tracked([ignore_file]):
             repository.git.stage([ignore_file])
         repository.git.set_merged({dataset.manifest_path: data})

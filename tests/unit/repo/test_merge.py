@@ -14,6 +14,7 @@ from datav.repo.conflicts import Conflicts, conflicts
 from datav.repo.conflictsheet import read_sheet, write_sheet
 from datav.repo.datasets import Dataset
 from datav.repo.merge import Merge, merge
+from datav.repo.mergefinish import finish_merged
 from datav.repo.merging import MergedDataset, merge_manifest_texts, merge_manifests
 from datav.repo.resolve import Choice, Resolved, resolve
 from tests.support.datasets import DatavRepo
@@ -469,6 +470,21 @@ def test_what_is_no_table_of_these_columns_does_not_take_the_place_of_all(table,
         decide(table, "a.csv", file=file)
 
     assert table.states() == {"a.csv": "conflicted"}
+
+
+def test_what_another_command_decided_meanwhile_stays_whole(table):
+    merge_all(table)
+    stale = table.read("a.csv.datav")
+    decide(table, "a.csv", "base", column="w")
+    decided = table.read("a.csv.datav")
+
+    with table.open() as repository:
+        before = list(repository.git.list_index())
+        with pytest.raises(UsageError, match="changed by somebody else"):
+            finish_merged(repository, NOTHING, b"what was merged", stale, None)
+
+        assert list(repository.git.list_index()) == before
+    assert table.read("a.csv.datav") == decided
 
 
 def test_a_sheet_is_not_written_over_a_dataset(table):
