@@ -75,7 +75,7 @@ class _Planning:
         self._options = options
         self._seed = schema.seed
         self._executor = executor
-        self._notes = list(schema.notes)
+        self._notes = [*schema.notes, *_rules_for_nothing(schema, options)]
         self._items = list(schema.items)
         self._counts = MergeCounts(conflicts=len(schema.items))
         has_nulls = ours.format == "jsonl"
@@ -343,6 +343,17 @@ class _Planning:
         )
         if counted is not None:
             self._counts += MergeCounts(counted.ours_only, counted.theirs_only, counted.same_change)
+
+
+def _rules_for_nothing(schema: SchemaMerge, options: MergeOptions) -> Iterator[str]:
+    """Yield what rules say of columns that no version has: a name that was mistyped decides nothing."""
+    rules, known = options.rules, {side.name for side in schema.sides}
+    named = [*rules.columns, *(rule.by for rule in rules.columns.values() if rule.by is not None)]
+    for name in dict.fromkeys(named):
+        if name not in known:
+            yield f"a rule for merging names the column {name}, which is in no version"
+    if rules.renumber is not None and rules.renumber not in options.key:
+        yield f"the column {rules.renumber} is to be renumbered, and is not in the key"
 
 
 def _found(numbers: I64) -> I64:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from datav.errors import FormatError, UsageError
+from datav.errors import FormatError, MissingChunkError, UsageError
 from datav.formats.conflict import (
     MAX_SIZE,
     SIDES,
@@ -56,7 +56,14 @@ def read_record(repository: Repository, dataset: Dataset, manifest: Manifest) ->
     if content.size > MAX_SIZE:
         raise FormatError(f"the record of conflicts of {dataset} is longer than any can be")
     reader = ContentReader(Source(repository), FoundFile(None, dataset.path, b"", False, content))
-    return parse_record(b"".join(reader.iter_blocks()), f"of {dataset}")
+    try:
+        data = b"".join(reader.iter_blocks())
+    except MissingChunkError as exc:
+        raise MissingChunkError(
+            f"the record of the conflicts of {dataset} is nowhere to be found",
+            hint=f"`git checkout -m -- {dataset.manifest_path}` merges again, as long as git has it unmerged",
+        ) from exc
+    return parse_record(data, f"of {dataset}")
 
 
 def merged_versions(dataset: Dataset, record: ConflictRecord) -> tuple[Manifest | None, Manifest, Manifest]:

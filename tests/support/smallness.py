@@ -2,7 +2,7 @@
 
 import pytest
 
-from datav.tables import recordmap, remembering, text, textfacts, textpair
+from datav.tables import recordmap, remembering, source, text, textfacts, textpair
 
 
 def pair_small_files(patch: pytest.MonkeyPatch) -> None:
@@ -21,5 +21,5 @@ def shrink_blocks(patch: pytest.MonkeyPatch) -> None:
 def shrink_gaps(patch: pytest.MonkeyPatch) -> None:
     """Gaps are read a few at a time, few are kept, and what is remembered is always derived."""
     patch.setattr(textpair, "_GAPS_AT_ONCE", 2)
-    patch.setattr(textpair, "_KEPT", 100)
+    patch.setattr(source, "MAX_KEPT", 100)
     patch.setattr(remembering, "_MAX_DERIVED", 10.0)
