@@ -15,7 +15,7 @@ from random import Random
 import pytest
 
 from datav.storage.caching import Cache
-from datav.tables import pairs, recordmap, remembering, text, textpair, walking
+from datav.tables import pairs, recordmap, remembering, source, text, textpair, walking
 from datav.tables.dialect import TextDialect
 from datav.tables.options import DiffOptions, Tolerance
 from datav.tables.result import RowChange, RowDiff
@@ -55,7 +55,7 @@ def small_sizes(monkeypatch, seed):
     monkeypatch.setattr(recordmap, "STRIDE", rng.choice((1, 8, 64, 2**14)))
     pair_small_files(monkeypatch)
     monkeypatch.setattr(textpair, "_GAPS_AT_ONCE", rng.choice((1, 3, 64)))
-    monkeypatch.setattr(textpair, "_KEPT", rng.choice((0, 50, 2**20)))
+    monkeypatch.setattr(source, "MAX_KEPT", rng.choice((0, 50, 2**20)))
     monkeypatch.setattr(remembering, "_MAX_DERIVED", rng.choice((0.0, 0.1, 100.0)))
     monkeypatch.setattr(pairs, "WINDOW_ROWS", rng.choice((2, 2**15)))
     monkeypatch.setattr(walking, "STEP", rng.choice((4, 2**18)))
