@@ -578,6 +578,7 @@ def test_a_merge_that_is_none_of_its_sides_is_found(branches):
     branches.add("a.csv")
     branches.commit("side")
     branches.git("checkout", "-q", "main")
+    branches.checkout()
     branches.git("merge", "-q", "-s", "ours", "--no-commit", "side")
     branches.write("a.csv", b"id\n6\n")
     branches.add("a.csv")
