@@ -56,9 +56,3 @@ class TableMerge(Protocol):
 
     def windows(self) -> Iterator[Window]:
         """Yield the edits; what is in conflict is known when all were asked for.  To be called once."""
-
-
-def has_new_layout(merge: TableMerge) -> bool:
-    """Whether the result has other columns than ours, or in another order: every row is written anew."""
-    width = len(merge.ours.columns)
-    return [column.ours for column in merge.columns] != list(range(width))

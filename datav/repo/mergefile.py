@@ -10,6 +10,7 @@ from typing import BinaryIO, Literal
 
 from datav.errors import NotARepositoryError, TableError
 from datav.formats.conflict import ConflictItem
+from datav.merging.merge import Merge
 from datav.merging.options import MergeOptions
 from datav.merging.result import MergeCounts
 from datav.merging.tables import merge_tables
@@ -120,14 +121,19 @@ def merge_file(
             executor=executor,
             shared=_find_shared(paths, files, versions, executor),
         )
-        if target is None:
-            for _ in merge.windows():
-                pass
-            sources.check()
-        else:
-            with writing(target, sources.check) as file:
-                write_merge(merge, files[1], file)
+        _write(merge, files[1], target, sources)
     return MergedFile(output, tuple(merge.items), merge.counts, merge.key, tuple(merge.notes))
+
+
+def _write(merge: Merge, ours: RandomAccess, target: Path | BinaryIO | None, sources: Sources) -> None:
+    if target is None:
+        # What is in conflict is known when all of it was looked at.
+        for _ in merge.windows():
+            pass
+        sources.check()
+        return
+    with writing(target, sources.check) as file:
+        write_merge(merge, ours, file)
 
 
 def _find_shared(
