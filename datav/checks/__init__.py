@@ -1,0 +1,1 @@
+"""Promises about data: expectations of one version, limits of a change, and what breaks them."""
