@@ -59,6 +59,13 @@ class Checked:
     """Whether rows were read; else the profile knew everything."""
     is_changed: bool | None = None
     """Whether it differs from what it is compared with; None: there was nothing to compare with."""
+    dataset: str | None = None
+    """The directory that `path` is a file in, whose manifest is beside it; None: `path` is the dataset."""
+
+    @property
+    def manifest(self) -> str:
+        """Where the manifest lies, from the root of the repository."""
+        return f"{self.dataset or self.path}.datav"
 
     @property
     def errors(self) -> int:
