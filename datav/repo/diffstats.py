@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from datav.drift.comparing import TableDrift, compare_profiles
+from datav.drift.comparing import compare_profiles
 from datav.drift.labels import LabelDrift, compare_labels
+from datav.drift.result import TableDrift
 from datav.errors import DatavError, MissingChunkError
 from datav.formats.entry import Content
 from datav.profiles.profile import Profile

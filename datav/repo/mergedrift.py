@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from datav.drift.comparing import ColumnDrift, compare_profiles
+from datav.drift.comparing import compare_profiles
 from datav.drift.labels import LabelDrift, compare_labels
+from datav.drift.result import ColumnDrift
 from datav.errors import DatavError
 from datav.formats.manifest import Manifest
 from datav.profiles.encoding import parse_profile

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from datav.drift.binning import draw_histogram, find_categories
-from datav.drift.comparing import ColumnDrift
 from datav.drift.measures import Bounded
+from datav.drift.result import ColumnDrift
 from datav.profiles.columns import ColumnSketch
 from datav.profiles.distinct import STANDARD_ERROR
 from datav.profiles.ranks import NO_RANKS, Ranks

@@ -5,9 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from datav.drift.categories import MovedCategory
-from datav.drift.comparing import ColumnDrift, Pair, Quantile
 from datav.drift.labels import LabelDrift
 from datav.drift.measures import Bounded
+from datav.drift.result import ColumnDrift, Pair, Quantile
 from datav.profiles.profile import Profile
 from datav.repo.diffstats import StatsDiff
 from datav.report.profile_json import folder_json

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from datav.drift.comparing import ColumnDrift
 from datav.drift.labels import LabelDrift
+from datav.drift.result import ColumnDrift
 from datav.repo.diffstats import StatsDiff
 from datav.report.diff_markdown import code, markdown_table
 from datav.report.style import count, percent

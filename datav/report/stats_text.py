@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from datav.drift.comparing import ColumnDrift, Quantile, TableDrift
 from datav.drift.labels import LabelDrift
 from datav.drift.measures import Bounded
+from datav.drift.result import ColumnDrift, Quantile, TableDrift
 from datav.drift.verdicts import VERDICTS, Verdict
 from datav.profiles.folders import FolderProfile
 from datav.profiles.frequent import Frequent
