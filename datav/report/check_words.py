@@ -1,0 +1,127 @@
+"""What a check found, in the words that all its drawings share."""
+
+import math
+
+from datav.checks.finding import Checked, CheckResult, Finding, NotChecked, Value
+from datav.relpath import one_line
+from datav.report.cells import shorten, shown_name, shown_text
+from datav.report.style import count, percent, significant
+
+MESSAGE_WIDTH = 400
+"""Longer messages are shortened: names and values in them come from data."""
+
+_VALUE_WIDTH = 60
+_EXAMPLES = 5
+
+# Measures that are a share of something: 0.05 is 5 %.
+_SHARES = ("share", "fraction")
+
+
+def headline(checked: Checked) -> str:
+    """`2 errors, 1 warning; 12 promises looked at`."""
+    looked = f"{count(checked.rules, 'promise')} looked at"
+    found = counts(checked.errors, checked.warnings)
+    if not found:
+        found = "nothing looked at" if not checked.rules else "ok"
+    parts = [found, looked] if checked.rules else [found]
+    if checked.not_checked:
+        parts.append(f"{len(checked.not_checked):,} not")
+    return ", ".join(parts)
+
+
+def counts(errors: int, warnings: int) -> str:
+    """`2 errors, 1 warning`; empty if there are none."""
+    parts = [(errors, "error"), (warnings, "warning")]
+    return ", ".join(count(number, what) for number, what in parts if number)
+
+
+def summary(result: CheckResult) -> str:
+    """`2 errors, 1 warning in 1 of 3 datasets; 41 promises looked at, rows read of 1`."""
+    datasets = result.datasets
+    broken = sum(bool(each.findings) for each in datasets)
+    found = counts(result.errors, result.warnings)
+    if found:
+        head = f"{found} in {broken:,} of {count(len(datasets), 'dataset')}"
+    else:
+        head = f"{count(len(datasets), 'dataset')}, nothing found"
+    looked = f"{count(sum(each.rules for each in datasets), 'promise')} looked at"
+    missed = sum(len(each.not_checked) for each in datasets)
+    more = f", {missed:,} not" if missed else ""
+    return f"{head}; {looked}{more}, rows read of {sum(each.read_rows for each in datasets):,}"
+
+
+def compared(result: CheckResult) -> str:
+    """`the files on disk, compared with HEAD (1a2b3c4d5e)`."""
+    what = "what is staged" if result.staged else "the files on disk"
+    if result.rev is not None:
+        what = _revision(result.rev, result.commit)
+    if result.against is None:
+        return f"{what}, compared with nothing"
+    return f"{what}, compared with {_revision(result.against, result.against_commit)}"
+
+
+def place(column: str | None) -> str:
+    """The column that something is about; of the table as a whole there is none."""
+    return "the table" if column is None else shown_name(column)
+
+
+def told(finding: Finding) -> str:
+    """The message on one line, without the name of the column in front."""
+    message = finding.message
+    if finding.column is not None:
+        for name in (finding.column, shown_name(finding.column)):
+            message = message.removeprefix(f"{name}: ")
+    return shorten(one_line(message), MESSAGE_WIDTH)
+
+
+def full_message(finding: Finding) -> str:
+    """The message on one line, that stands alone."""
+    return shorten(one_line(finding.message), MESSAGE_WIDTH)
+
+
+def shown_value(value: Value, measure: str) -> str:
+    """A measured value, or its limit, for people."""
+    if value is None:
+        return "none"
+    if isinstance(value, str):
+        return shown_text(shorten(value, _VALUE_WIDTH))
+    if isinstance(value, int):
+        return f"{value:,}"
+    if measure.endswith(_SHARES) and math.isfinite(value):
+        return percent(value)
+    return significant(value)
+
+
+def measured(finding: Finding) -> str:
+    """`nulls 12`."""
+    return f"{one_line(finding.measure)} {shown_value(finding.value, finding.measure)}"
+
+
+def limited(finding: Finding) -> str:
+    """`limit 0 from datav.toml:14`."""
+    origin = shorten(one_line(finding.origin), MESSAGE_WIDTH)
+    if finding.limit is None:
+        return f"by {origin}"
+    return f"limit {shown_value(finding.limit, finding.measure)} from {origin}"
+
+
+def examples(finding: Finding) -> list[str]:
+    """A few of what breaks a promise, each on one line."""
+    return [shown_text(shorten(each, _VALUE_WIDTH)) for each in finding.examples[:_EXAMPLES]]
+
+
+def evidence(finding: Finding) -> str:
+    """`not_null: nulls 12, limit 0 from datav.toml:14; such as 17, 203`."""
+    text = f"{one_line(finding.rule)}: {measured(finding)}, {limited(finding)}"
+    such = ", ".join(examples(finding))
+    return f"{text}; such as {such}" if such else text
+
+
+def missed(item: NotChecked) -> str:
+    """`unique not checked: its data is not here`."""
+    return shorten(f"{one_line(item.rule)} not checked: {one_line(item.reason)}", MESSAGE_WIDTH)
+
+
+def _revision(rev: str, commit: str | None) -> str:
+    name = one_line(rev)
+    return name if commit is None or commit.startswith(rev) else f"{name} ({commit[:10]})"
