@@ -18,6 +18,7 @@ from datav.errors import (
 )
 from datav.formats.entry import Content
 from datav.formats.manifest import Manifest, keep_users_part, parse_manifest
+from datav.git.shallow import explain_no_base
 from datav.relpath import RelPath
 from datav.repo.datasets import (
     Dataset,
@@ -117,7 +118,7 @@ def _range(repository: Repository, word: str) -> Ends:
     assert after.rev is not None
     base = repository.git.merge_base(before.rev, after.rev)
     if base is None:
-        raise UnknownRevisionError(
+        raise explain_no_base(repository.git.git, before.rev, after.rev) or UnknownRevisionError(
             f"{before.rev} and {after.rev} have no commit in common",
             hint=f"`datav diff {before.rev} {after.rev}` compares them as they are",
         )
@@ -179,18 +180,19 @@ def read_versions(repository: Repository, ends: Ends, chosen: Chosen | None) -> 
         differing = repository.git.diff_names(before.commit, after.commit)
         found = (dataset_of_manifest(path) for path in differing)
         wanted = [d for d in found if d is not None and (chosen is None or d in chosen)]
-        old = _read_at(repository, before.commit, wanted)
-        return old, _read_at(repository, after.commit, wanted)
+        old = read_at(repository, before.commit, wanted)
+        return old, read_at(repository, after.commit, wanted)
     here = [d for d in list_datasets(repository) if chosen is None or d in chosen]
     there: Iterable[Dataset] = ()
     if before.commit is not None:
         there = [Dataset(path) for path in list_names(repository, before.commit)]
         there = [dataset for dataset in there if chosen is None or dataset in chosen]
-    old = _read_at(repository, before.commit, there) if before.commit is not None else {}
-    return old, _look_at_all(repository, here, old)
+    old = read_at(repository, before.commit, there) if before.commit is not None else {}
+    return old, look_at_all(repository, here, old)
 
 
-def _read_at(repository: Repository, commit: str, datasets: Iterable[Dataset]) -> Versions:
+def read_at(repository: Repository, commit: str, datasets: Iterable[Dataset]) -> Versions:
+    """Return datasets as a commit has them; those that it lacks are left out."""
     by_path = {dataset.manifest_path: dataset for dataset in datasets}
     versions: dict[Dataset, DatasetVersion | DatavError] = {}
     for path, data in repository.git.read_files(commit, by_path).items():
@@ -204,7 +206,12 @@ def _read_at(repository: Repository, commit: str, datasets: Iterable[Dataset]) -
     return versions
 
 
-def _look_at_all(repository: Repository, datasets: Iterable[Dataset], others: Versions) -> Versions:
+def look_at_all(repository: Repository, datasets: Iterable[Dataset], others: Versions) -> Versions:
+    """Return datasets as they lie on disk; those that do not are left out.
+
+    Args:
+        others: what they may be as well: a dataset that was placed and whose manifest is another's now.
+    """
     versions: dict[Dataset, DatasetVersion | DatavError] = {}
     for dataset in datasets:
         other = others.get(dataset)

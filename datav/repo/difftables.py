@@ -1,19 +1,17 @@
 """Two versions of a file compared as tables: opened by the project's rules, what they share left out."""
 
 import os
-import re
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 from datav.errors import TableError
 from datav.formats.entry import Content
 from datav.repo.difffiles import TableResult, is_named_like_table, is_packed
 from datav.repo.diffsources import FileVersion, Sources, disk_version, find_gaps
+from datav.repo.pathrules import find_rules
 from datav.settings import TableSettings
 from datav.storage.caching import Cache
 from datav.storage.scratch import Scratch
@@ -26,7 +24,6 @@ from datav.tables.rules import TableRules
 from datav.tables.shared import Gap, Shared
 from datav.tables.source import NotATable, RandomAccess
 from datav.tables.version import TableVersion
-from datav.workspace.globs import translate_glob
 
 
 class Tables:
@@ -167,32 +164,6 @@ class Tables:
             self._cache,
             is_after_near=after.is_on_disk and not before.is_on_disk,
         )
-
-
-class PathRules(Protocol):
-    """What `datav.toml` says of the paths that fit a pattern."""
-
-    @property
-    def glob(self) -> str:
-        """As in a `.gitignore`: without a slash any name, else from the root of the repository."""
-
-
-_Rules = TypeVar("_Rules", bound=PathRules)
-
-
-def find_rules(rules: Sequence[_Rules], path: bytes) -> _Rules | None:
-    """Return the first of `rules` whose pattern fits a path from the root."""
-    for rule in rules:
-        pattern = _pattern(rule.glob)
-        if pattern is not None and pattern.fullmatch(path if "/" in rule.glob else path.rpartition(b"/")[2]):
-            return rule
-    return None
-
-
-@lru_cache(64)
-def _pattern(glob: str) -> re.Pattern[bytes] | None:
-    translated = translate_glob(glob.removeprefix("/").encode(), deep=True)
-    return None if translated is None else re.compile(translated, re.DOTALL)
 
 
 def table_rules(rules: TableSettings | None) -> TableRules | None:

@@ -23,8 +23,8 @@ from datav.merging.entries import Change
 from datav.merging.result import MergeCounts
 from datav.relpath import RelPath
 from datav.repo.difffiles import is_named_like_table
-from datav.repo.difftables import find_rules
 from datav.repo.farreading import Source
+from datav.repo.pathrules import find_rules
 from datav.repo.repository import Repository
 from datav.store.reading import Reading
 from datav.store.treediff import differing_entries

@@ -16,9 +16,10 @@ from datav.merging.result import MergeCounts
 from datav.merging.tables import merge_tables
 from datav.merging.writing import write_merge
 from datav.repo.diffsources import NodeKeeper, Sources, name_file
-from datav.repo.difftables import find_rules, table_rules
+from datav.repo.difftables import table_rules
 from datav.repo.noindex import DEFAULT_CHUNKER, LARGE, is_same_file
 from datav.repo.outputs import refuse_output, writing
+from datav.repo.pathrules import find_rules
 from datav.repo.repository import Repository
 from datav.settings import TableSettings
 from datav.settings.merge import MergeSettings

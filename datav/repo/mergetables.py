@@ -16,7 +16,8 @@ from datav.merging.tables import merge_tables
 from datav.merging.writing import splice_edits, write_merge
 from datav.relpath import RelPath
 from datav.repo.diffsources import FileVersion, find_gaps, stored_version
-from datav.repo.difftables import find_rules, table_rules
+from datav.repo.difftables import table_rules
+from datav.repo.pathrules import find_rules
 from datav.repo.repository import Repository
 from datav.settings import Settings
 from datav.settings.merge import MergeSettings

@@ -11,8 +11,9 @@ from typing import BinaryIO
 
 from datav.errors import NotARepositoryError, TableError
 from datav.repo.diffsources import Sources
-from datav.repo.difftables import find_rules, table_rules
+from datav.repo.difftables import table_rules
 from datav.repo.outputs import refuse_output, writing
+from datav.repo.pathrules import find_rules
 from datav.repo.repository import Repository
 from datav.storage.scratch import Scratch
 from datav.tables.feed import read_feed

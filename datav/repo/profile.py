@@ -17,9 +17,9 @@ from datav.profiles.profile import Profile
 from datav.relpath import show_path
 from datav.repo.datasets import Dataset
 from datav.repo.diffsources import NodeKeeper, Sources, name_file
-from datav.repo.difftables import find_rules
 from datav.repo.disk import look
 from datav.repo.farreading import Source
+from datav.repo.pathrules import find_rules
 from datav.repo.profilefolders import name_folder, profile_folder
 from datav.repo.profilestore import read_profile
 from datav.repo.profiling import Profiler, VersionAt, profiler_of

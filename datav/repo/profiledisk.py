@@ -11,7 +11,7 @@ from datav.profiles.encoding import parse_profile
 from datav.repo.datasets import Dataset
 from datav.repo.describing import OpenFile
 from datav.repo.diffsources import Reopened
-from datav.repo.difftables import find_rules
+from datav.repo.pathrules import find_rules
 from datav.repo.profilefolders import folder_cost, profile_folder
 from datav.repo.profilestore import read_profile, store_profile
 from datav.repo.profiling import AUTO_SIZE, Made, Profiler, VersionAt, profiler_of

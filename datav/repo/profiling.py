@@ -27,7 +27,8 @@ from datav.profiles.tables import ALGORITHM, Profiling, profile_table
 from datav.progress import SILENT, Progress
 from datav.relpath import one_line
 from datav.repo.difffiles import is_named_like_table, is_packed
-from datav.repo.difftables import find_rules, table_rules
+from datav.repo.difftables import table_rules
+from datav.repo.pathrules import find_rules
 from datav.repo.repository import Repository
 from datav.settings import TableSettings
 from datav.storage.caching import Cache

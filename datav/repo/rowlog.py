@@ -18,7 +18,7 @@ from datav.formats.manifest import Manifest
 from datav.relpath import RelPath
 from datav.repo.diffdatasets import key_of
 from datav.repo.difffiles import is_named_like_table
-from datav.repo.difftables import find_rules
+from datav.repo.pathrules import find_rules
 from datav.repo.repository import Repository
 from datav.repo.tablehistory import TableAt, TableHistory, find_key
 from datav.storage.caching import Cache

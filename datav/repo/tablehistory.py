@@ -9,7 +9,8 @@ from datav.formats.manifest import Manifest
 from datav.relpath import RelPath
 from datav.repo.diffdatasets import key_of
 from datav.repo.diffsources import FileVersion, stored_version
-from datav.repo.difftables import Tables, find_rules
+from datav.repo.difftables import Tables
+from datav.repo.pathrules import find_rules
 from datav.repo.repository import Repository
 from datav.store.reading import Reading
 from datav.tables.options import DiffOptions

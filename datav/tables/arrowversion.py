@@ -124,9 +124,9 @@ class ArrowVersion:
                 break
         return picker.table()
 
-    def read_batches(self) -> Iterator[Any]:
-        """Yield all rows, at most BATCH_ROWS at a time."""
-        for _, batch in self._batches(range(len(self.columns)), None):
+    def read_batches(self, columns: Sequence[int] | None = None) -> Iterator[Any]:
+        """Yield all rows, at most BATCH_ROWS at a time, of some columns or of all."""
+        for _, batch in self._batches(range(len(self.columns)) if columns is None else columns, None):
             for start in range(0, batch.num_rows, BATCH_ROWS):
                 yield batch.slice(start, BATCH_ROWS)
 

@@ -186,12 +186,14 @@ class TextVersion:
         block = _Block(start, end, self.source.size, start == self.body)
         return self._scan_block(block, _Wanted(b"", b"", 0), begin)
 
-    def cells_between(self, begin: int, end: int) -> tuple[int, list[Any]]:
-        """Return how many records lie between two offsets at which records begin, and all their columns, as
-        arrays of large_binary."""
+    def cells_between(
+        self, begin: int, end: int, columns: Sequence[int] | None = None
+    ) -> tuple[int, list[Any]]:
+        """Return how many records lie between two offsets at which records begin, and their columns, by
+        default all, as arrays of large_binary."""
         data = self.source.read_at(begin, end - begin)
-        columns = bytes(u32_array(range(len(self.columns))))
-        count, cells = read_text(data, ord(self.dialect.delimiter), self.dialect.quoting, columns)
+        wanted = bytes(u32_array(range(len(self.columns)) if columns is None else columns))
+        count, cells = read_text(data, ord(self.dialect.delimiter), self.dialect.quoting, wanted)
         return count, [_binary(count, *buffers) for buffers in cells]
 
     def uneven(self, place: int, cells: int) -> TableError:

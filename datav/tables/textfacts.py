@@ -1,5 +1,6 @@
 """Pairing two versions of a text: with what is remembered of them, or is found out and remembered now."""
 
+import secrets
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -7,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from datav.storage.caching import Cache
 from datav.tables.pairing import Pairing
 from datav.tables.recordmap import KeyFacts, KeyIndex, RecordMap, derive_map, distinct, scan_facts
 from datav.tables.remembering import Memory
@@ -94,8 +96,8 @@ def pair_texts(
     if compared.has_key and not (_is_small_enough(before) and _is_small_enough(after)):
         return None
     sides = (
-        _Side(before, compared.before_view, _memory(before, shared, shared.before_id)),
-        _Side(after, compared.after_view, _memory(after, shared, shared.after_id)),
+        _Side(before, compared.before_view, _memory_of(before, shared.cache, shared.before_id)),
+        _Side(after, compared.after_view, _memory_of(after, shared.cache, shared.after_id)),
     )
     recalled = sides[0].recall(), sides[1].recall()
     index = None
@@ -111,6 +113,33 @@ def pair_texts(
         return _pair(*sides, facts, index, shared.gaps, seed, executor), seed
     gaps = [Gap(g.after_start, g.after_end, g.before_start, g.before_end) for g in shared.gaps]
     return _swapped(_pair(*sides[::-1], facts, index, gaps, seed, executor)), seed
+
+
+def find_key_facts(
+    version: TextVersion,
+    columns: Sequence[int],
+    content: bytes | None,
+    cache: Cache | None,
+    executor: Executor,
+) -> KeyFacts | None:
+    """Return what is known of the keys of one whole version, remembered or found and remembered now.
+
+    Args:
+        columns: those of the key.
+        content: id of what the version reads.
+
+    Returns:
+        None where remembering does not pay, or the keys of so many rows do not fit into memory.
+
+    Raises:
+        TableError: the text has ragged rows.
+    """
+    view = View(tuple(columns), tuple(range(len(columns))), (None,) * len(columns))
+    if version.source.size < _WORTH_IT or not _is_small_enough(version):
+        return None
+    side = _Side(version, view, _memory_of(version, cache, content))
+    known = side.recall() or side.find_out(secrets.randbits(64), executor)[0]
+    return known.keys
 
 
 def _seed(facts: _Facts, seed: int) -> int:
@@ -134,12 +163,12 @@ def _is_small_enough(version: TextVersion) -> bool:
     return version.source.size <= _MOST_KEYS * version.row_size
 
 
-def _memory(version: TextVersion, shared: Shared, content: bytes | None) -> Memory | None:
-    if shared.cache is None or content is None:
+def _memory_of(version: TextVersion, cache: Cache | None, content: bytes | None) -> Memory | None:
+    if cache is None or content is None:
         return None
     dialect = version.dialect
     reading = f"{dialect.delimiter}{dialect.quoting}{version.has_header}".encode()
-    return Memory(shared.cache, content, reading)
+    return Memory(cache, content, reading)
 
 
 def _pair(
