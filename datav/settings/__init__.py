@@ -47,8 +47,11 @@ from datav.settings.tables import TABLE_FORMATS, TableSettings, take_tables
 from datav.settings.toml import (
     FILE_NAME,
     PRIVATE_FILE_NAME,
+    UNKNOWN,
+    Malformed,
     encode_key,
     encode_text,
+    naming_lines,
     parse_toml,
     refuse_rest,
     take_table,
@@ -201,25 +204,30 @@ def parse_settings(text: str) -> Settings:
         FormatError: a newer datav wrote it.
     """
     values = parse_toml(text, FILE_NAME)
+    with naming_lines(text, FILE_NAME):
+        return _settings(values)
+
+
+def _settings(values: dict[str, Any]) -> Settings:
     version = values.pop("datav", None)
     if version != VERSION:
         if isinstance(version, int) and version > VERSION:
             raise FormatError(f"{FILE_NAME} was written for a newer datav", hint="upgrade datav")
         raise UsageError(f"{FILE_NAME} does not begin with `datav = {VERSION}`")
-    chunks = take_table(values, "chunks", FILE_NAME)
+    chunks = take_table(values, "chunks")
     sizes = {}
     for name, default in (("smallest", 16 * 2**10), ("target", 64 * 2**10), ("largest", 256 * 2**10)):
         sizes[name] = chunks.pop(name, default)
         if not isinstance(sizes[name], int) or isinstance(sizes[name], bool):
-            raise UsageError(f"`chunks.{name}` in {FILE_NAME} is not a number of bytes")
-    refuse_rest(chunks, FILE_NAME, "chunks.")
+            raise Malformed(("chunks", name), "is not a number of bytes")
+    refuse_rest(chunks, ("chunks",))
     remotes = _take_remotes(values, FILE_NAME)
-    transfer = _take_transfer(values, FILE_NAME)
+    transfer = _take_transfer(values)
     tables = take_tables(values)
     profile = _take_profile(values)
     merges = take_merges(values)
-    hooks = take_hooks(values, FILE_NAME)
-    refuse_rest(values, FILE_NAME, "")
+    hooks = take_hooks(values)
+    refuse_rest(values)
     public = Settings(
         ChunkSizes(**sizes),
         transfer=TransferSettings(**transfer),
@@ -236,8 +244,9 @@ def _take_profile(values: dict[str, Any]) -> ProfileSetting:
     for setting in _PROFILE_SETTINGS:
         if found == setting:
             return setting
-    raise UsageError(
-        f"`profile` in {FILE_NAME} does not say when profiles are made",
+    raise Malformed(
+        ("profile",),
+        "does not say when profiles are made",
         hint='there are "auto", "always" and "never"',
     )
 
@@ -245,13 +254,18 @@ def _take_profile(values: dict[str, Any]) -> ProfileSetting:
 def parse_private_settings(text: str) -> PrivateSettings:
     """Return what the text of the private configuration says; UsageError if it means nothing."""
     values = parse_toml(text, PRIVATE_FILE_NAME)
+    with naming_lines(text, PRIVATE_FILE_NAME):
+        return _private_settings(values)
+
+
+def _private_settings(values: dict[str, Any]) -> PrivateSettings:
     store = values.pop("store", None)
     if store is not None and not isinstance(store, str):
-        raise UsageError(f"`store` in {PRIVATE_FILE_NAME} is not a path")
+        raise Malformed(("store",), "is not a path")
     remotes = _take_remotes(values, PRIVATE_FILE_NAME)
-    transfer = _take_transfer(values, PRIVATE_FILE_NAME)
-    hooks = take_hooks(values, PRIVATE_FILE_NAME)
-    refuse_rest(values, PRIVATE_FILE_NAME, "")
+    transfer = _take_transfer(values)
+    hooks = take_hooks(values)
+    refuse_rest(values)
     return PrivateSettings(store, remotes, transfer, hooks)
 
 
@@ -368,69 +382,74 @@ def _with_remotes(settings: Settings, tables: Mapping[str, Mapping[str, Any]], n
 
 def _take_remotes(values: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
     """Take the tables of all remotes out of a file's `values`."""
-    tables = take_table(values, "remote", name)
+    tables = take_table(values, "remote")
     found = {}
     for remote in list(tables):
         if not is_remote_name(remote):
-            raise UsageError(
-                f"{name} has a remote of the name {encode_text(remote)}",
+            raise Malformed(
+                ("remote", remote),
+                "gives a remote a name that it cannot have",
                 hint="use letters, digits, `-`, `_` and `.`, and begin with none of `-`",
             )
-        found[remote] = _take_remote(take_table(tables, remote, name, "remote."), remote, name)
+        found[remote] = _take_remote(take_table(tables, remote, ("remote",)), remote, name)
     marked = [remote for remote, table in found.items() if table.get("default")]
     if len(marked) > 1:
-        raise UsageError(f"{name} has more than one default remote: {' and '.join(marked)}")
+        raise Malformed(
+            ("remote", marked[1], "default"), f"is a second default remote: {' and '.join(marked)}"
+        )
     return found
 
 
 def _take_remote(table: dict[str, Any], remote: str, name: str) -> dict[str, Any]:
-    prefix = f"remote.{remote}."
+    above = ("remote", remote)
     taken: dict[str, Any] = {}
     for key in _TEXTS:
         if key in table:
-            taken[key] = _checked_text(table.pop(key), prefix + key, name)
+            taken[key] = _checked_text(table.pop(key), (*above, key), name)
     for key in _FLAGS:
         if key in table:
             taken[key] = table.pop(key)
             if not isinstance(taken[key], bool):
-                raise UsageError(f"`{prefix}{key}` in {name} is neither true nor false")
+                raise Malformed((*above, key), "is neither true nor false")
     if name == PRIVATE_FILE_NAME:
         if "options" in table:
-            taken["options"] = take_table(table, "options", name, prefix)
+            taken["options"] = take_table(table, "options", above)
         for key in table:
-            raise UsageError(
-                f"{name} has a setting `{prefix}{key}` that datav does not know",
+            raise Malformed(
+                (*above, key),
+                UNKNOWN,
                 hint=f"what the file system itself shall be told belongs below `[remote.{remote}.options]`",
             )
     for key in table:
         if key == "options" or any(word in key.lower() for word in _SECRET_WORDS):
-            raise UsageError(f"`{prefix}{key}` must not stand in {name}", hint=_SECRET_HINT)
-    refuse_rest(table, name, prefix)
+            raise Malformed((*above, key), "must not stand in this file", hint=_SECRET_HINT)
+    refuse_rest(table, above)
     return taken
 
 
-def _checked_text(value: Any, key: str, name: str) -> str:
+def _checked_text(value: Any, key: tuple[str, ...], name: str) -> str:
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise UsageError(f"`{key}` in {name} is not a text of one line")
+        raise Malformed(key, "is not a text of one line")
     secret = find_secret(value) if name == FILE_NAME else None
     if secret is not None:
-        raise UsageError(f"`{key}` in {name} holds {secret}", hint=_SECRET_HINT)
+        raise Malformed(key, f"holds {secret}", hint=_SECRET_HINT)
     return value
 
 
-def _take_transfer(values: dict[str, Any], name: str) -> dict[str, Any]:
+def _take_transfer(values: dict[str, Any]) -> dict[str, Any]:
     """Take the table `transfer` out of a file's `values`: what it says, by the names of TransferSettings."""
-    table = take_table(values, "transfer", name)
+    table = take_table(values, "transfer")
     taken: dict[str, Any] = {}
     if "jobs" in table:
         jobs = taken["jobs"] = table.pop("jobs")
         if not isinstance(jobs, int) or isinstance(jobs, bool) or not 1 <= jobs <= _MOST_JOBS:
-            raise UsageError(f"`transfer.jobs` in {name} is not a number from 1 to {_MOST_JOBS}")
+            raise Malformed(("transfer", "jobs"), f"is not a number from 1 to {_MOST_JOBS}")
     if "memory" in table:
         size = parse_size(table.pop("memory"))
         if size is None or size < _LEAST_MEMORY:
-            raise UsageError(
-                f"`transfer.memory` in {name} is not a size of at least {_LEAST_MEMORY >> 20} MiB",
+            raise Malformed(
+                ("transfer", "memory"),
+                f"is not a size of at least {_LEAST_MEMORY >> 20} MiB",
                 hint='such as "256MB", "1GiB" or a number of bytes',
             )
         taken["memory"] = size
@@ -438,7 +457,7 @@ def _take_transfer(values: dict[str, Any], name: str) -> dict[str, Any]:
         timeout_s = table.pop("stall_timeout")
         is_number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
         if not is_number or not 0 < timeout_s < math.inf:
-            raise UsageError(f"`transfer.stall_timeout` in {name} is not a number of seconds above 0")
+            raise Malformed(("transfer", "stall_timeout"), "is not a number of seconds above 0")
         taken["stall_timeout_s"] = float(timeout_s)
-    refuse_rest(table, name, "transfer.")
+    refuse_rest(table, ("transfer",))
     return taken

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from datav.errors import UsageError
-from datav.settings.toml import refuse_rest, take_table
+from datav.settings.toml import Malformed, refuse_rest, take_table
 
 PreCommit = Literal["refuse", "add", "off"]
 _PRE_COMMIT: tuple[PreCommit, ...] = ("refuse", "add", "off")
@@ -24,21 +23,22 @@ class HookSettings:
     """Whether data is pushed before git pushes the commits that name it."""
 
 
-def take_hooks(values: dict[str, Any], name: str) -> Mapping[str, Any]:
+def take_hooks(values: dict[str, Any]) -> Mapping[str, Any]:
     """Take the table `hooks` out of a file's `values`: what it says, by the names of HookSettings."""
-    table = take_table(values, "hooks", name)
+    table = take_table(values, "hooks")
     taken: dict[str, Any] = {}
     if "pre-commit" in table:
         taken["pre_commit"] = table.pop("pre-commit")
         if taken["pre_commit"] not in _PRE_COMMIT:
-            raise UsageError(
-                f"`hooks.pre-commit` in {name} does not say what a commit of edited data is to do",
+            raise Malformed(
+                ("hooks", "pre-commit"),
+                "does not say what a commit of edited data is to do",
                 hint='there are "refuse", "add" and "off"',
             )
     for key, field in _FLAGS.items():
         if key in table:
             taken[field] = table.pop(key)
             if not isinstance(taken[field], bool):
-                raise UsageError(f"`hooks.{key}` in {name} is neither true nor false")
-    refuse_rest(table, name, "hooks.")
+                raise Malformed(("hooks", key), "is neither true nor false")
+    refuse_rest(table, ("hooks",))
     return taken

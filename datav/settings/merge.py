@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from datav.errors import UsageError
-from datav.settings.toml import FILE_NAME, encode_key, take_table
+from datav.settings.toml import UNKNOWN, Malformed, take_table
 
 Take = Literal["ours", "theirs", "union"]
 ColumnTake = Literal["ours", "theirs", "max", "min", "sum-of-changes", "newest"]
@@ -39,41 +38,31 @@ class MergeSettings:
 
 def take_merges(values: dict[str, Any]) -> tuple[MergeSettings, ...]:
     """Take what is said of merges out of the `values` of `datav.toml`."""
-    merges = take_table(values, "merge", FILE_NAME)
-    return tuple(
-        _merge_settings(glob, take_table(merges, glob, FILE_NAME, "merge.")) for glob in list(merges)
-    )
+    merges = take_table(values, "merge")
+    return tuple(_merge_settings(glob, take_table(merges, glob, ("merge",))) for glob in list(merges))
 
 
 def _merge_settings(glob: str, table: dict[str, Any]) -> MergeSettings:
-    prefix = f"merge.{encode_key(glob)}."
+    above = ("merge", glob)
     if not glob:
-        raise UsageError(
-            f"{FILE_NAME} has rules of merges for no paths", hint='`[merge."*.csv"]` is for all CSV files'
-        )
-    columns = take_table(table, "columns", FILE_NAME, prefix)
+        raise Malformed(above, "is for no paths", hint='`[merge."*.csv"]` is for all CSV files')
+    columns = take_table(table, "columns", above)
     take, renumber = table.pop("take", None), table.pop("renumber", None)
     for name in table:
-        raise UsageError(
-            f"{FILE_NAME} has a setting `{prefix}{name}` that datav does not know",
-            hint="of a merge there are take, columns and renumber",
-        )
+        raise Malformed((*above, name), UNKNOWN, hint="of a merge there are take, columns and renumber")
     if take is not None and take not in _TAKES:
-        raise UsageError(
-            f"`{prefix}take` in {FILE_NAME} does not say what is taken of a conflict",
+        raise Malformed(
+            (*above, "take"),
+            "does not say what is taken of a conflict",
             hint='there are "ours", "theirs" and "union"',
         )
     if renumber is not None and (not isinstance(renumber, str) or not renumber):
-        raise UsageError(
-            f"`{prefix}renumber` in {FILE_NAME} is no name of a column", hint='such as `renumber = "id"`'
-        )
-    rules = {
-        name: _column_rule(rule, f"{prefix}columns.{encode_key(name)}") for name, rule in columns.items()
-    }
+        raise Malformed((*above, "renumber"), "is no name of a column", hint='such as `renumber = "id"`')
+    rules = {name: _column_rule(rule, (*above, "columns", name)) for name, rule in columns.items()}
     return MergeSettings(glob, take, rules, renumber)
 
 
-def _column_rule(value: Any, key: str) -> ColumnRule:
+def _column_rule(value: Any, key: tuple[str, ...]) -> ColumnRule:
     for take in _COLUMN_TAKES:
         if value == take:
             return ColumnRule(take)
@@ -81,7 +70,8 @@ def _column_rule(value: Any, key: str) -> ColumnRule:
         by = value.removeprefix(_NEWEST_BY).strip()
         if by:
             return ColumnRule("newest", by)
-    raise UsageError(
-        f"`{key}` in {FILE_NAME} does not say which of two cells is taken",
+    raise Malformed(
+        key,
+        "does not say which of two cells is taken",
         hint='there are "ours", "theirs", "max", "min", "sum-of-changes" and "newest by COLUMN"',
     )

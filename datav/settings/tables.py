@@ -4,8 +4,7 @@ import codecs
 from dataclasses import dataclass
 from typing import Any
 
-from datav.errors import UsageError
-from datav.settings.toml import FILE_NAME, encode_key, take_table
+from datav.settings.toml import UNKNOWN, Malformed, take_table
 
 TABLE_FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")
 _TABLE_KEYS = ("key", "label", "format", "delimiter", "encoding", "quoting", "header")
@@ -34,68 +33,64 @@ class TableSettings:
 
 def take_tables(values: dict[str, Any]) -> tuple[TableSettings, ...]:
     """Take what is said of tables out of the `values` of `datav.toml`."""
-    tables = take_table(values, "table", FILE_NAME)
-    return tuple(
-        _table_settings(glob, take_table(tables, glob, FILE_NAME, "table.")) for glob in list(tables)
-    )
+    tables = take_table(values, "table")
+    return tuple(_table_settings(glob, take_table(tables, glob, ("table",))) for glob in list(tables))
 
 
 def _table_settings(glob: str, table: dict[str, Any]) -> TableSettings:
-    prefix = f"table.{encode_key(glob)}."
+    above = ("table", glob)
     if not glob:
-        raise UsageError(
-            f"{FILE_NAME} has a table for no paths", hint='`[table."*.csv"]` is for all CSV files'
-        )
+        raise Malformed(above, "is for no paths", hint='`[table."*.csv"]` is for all CSV files')
     for name in table:
         if name not in _TABLE_KEYS:
-            raise UsageError(
-                f"{FILE_NAME} has a setting `{prefix}{name}` that datav does not know",
+            raise Malformed(
+                (*above, name),
+                UNKNOWN,
                 hint=f"of a table there are {', '.join(_TABLE_KEYS[:-1])} and {_TABLE_KEYS[-1]}",
             )
     form = table.get("format")
     if form is not None and form not in TABLE_FORMATS:
-        raise UsageError(
-            f"`{prefix}format` in {FILE_NAME} is no format of tables",
+        raise Malformed(
+            (*above, "format"),
+            "is no format of tables",
             hint=f"there are {', '.join(TABLE_FORMATS[:-1])} and {TABLE_FORMATS[-1]}",
         )
     delimiter = table.get("delimiter")
     if delimiter is not None and not _is_delimiter(delimiter):
-        raise UsageError(
-            f"`{prefix}delimiter` in {FILE_NAME} is not one ASCII character",
+        raise Malformed(
+            (*above, "delimiter"),
+            "is not one ASCII character",
             hint='such as ";", "|" or "\\t"; no quote and no line end',
         )
     for flag in ("quoting", "header"):
         if not isinstance(table.get(flag, True), bool):
-            raise UsageError(f"`{prefix}{flag}` in {FILE_NAME} is neither true nor false")
+            raise Malformed((*above, flag), "is neither true nor false")
     encoding = table.get("encoding")
     if encoding is not None and not _is_encoding(encoding):
-        raise UsageError(
-            f"`{prefix}encoding` in {FILE_NAME} is no encoding that Python knows", hint='such as "latin-1"'
-        )
-    key = _key_columns(table["key"], prefix) if "key" in table else None
-    label = _label_column(table["label"], key, prefix) if "label" in table else None
+        raise Malformed((*above, "encoding"), "is no encoding that Python knows", hint='such as "latin-1"')
+    key = _key_columns(table["key"], above) if "key" in table else None
+    label = _label_column(table["label"], key, above) if "label" in table else None
     return TableSettings(
         glob, key, form, delimiter, encoding, table.get("quoting"), table.get("header"), label
     )
 
 
-def _key_columns(value: Any, prefix: str) -> tuple[str, ...]:
+def _key_columns(value: Any, above: tuple[str, ...]) -> tuple[str, ...]:
     columns = [value] if isinstance(value, str) else value
     if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns):
-        raise UsageError(f"`{prefix}key` in {FILE_NAME} is no list of columns", hint='such as `key = ["id"]`')
+        raise Malformed((*above, "key"), "is no list of columns", hint='such as `key = ["id"]`')
     if len(set(columns)) < len(columns):
-        raise UsageError(f"`{prefix}key` in {FILE_NAME} names a column twice")
+        raise Malformed((*above, "key"), "names a column twice")
     return tuple(columns)
 
 
-def _label_column(value: Any, key: tuple[str, ...] | None, prefix: str) -> str:
+def _label_column(value: Any, key: tuple[str, ...] | None, above: tuple[str, ...]) -> str:
     if not isinstance(value, str) or not value:
-        raise UsageError(
-            f"`{prefix}label` in {FILE_NAME} is no name of a column", hint='such as `label = "species"`'
-        )
+        raise Malformed((*above, "label"), "is no name of a column", hint='such as `label = "species"`')
     if value in (key or ()):
-        raise UsageError(
-            f"`{prefix}label` in {FILE_NAME} is a column of the key too",
+        raise Malformed(
+            (*above, "label"),
+            "is a column of the key too",
             hint="a key identifies a row whatever its label is; name other columns",
         )
     return value
