@@ -6,6 +6,7 @@
     ignorefile    the block of ignored names in a .gitignore; pure text
     attributes    what git is told so that it shows manifests in words
     caller        which git process has started this one
+    shallow       what a shallow clone lacks, and the fetch that brings it
     succession    whether one version of a manifest came right after another
 
 Nothing here knows what a manifest says, only which files are manifests.  All but the first two are imported

@@ -165,7 +165,9 @@ class GitRepository:
         output = self.git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
         oid = output.stdout.decode().strip()
         if output.status != 0 or not oid:
-            raise UnknownRevisionError(
+            from datav.git.shallow import explain_unknown
+
+            raise explain_unknown(self.git, rev) or UnknownRevisionError(
                 f"git knows no commit {rev!r}",
                 hint="`git log --all --oneline` and `git branch --all` list what there is",
             )
