@@ -26,7 +26,7 @@ DRIFT = Finding(
     measure="ks",
     value=0.41237,
     limit=0.06,
-    origin="30 steps of history, the greatest at 1a2b3c4",
+    origin="30 past steps, most at 1a2b3c4d5e",
 )
 GROWTH = Finding(
     path="data/orders.csv",
@@ -45,7 +45,7 @@ MISSED = NotChecked("data/orders.csv", "unique", "id", "its data is not here", 1
 ORDERS = Checked("data/orders.csv", 12, (NULLS, DRIFT, GROWTH), (MISSED,), read_rows=True, is_changed=True)
 QUIET = Checked("data/users.csv", 29, (), is_changed=False)
 
-HOSTILE = "\x1b[31m\n::error::no\r]]>&<b>|`@you`\x00\ud800\ufffe‮%0A"
+HOSTILE = "\x1b[31m\n::error::no\r]]>&<b>|`@you`\x00\udcff\ufffe‮%0A"
 """What a name or a cell may hold, to command a terminal, a log, a page or a parser."""
 
 

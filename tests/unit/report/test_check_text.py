@@ -21,7 +21,7 @@ def test_findings_stand_below_their_dataset_and_one_line_says_all():
         "  error  price      12 of 4,000 rows are null, none may be",
         "                    not_null: nulls 12, limit 0 from datav.toml:14; such as line 3, line 90",
         "  error  amount     values moved by 0.41, up to 0.06 is usual",
-        "                    drift.ks: ks 0.4124, limit 0.06 from 30 steps of history, the greatest at 1a2b3c4",
+        "                    drift.ks: ks 0.4124, limit 0.06 from 30 past steps, most at 1a2b3c4d5e",
         "  warn   the table  4,000 rows are 1.74 times those before, at most 1.5 may be",
         "                    growth: growth 1.739, limit 1.5 from datav.toml:5",
         "  -      id         unique not checked: its data is not here",
