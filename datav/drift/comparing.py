@@ -5,7 +5,7 @@ holds at the end of the bounds that speaks against it.  docs/reference/drift.md 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from datav.drift.verdicts import (
     MEASURES,
     NOTABLE,
     VERDICTS,
+    Judgement,
+    Move,
     Shift,
     Verdict,
     brief,
@@ -127,7 +129,18 @@ def compare_columns(before: ColumnSketch, after: ColumnSketch, *, columns: int =
         moved=values.moved,
         hours=values.hours,
         days=values.days,
+        moves=_moves_of(judgements),
     )
+
+
+def _moves_of(judgements: Iterable[Judgement]) -> tuple[Move, ...]:
+    """Return the greatest move of each measure."""
+    found: dict[str, Move] = {}
+    for judgement in judgements:
+        move = judgement.move
+        if move is not None and (move.measure not in found or move.excess > found[move.measure].excess):
+            found[move.measure] = move
+    return tuple(found.values())
 
 
 def _find_other_kind(before: ColumnSketch, after: ColumnSketch) -> Iterator[tuple[Shift, Verdict]]:

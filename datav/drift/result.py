@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datav.drift.categories import MovedCategory
 from datav.drift.clocks import MovedDay
 from datav.drift.measures import Bounded
-from datav.drift.verdicts import VERDICTS, Finding, Verdict
+from datav.drift.verdicts import VERDICTS, Finding, Move, Verdict
 from datav.profiles.columns import Kind
 
 
@@ -86,6 +86,8 @@ class ColumnDrift:
     hours: Hours | None
     days: tuple[MovedDay, ...]
     """Days that came twice or are gone."""
+    moves: tuple[Move, ...] = ()
+    """How far it moved by every measure; of values and days the one that moved most."""
 
 
 @dataclass(frozen=True, slots=True)

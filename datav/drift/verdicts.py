@@ -91,19 +91,45 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """How far a column moved by one measure, whatever comes of it: what limits are learned from."""
+
+    measure: str
+    value: float
+    """The least that it can be, by the bounds of the sketches; 0 where it is no wonder, as of what grows.  Of
+    an event 1 or 0."""
+    floor: float
+    """What chance may do at these sizes, and an effect below which nobody cares."""
+    is_event: bool
+    """It is there or is not, and has no size: another type, a factor, a day that came twice."""
+    before: float | str | None
+    after: float | str | None
+    what: str
+    """In plain words."""
+
+    @property
+    def excess(self) -> float:
+        """As a multiple of the floor."""
+        return self.value / self.floor if self.floor else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """What one shift comes to."""
 
     score: float
     """Below 1: stable, from 1 on: shifted, from 2 on: broken, always below 3; it grows with the measure."""
     finding: Finding | None
+    move: Move | None = None
+    """None of what is only noted."""
 
 
 def judge(shift: Shift, most: Verdict = "broken") -> Judgement:
     """Return what a shift comes to, and no worse than `most`."""
     score = _score(shift, most)
+    move = _move(shift, most, score)
     if score < 1:
-        return Judgement(score, None)
+        return Judgement(score, None, move)
     limit = max(shift.effect.shifted, shift.noise)
     verdict = VERDICTS[int(score)]
     if verdict == "broken":
@@ -121,6 +147,7 @@ def judge(shift: Shift, most: Verdict = "broken") -> Judgement:
             limit,
             shift.what,
         ),
+        move,
     )
 
 
@@ -141,6 +168,16 @@ def brief(number: float) -> str:
     """Return a number for people."""
     # Never 2.5e+04 of what people write with all of its digits.
     return f"{number:.0f}" if 1e4 <= abs(number) < 1e15 else f"{number:.4g}"
+
+
+def _move(shift: Shift, most: Verdict, score: float) -> Move:
+    floor = max(shift.effect.shifted, shift.noise)
+    is_event = shift.effect in (CERTAIN, NOTABLE)
+    low = shift.value.low
+    value = 0.0 if most == "stable" or not math.isfinite(low) else max(low, 0.0)
+    if is_event:
+        value, floor = float(score >= 1), 1.0
+    return Move(shift.measure, value, floor, is_event, shift.before, shift.after, shift.what)
 
 
 def _score(shift: Shift, most: Verdict) -> float:

@@ -8,13 +8,13 @@ are the user's and survive every rewrite: the key of the table, and everything f
 """
 
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Literal
 
 from datav.errors import FormatError
 from datav.formats.entry import EMPTY_CONTENT, Content
+from datav.formats.fields import MAX_INT, Fields, parse_toml, quote, refuse, show
 from datav.ids import ChunkId, Id, NodeId
 
 VERSION = 3
@@ -48,16 +48,9 @@ _MAX_CHUNK = 2**20
 # Column names may be of any length; half of the largest manifest is left for [meta] and the rest.
 _COLUMNS_BUDGET = MAX_SIZE // 2
 
-# Integers of TOML are signed and of 64 bits.
-_MAX_INT = 2**63 - 1
-
-# tomllib needs the square of a dotted key's parts in time and memory; 16 000 parts cost gigabytes.
-_MAX_KEY_PARTS = 100
-
 _BANNER = "# Tracked by datav: the data itself is not in git. `datav checkout` brings it back."
 
 Kind = Literal["file", "directory"]
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +162,10 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         ManifestConflictError: it has the marks of an unfinished git merge.
         FormatError: it is not a manifest, or one that a newer datav wrote.
     """
+    where = f"manifest {where}"
     text = _decode(data, where)
     head, meta = _split_meta(text)
-    fields = _Fields(_parse_toml(head, where), where)
+    fields = Fields(parse_toml(head, where), where)
     manifest = _read_manifest(fields, _read_version(fields))
     _check_meta(meta, text.count("\n") - meta.count("\n"), where)
     return replace(manifest, meta=meta)
@@ -207,8 +201,8 @@ def limit_columns(columns: Sequence[ColumnInfo]) -> tuple[tuple[ColumnInfo, ...]
 def _head_lines(manifest: Manifest) -> Iterable[str]:
     yield _BANNER
     yield f"datav = {_lowest_version(manifest)}"
-    yield f"kind = {_quote(manifest.kind)}"
-    yield f"id = {_quote(Id(manifest.content.id).text)}"
+    yield f"kind = {quote(manifest.kind)}"
+    yield f"id = {quote(Id(manifest.content.id).text)}"
     yield f"depth = {manifest.content.depth}"
     yield f"bytes = {manifest.content.size}"
     yield f"files = {manifest.files}"
@@ -240,19 +234,19 @@ def _conflict_lines(conflict: ConflictInfo) -> Iterable[str]:
 
 
 def _inline(content: Content) -> str:
-    return f"{{ id = {_quote(Id(content.id).text)}, depth = {content.depth}, bytes = {content.size} }}"
+    return f"{{ id = {quote(Id(content.id).text)}, depth = {content.depth}, bytes = {content.size} }}"
 
 
 def _table_lines(table: TableInfo) -> Iterable[str]:
     yield "[table]"
-    yield f"format = {_quote(table.format)}"
+    yield f"format = {quote(table.format)}"
     if table.encoding is not None:
-        yield f"encoding = {_quote(table.encoding)}"
+        yield f"encoding = {quote(table.encoding)}"
     if table.delimiter is not None:
-        yield f"delimiter = {_quote(table.delimiter)}"
+        yield f"delimiter = {quote(table.delimiter)}"
     if table.rows is not None:
         yield f"rows = {table.rows}"
-    yield f"key = [{', '.join(_quote(name) for name in table.key)}]"
+    yield f"key = [{', '.join(quote(name) for name in table.key)}]"
     if table.sampled:
         yield 'types = "sampled"'
     yield "columns = ["
@@ -264,28 +258,7 @@ def _table_lines(table: TableInfo) -> Iterable[str]:
 
 def _column_line(column: ColumnInfo) -> str:
     nulls = "" if column.nulls is None else f", nulls = {column.nulls}"
-    return f"  {{ name = {_quote(column.name)}, type = {_quote(column.type)}{nulls} }},"
-
-
-# What is written as an escape: what TOML demands, and what a terminal would obey or a reviewer not see
-# (C1, bidirectional marks and overrides, zero-width, tags).  A fixed list and not str.isprintable(), whose
-# answer depends on the Unicode of the Python that runs: a manifest must be the same bytes everywhere.
-_ESCAPED = re.compile(
-    '["\\\\\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb'
-    "\U000e0000-\U000e007f]"
-)
-_SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
-
-
-def _quote(text: str) -> str:
-    return f'"{_ESCAPED.sub(_escape, text)}"'
-
-
-def _escape(match: re.Match[str]) -> str:
-    char = match[0]
-    if char in _SHORT:
-        return _SHORT[char]
-    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
+    return f"  {{ name = {quote(column.name)}, type = {quote(column.type)}{nulls} }},"
 
 
 # Reading
@@ -298,26 +271,18 @@ _CONFLICT = (
     re.compile(r"^={7}\r?$", re.MULTILINE),
     re.compile(r"^>{7}(?: |\r?$)", re.MULTILINE),
 )
-# Strings and comments.  One that does not end takes the rest, so that the scan looks at no byte twice.
-_OPAQUE = re.compile(
-    r'''"""(?:[^"\\]|\\.|"(?!""))*+(?:"{3,5}|\Z)'''
-    r"""|'''(?:[^']|'(?!''))*+(?:'{3,5}|\Z)"""
-    r"""|"(?:[^"\\\n]|\\[^\n])*+"?|'[^'\n]*+'?|\#[^\n]*+""",
-    re.DOTALL,
-)
-_DOTTED = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{_MAX_KEY_PARTS}}}")
 
 
 def _decode(data: bytes, where: str) -> str:
     if len(data) > MAX_SIZE:
-        _refuse(where, f"is longer than {MAX_SIZE} bytes")
+        refuse(where, f"is longer than {MAX_SIZE} bytes")
     try:
         text = data.decode()
     except UnicodeDecodeError as exc:
-        raise FormatError(f"manifest {where}: is not UTF-8 (byte {exc.start})") from exc
+        raise FormatError(f"{where}: is not UTF-8 (byte {exc.start})") from exc
     if _has_conflict(text):
         raise ManifestConflictError(
-            f"manifest {where}: has git conflict markers",
+            f"{where}: has git conflict markers",
             hint="`datav resolve PATH` merges what git could not",
         )
     return text
@@ -351,18 +316,7 @@ def _split_meta(text: str) -> tuple[str, str]:
     return head, tail if tail.strip(" \t\r\n") else ""
 
 
-def _parse_toml(text: str, where: str, skipped_lines: int = 0) -> dict[str, Any]:
-    # Any: what tomllib returns; _Fields checks every value that is used.
-    if _DOTTED.search(_OPAQUE.sub("q", text)):
-        _refuse(where, f"has a key of more than {_MAX_KEY_PARTS} parts")
-    try:
-        return tomllib.loads("\n" * skipped_lines + text)
-    except (ValueError, RecursionError) as exc:
-        # ValueError and not only its subclass TOMLDecodeError: an integer of too many digits.
-        raise FormatError(f"manifest {where}: is not TOML: {str(exc)[:200]}") from exc
-
-
-def _read_version(fields: "_Fields") -> int:
+def _read_version(fields: Fields) -> int:
     version = fields.integer("datav", low=1)
     if version > VERSION:
         fields.refuse(f"was written by a newer datav (this one reads version {VERSION})")
@@ -370,15 +324,15 @@ def _read_version(fields: "_Fields") -> int:
 
 
 def _check_meta(meta: str, lines_above: int, where: str) -> None:
-    parsed = _parse_toml(meta, where, lines_above)
+    parsed = parse_toml(meta, where, lines_above)
     others = [name for name in parsed if name != "meta"]
     if others:
-        _refuse(where, f"[meta] must come last, and {_show(others[0])} is behind it")
+        refuse(where, f"[meta] must come last, and {show(others[0])} is behind it")
     if not isinstance(parsed.get("meta", {}), dict):
-        _refuse(where, "[meta] must be a table")
+        refuse(where, "[meta] must be a table")
 
 
-def _read_manifest(fields: "_Fields", version: int) -> Manifest:
+def _read_manifest(fields: Fields, version: int) -> Manifest:
     kind = fields.text("kind")
     if kind not in ("file", "directory"):
         fields.refuse("`kind` is neither `file` nor `directory`")
@@ -408,7 +362,7 @@ def _read_manifest(fields: "_Fields", version: int) -> Manifest:
     )
 
 
-def _read_file(fields: "_Fields", what: str, largest: int) -> Content:
+def _read_file(fields: Fields, what: str, largest: int) -> Content:
     """A stored file that is not empty: `what`."""
     content = _read_content(fields, low=1, high=largest)
     if content.id == EMPTY_CONTENT.id or (content.depth == 0 and content.size > _MAX_CHUNK):
@@ -416,7 +370,7 @@ def _read_file(fields: "_Fields", what: str, largest: int) -> Content:
     return content
 
 
-def _read_content(fields: "_Fields", *, low: int = 0, high: int = _MAX_INT) -> Content:
+def _read_content(fields: Fields, *, low: int = 0, high: int = MAX_INT) -> Content:
     depth = fields.integer("depth", high=MAX_DEPTH)
     size = fields.integer("bytes", low=low, high=high)
     content = Content(fields.id("id", ChunkId if depth == 0 else NodeId), depth, size)
@@ -424,7 +378,7 @@ def _read_content(fields: "_Fields", *, low: int = 0, high: int = _MAX_INT) -> C
     return content
 
 
-def _read_conflict(fields: "_Fields") -> ConflictInfo:
+def _read_conflict(fields: Fields) -> ConflictInfo:
     record = fields.table("record")
     if record is None:
         fields.refuse("has no `conflict.record`")
@@ -437,7 +391,7 @@ def _read_conflict(fields: "_Fields") -> ConflictInfo:
     return conflict
 
 
-def _read_side(fields: "_Fields") -> Content:
+def _read_side(fields: Fields) -> Content:
     """Of a file or a directory: that is not said here."""
     side = _read_content(fields)
     is_nothing = side.id == EMPTY_CONTENT.id or (side.depth == 0 and side.size == 0)
@@ -446,7 +400,7 @@ def _read_side(fields: "_Fields") -> Content:
     return side
 
 
-def _read_table(fields: "_Fields") -> TableInfo:
+def _read_table(fields: Fields) -> TableInfo:
     types = fields.optional("types", fields.text)
     if types not in (None, "sampled"):
         fields.refuse("`types` is not `sampled`")
@@ -471,92 +425,7 @@ def _read_table(fields: "_Fields") -> TableInfo:
     return table
 
 
-def _read_column(fields: "_Fields") -> ColumnInfo:
+def _read_column(fields: Fields) -> ColumnInfo:
     column = ColumnInfo(fields.text("name"), fields.text("type"), fields.optional("nulls", fields.integer))
     fields.finish()
     return column
-
-
-_WORD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
-
-
-class _Fields:
-    """The fields of one TOML table, taken one at a time, each with its type checked."""
-
-    def __init__(self, values: Mapping[str, Any], where: str, prefix: str = "") -> None:
-        self._values = dict(values)
-        self._where = where
-        self._prefix = prefix
-
-    def refuse(self, reason: str) -> NoReturn:
-        _refuse(self._where, reason)
-
-    def text(self, name: str) -> str:
-        value: str = self._take(name, str, "a string")
-        return value
-
-    def word(self, name: str) -> str:
-        """A short name of a format or an encoding.  Open, so that a new one needs no new version."""
-        value = self.text(name)
-        if not _WORD.fullmatch(value):
-            self.refuse(f"`{self._prefix}{name}` is not the name of one")
-        return value
-
-    def integer(self, name: str, *, low: int = 0, high: int = _MAX_INT) -> int:
-        value: int = self._take(name, int, "an integer")
-        if not low <= value <= high:
-            self.refuse(f"`{self._prefix}{name}` is not between {low} and {high}")
-        return value
-
-    def boolean(self, name: str) -> bool:
-        return name in self._values and bool(self._take(name, bool, "true or false"))
-
-    def id(self, name: str, kind: type[Id]) -> bytes:
-        try:
-            return bytes(kind.parse(self.text(name)))
-        except FormatError as exc:
-            raise FormatError(f"manifest {self._where}: `{self._prefix}{name}`: {exc}") from exc
-
-    def texts(self, name: str) -> list[str]:
-        values: list[Any] = self._take(name, list, "a list of strings") if name in self._values else []
-        if not all(type(value) is str for value in values):
-            self.refuse(f"`{self._prefix}{name}` is not a list of strings")
-        return values
-
-    def table(self, name: str) -> "_Fields | None":
-        if name not in self._values:
-            return None
-        return _Fields(self._take(name, dict, "a table"), self._where, f"{self._prefix}{name}.")
-
-    def tables(self, name: str, *, most: int | None = None) -> "list[_Fields]":
-        values: list[Any] = self._take(name, list, "a list of tables")
-        if most is not None and len(values) > most:
-            self.refuse(f"`{self._prefix}{name}` has more than {most}")
-        if not all(type(value) is dict for value in values):
-            self.refuse(f"`{self._prefix}{name}` is not a list of tables")
-        return [_Fields(value, self._where, f"{self._prefix}{name}.") for value in values]
-
-    def optional(self, name: str, read: Callable[[str], _T]) -> _T | None:
-        return read(name) if name in self._values else None
-
-    def finish(self) -> None:
-        """Refuse what nobody took: a misspelt name must not be lost silently."""
-        for name in self._values:
-            self.refuse(f"has {_show(self._prefix + name)}, which is not a field of a manifest")
-
-    # Any: the caller states the type, and it is checked here.
-    def _take(self, name: str, kind: type, what: str) -> Any:
-        if name not in self._values:
-            self.refuse(f"has no `{self._prefix}{name}`")
-        value = self._values.pop(name)
-        if type(value) is not kind:  # and not isinstance: True is no integer
-            self.refuse(f"`{self._prefix}{name}` is not {what}")
-        return value
-
-
-def _show(name: str) -> str:
-    return _quote(name[:80])
-
-
-def _refuse(where: str, reason: str) -> NoReturn:
-    raise FormatError(f"manifest {where}: {reason}")
