@@ -107,7 +107,7 @@ def _sketch_nested(name: str, array: Any) -> Iterator[ColumnSketch]:
         yield _sketch_leaf(name, declared, "list", array)
         yield from sketch_array(f"{name}[]", array.flatten())
     else:
-        yield _sketch_leaf(name, declared, _kind_of(kind), array)
+        yield _sketch_leaf(name, declared, kind_of(kind), array)
 
 
 def _plain(array: Any) -> Any:
@@ -125,7 +125,7 @@ def _plain(array: Any) -> Any:
         elif types.is_binary_view(kind):
             array = array.cast(pyarrow.large_binary())
         elif types.is_dictionary(kind):
-            if _kind_of(kind.value_type) == "text" and not array.dictionary.null_count:
+            if kind_of(kind.value_type) == "text" and not array.dictionary.null_count:
                 return array
             array = _plain(array.dictionary).take(array.indices)
         else:
@@ -162,10 +162,10 @@ def _sketch_leaf(name: str, declared: str, kind: Kind, array: Any) -> ColumnSket
         return nothing
     match kind:
         case "number":
-            numbers, seen = _sketch_numbers(_as_numbers(present))
+            numbers, seen = _sketch_numbers(as_numbers(present))
             return replace(nothing, numbers=numbers, distinct=seen)
         case "time":
-            times, seen = _sketch_times(_as_microseconds(present))
+            times, seen = _sketch_times(as_microseconds(present))
             return replace(nothing, times=times, distinct=seen)
         case "text" | "boolean":
             texts, seen = _sketch_texts(_plain_text(present))
@@ -179,7 +179,8 @@ def _sketch_leaf(name: str, declared: str, kind: Kind, array: Any) -> ColumnSket
     return nothing
 
 
-def _kind_of(kind: Any) -> Kind:
+def kind_of(kind: Any) -> Kind:
+    """Return what the cells of a type of Arrow are taken for; what is nested is `binary` here."""
     if types.is_boolean(kind):
         return "boolean"
     if types.is_date(kind) or types.is_timestamp(kind):
@@ -224,7 +225,8 @@ def _plain_text(array: Any) -> Any:
     return array.cast(pyarrow.large_string())
 
 
-def _as_numbers(array: Any) -> Values:
+def as_numbers(array: Any) -> Values:
+    """Return plain cells of kind `number`, none of them null."""
     kind = array.type
     if types.is_time(kind) or types.is_duration(kind):
         whole = array.cast("int32" if types.is_time32(kind) else "int64").to_numpy()
@@ -260,7 +262,8 @@ def _as_floats(decimals: Any) -> F64:
     return np.asarray(floats, np.float64)
 
 
-def _as_microseconds(array: Any) -> I64:
+def as_microseconds(array: Any) -> I64:
+    """Return plain cells of kind `time`, none of them null, as microseconds since 1970."""
     kind = array.type
     if types.is_date32(kind):
         return np.asarray(array.cast("int32").to_numpy().astype(np.int64) * _DAY)

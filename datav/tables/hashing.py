@@ -59,7 +59,7 @@ def _fold(prints: U64, column: Any, seed: int) -> None:
 
 
 def _fold_array(prints: U64, array: Any, seed: int) -> None:
-    array = _plain(array)
+    array = plain_cells(array)
     kind = array.type
     if not len(array):
         return
@@ -85,7 +85,7 @@ def _fold_array(prints: U64, array: Any, seed: int) -> None:
         hash_fixed(prints.data, values, kind.bit_width // 8, validity or b"", array.offset, seed)
 
 
-def _plain(array: Any) -> Any:
+def plain_cells(array: Any) -> Any:
     """Return the same cells in the plainest type that holds them."""
     while True:
         kind = array.type

@@ -335,7 +335,7 @@ def test_a_type_without_kernels_has_cells_and_nulls(monkeypatch):
     def fail(array):
         raise pa.ArrowNotImplementedError("no kernel")
 
-    monkeypatch.setattr("datav.profiles.sketching._as_numbers", fail)
+    monkeypatch.setattr("datav.profiles.sketching.as_numbers", fail)
 
     found = leaf(pa.array([1, None, 3]))
 
