@@ -24,6 +24,12 @@
     [hooks]
     pre-commit = "add"
 
+    [check."data/*.csv"]
+    key_unique = true
+
+    [check."data/*.csv".column.price]
+    not_null = true
+
 The private configuration of a clone, `datav/config.toml` in git's common directory, may say more of remotes,
 transfers and hooks, and overrides key by key.  Only there may secrets stand: `datav.toml` goes wherever git
 goes.
@@ -37,7 +43,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from datav.errors import FormatError, UsageError
@@ -56,6 +62,9 @@ from datav.settings.toml import (
     refuse_rest,
     take_table,
 )
+
+if TYPE_CHECKING:
+    from datav.settings.checks import CheckSettings
 
 __all__ = [
     "FILE_NAME",
@@ -180,6 +189,8 @@ class Settings:
     merges: tuple[MergeSettings, ...] = ()
     """In the order of the file: of those that fit the first counts."""
     hooks: HookSettings = field(default_factory=HookSettings)
+    checks: "tuple[CheckSettings, ...]" = ()
+    """In the order of the file: all that fit count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +216,10 @@ def parse_settings(text: str) -> Settings:
     """
     values = parse_toml(text, FILE_NAME)
     with naming_lines(text, FILE_NAME):
-        return _settings(values)
+        return _settings(values, text)
 
 
-def _settings(values: dict[str, Any]) -> Settings:
+def _settings(values: dict[str, Any], text: str) -> Settings:
     version = values.pop("datav", None)
     if version != VERSION:
         if isinstance(version, int) and version > VERSION:
@@ -227,6 +238,7 @@ def _settings(values: dict[str, Any]) -> Settings:
     profile = _take_profile(values)
     merges = take_merges(values)
     hooks = take_hooks(values)
+    checks = _take_checks(values, text)
     refuse_rest(values)
     public = Settings(
         ChunkSizes(**sizes),
@@ -235,8 +247,18 @@ def _settings(values: dict[str, Any]) -> Settings:
         profile=profile,
         merges=merges,
         hooks=HookSettings(**hooks),
+        checks=checks,
     )
     return _with_remotes(public, remotes, FILE_NAME)
+
+
+def _take_checks(values: dict[str, Any], text: str) -> "tuple[CheckSettings, ...]":
+    if "check" not in values:
+        return ()
+    # Most commands check nothing, and most projects promise nothing.
+    from datav.settings.checkrules import take_checks
+
+    return take_checks(values, text)
 
 
 def _take_profile(values: dict[str, Any]) -> ProfileSetting:

@@ -61,7 +61,8 @@ class ColumnChecks:
     balance: Bounds | None = None
     """Of the share of each value."""
     warn: frozenset[str] = frozenset()
-    """Names of properties, as in the file, that only warn."""
+    """Names of properties, as in the file, that only warn; like `warn` of tables, where `sql` is there with
+    each `sql.NAME`."""
     lines: Mapping[str, int] = field(default_factory=dict)
     """Where each property stands in `datav.toml`, by its name there."""
 

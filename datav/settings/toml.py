@@ -78,7 +78,8 @@ def take_table(values: dict[str, Any], key: str, above: Sequence[str] = ()) -> d
 def parse_toml(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as exc:
+    # ValueError: a number of thousands of digits.
+    except (ValueError, RecursionError) as exc:
         if re.search("^<{7} ", text, re.MULTILINE):
             hint = f"edit it, then `git add {name}`; until then nothing of datav works here"
             raise UsageError(f"{name} has conflict markers of a merge", hint=hint) from exc
