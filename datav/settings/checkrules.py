@@ -67,11 +67,8 @@ def _check(glob: str, table: dict[str, Any], lines: LineFinder) -> CheckSettings
     columns = take_table(table, "column", above)
     if isinstance(table.get("columns"), dict):
         place = encode_path((*above, "column", *list(table["columns"])[:1]))
-        raise Malformed(
-            (*above, "columns"),
-            "is a list of names",
-            hint=f"what one column promises stands below `[{place}]`",
-        )
+        hint = f"what one column promises stands below `[{place}]`"
+        raise Malformed((*above, "columns"), "is not a list of columns", hint=hint)
     for name, value in table.items():
         if name not in _OF_TABLES and name != "warn":
             raise Malformed((*above, name), UNKNOWN, hint=_hint_of_table(glob, name, value))
@@ -117,7 +114,7 @@ def _warnings(table: dict[str, Any], above: tuple[str, ...], places: Iterable[st
     names = table.get("warn")
     if names is None:
         return frozenset()
-    key = (*above, "warn")
+    key: take.Key = (*above, "warn")
     there = sorted(set(places) - {"warn", "drift"})
     hint = f"`[{encode_path(above)}]` sets {take.join_texts(there)}" if there else None
     if not isinstance(names, list):
@@ -125,7 +122,7 @@ def _warnings(table: dict[str, Any], above: tuple[str, ...], places: Iterable[st
     if not names:
         raise Malformed(key, "names no property", hint=hint)
     for index, name in enumerate(names):
-        place = (*key, index)
+        place: take.Key = (*key, index)
         if not isinstance(name, str):
             raise Malformed(place, "has something that is no property", hint=hint)
         if name == "drift" and "drift" in table:
@@ -133,7 +130,7 @@ def _warnings(table: dict[str, Any], above: tuple[str, ...], places: Iterable[st
         if name not in there:
             near = take.suggest(name, there, hint or "name what must be kept, then what only warns", '"')
             raise Malformed(place, f"names `{name}`, which is not set beside it", hint=near)
-    every = {place for place in there if place.startswith("sql.") and "sql" in names}
+    every = {each for each in there if each.startswith("sql.") and "sql" in names}
     return frozenset(names) | every
 
 

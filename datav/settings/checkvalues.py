@@ -84,10 +84,8 @@ def refuse_crossed(least: float | str, most: float | str, key: Key) -> None:
     if isinstance(least, str) and isinstance(most, str):
         is_crossed = _moment(least) > _moment(most)
     elif isinstance(least, str) or isinstance(most, str):
-        raise Malformed(
-            key,
-            "is a time and `max` is none" if isinstance(least, str) else "is a number and `max` is a time",
-        )
+        kinds = ("time", "number") if isinstance(least, str) else ("number", "time")
+        raise Malformed(key, f"is a {kinds[0]} and `max` is a {kinds[1]}", hint=_TIME_HINT)
     else:
         is_crossed = least > most
     if is_crossed:
