@@ -91,14 +91,11 @@ else
 fi
 
 watched=(':(top,glob)**/*.datav' ':(top,glob)**/*.datav.limits' ':(top)datav.toml')
-if [ -n "$base" ]; then
-    changed=$(git diff --name-only -z "$base" "$head" -- "${watched[@]}" | tr -cd '\0' | wc -c)
-else
-    changed=$(git ls-tree -r -z --name-only --full-tree "$head" | grep -zcE '(\.datav|\.datav\.limits)$' || true)
-fi
+before=${base:-$(git hash-object -t tree /dev/null)}
+changed=$(git diff --name-only -z "$before" "$head" -- "${watched[@]}" | tr -cd '\0' | wc -c)
 
 private=$(git rev-parse --path-format=absolute --git-common-dir)/datav
-manifests=$(git ls-tree -r --full-tree "$head" | grep -E '\.datav"?$' | git hash-object --stdin)
+manifests=$(git ls-tree -r --full-tree "$head" | { grep -E '\.datav"?$' || true; } | git hash-object --stdin)
 # A new one each month: what nobody reads any more goes with the old.
 prefix=datav-1-${RUNNER_OS:-any}-$(date -u +%Y-%m)-
 {
