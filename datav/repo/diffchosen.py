@@ -146,11 +146,11 @@ def _matches(repository: Repository, name: str, known: Sequence[Dataset]) -> Ite
         paths = [*_upwards(bytes(dataset.path)), bytes(dataset.manifest_path)]
         if any(map(pattern.fullmatch, paths)):
             yield dataset, Part(name)
-        elif _may_reach_into(bytes(path), dataset):
+        elif may_reach_into(bytes(path), dataset):
             yield dataset, Part(name, pattern=pattern)
 
 
-def _may_reach_into(path: bytes, dataset: Dataset) -> bool:
+def may_reach_into(path: bytes, dataset: Dataset) -> bool:
     """Whether a pattern may match paths in a dataset."""
     parts, depth = path.split(b"/"), dataset.path.count(b"/") + 1
     if b"**" in parts[:depth]:

@@ -82,7 +82,7 @@ def _profile_parts(
     """Return the profile of the table that the files of a directory are, if they are one."""
 
     def columns_of(path: bytes) -> Sequence[ColumnInfo] | NotATable:
-        return profiler.columns(_full(version, path), _opener(version, files[path])())
+        return profiler.columns(full_path(version, path), _opener(version, files[path])())
 
     entries = [(entry.path, entry.kind, entry.size) for entry in files.values()]
     plan = plan_table(entries, columns_of, profiler.executor)
@@ -107,7 +107,7 @@ def _profile_part(
     profiler: Profiler, version: VersionAt, memory: SegmentMemory, entry: Entry
 ) -> TableProfile | NotATable:
     """Return the profile of one file, remembered or made now."""
-    path = _full(version, entry.path)
+    path = full_path(version, entry.path)
     name = memory.name(profiler.name(path, entry.content).encode())
     known = memory.recall(name)
     if known is not None:
@@ -119,7 +119,8 @@ def _profile_part(
     return table
 
 
-def _full(version: VersionAt, inside: bytes) -> bytes:
+def full_path(version: VersionAt, inside: bytes) -> bytes:
+    """Return the path of a file in a directory, from the root of the repository."""
     return version.path + b"/" + inside
 
 

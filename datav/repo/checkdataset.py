@@ -1,0 +1,405 @@
+"""One dataset checked: the promises that fit it, those that fit files in it, and its drift."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeVar
+
+from datav.checks.expectations import Checks, check_expectations
+from datav.checks.finding import Checked, Finding, NotChecked
+from datav.errors import DatavError, MissingChunkError, TableError, UnknownDatasetError, UnsafePathError
+from datav.formats.entry import Entry
+from datav.relpath import RelPath, one_line
+from datav.repo.checkends import State
+from datav.repo.checksubjects import SubjectAt, list_files, subject_in, subject_of, tracked_subject
+from datav.repo.checkversions import CheckedVersion, Opened, tracked_blob, tracked_on_disk
+from datav.repo.datasets import Dataset
+from datav.repo.diffchosen import Part
+from datav.repo.diffends import DatasetVersion
+from datav.repo.difffiles import is_named_like_table
+from datav.repo.pathrules import find_all_rules
+from datav.repo.profile import NoProfile
+from datav.repo.profilefolders import full_path
+from datav.repo.repository import Repository
+from datav.settings.checks import CheckSettings
+
+_T = TypeVar("_T")
+
+# What makes a pattern of a name.
+_WILD = "*?["
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of one dataset."""
+
+    version: DatasetVersion
+    before: DatasetVersion | None
+    """What it is compared with."""
+    rules: Sequence[CheckSettings]
+    """Those that fit the dataset itself."""
+    rules_inside: Sequence[CheckSettings]
+    """Those that may fit files in it."""
+    parts: Sequence[Part]
+    """What of it was named; one of them is all of it unless paths in it were."""
+    turned: Sequence[CheckSettings] = ()
+    """Those of `rules_inside` that fit the dataset itself, whose files are no table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of one dataset."""
+
+    checked: tuple[Checked, ...]
+    """The dataset itself, then files in it."""
+    fitting: frozenset[int] = frozenset()
+    """Of `rules_inside`, by their identity, those that fit a file."""
+    notes: tuple[str, ...] = ()
+    errors: tuple[DatavError, ...] = ()
+    """Why promises could not be looked at; the reasons are in `checked` as well."""
+
+
+class Checker:
+    """Checks datasets of one end; a context manager: leaving it closes what was opened."""
+
+    def __init__(self, repository: Repository, head: State, base: State | None, now: datetime) -> None:
+        self._repository = repository
+        self._head, self._base = head, base
+        self._now = now
+        self._stack = ExitStack()
+        self._opened = self._stack.enter_context(Opened(repository))
+        self._others = OthersAt(self._opened, head)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def check(self, asked: Asked) -> Answered:
+        """Look at all that is asked of a dataset; what cannot be is in the answer."""
+        work = _Work(str(asked.version.dataset))
+        version = self._opened.version(asked.version, self._head.end.commit)
+        before = None
+        if asked.before is not None:
+            assert self._base is not None, "what is compared with is at an end"
+            before = self._opened.version(asked.before, self._base.end.commit)
+        is_whole = any(part.is_all for part in asked.parts)
+        is_changed = work.attempt(asked.rules, None, partial(_is_changed, version, before))
+        if work.errors:
+            return work.answer()
+        if version.is_directory and asked.rules:
+            asked = work.attempt(asked.rules, None, partial(_turned_inside, asked, version)) or asked
+        if is_whole and not work.errors:
+            work.checked.append(self._check_whole(asked, version, before, is_changed, work))
+        if asked.rules_inside and version.is_directory:
+            files = partial(self._check_inside, asked, version, before, work)
+            work.attempt(asked.rules_inside, None, files)
+            for rule in asked.turned if is_whole else ():
+                if id(rule) not in work.fitting:
+                    reason = f"{version.dataset} is no table, and no table in it fits"
+                    work.missed.append(NotChecked(work.path, "check", None, reason, _line([rule])))
+        return work.answer()
+
+    def _check_whole(
+        self,
+        asked: Asked,
+        version: CheckedVersion,
+        before: CheckedVersion | None,
+        is_changed: bool | None,
+        work: "_Work",
+    ) -> Checked:
+        drift = NOTHING
+        if before is not None and is_changed:
+            found = work.attempt(
+                asked.rules, "drift", partial(self._gate, version, before, asked.rules, work)
+            )
+            drift = found or drift
+        checks = Checks()
+        if asked.rules:
+            base = self._base_subject(asked.rules, before, work)
+            expect = partial(self._expect, subject_of(version), asked.rules, base)
+            checks = work.attempt(asked.rules, None, expect) or checks
+        return _joined(work.path, None, is_changed, checks, drift)
+
+    def _gate(
+        self,
+        version: CheckedVersion,
+        before: CheckedVersion,
+        rules: Sequence[CheckSettings],
+        work: "_Work",
+    ) -> "Drift":
+        """Return whether a change is like those that the dataset took before.
+
+        Not asked yet: nothing is found.
+        """
+        return NOTHING
+
+    def _check_inside(
+        self, asked: Asked, version: CheckedVersion, before: CheckedVersion | None, work: "_Work"
+    ) -> None:
+        """Look at the files of a directory that rules fit, each a table of its own."""
+        files = [
+            (entry, rules)
+            for entry in list_files(version)
+            if any(part.holds(version.dataset, entry.path) for part in asked.parts)
+            if (rules := _rules_of(full_path(version.at, entry.path), asked.rules_inside))
+        ]
+        if not files:
+            return
+        old: dict[bytes, Entry] = {}
+        if before is not None and before.is_directory:
+            old = {
+                entry.path: entry
+                for entry in work.try_base(partial(list_files, before), before.dataset) or ()
+            }
+        for entry, rules in files:
+            work.fitting.update(map(id, rules))
+            subject = subject_in(version, entry)
+            base, is_changed = None, None
+            if before is not None and entry.path in old:
+                was = old[entry.path]
+                is_changed = was.content != entry.content
+                base = subject_in(before, was)
+                if not _needs_base(rules) or work.try_base(partial(_profile, base), before.dataset) is None:
+                    base = None
+            inside = _Work(subject.path)
+            checks = inside.attempt(rules, None, partial(self._expect, subject, rules, base)) or Checks()
+            checked = _joined(subject.path, str(version.dataset), is_changed, checks, NOTHING)
+            work.checked.append(inside.with_missed(checked))
+            work.errors += inside.errors
+
+    def _base_subject(
+        self, rules: Sequence[CheckSettings], before: CheckedVersion | None, work: "_Work"
+    ) -> SubjectAt | None:
+        """Return what a dataset is compared with; None where no rule asks, or it cannot be read."""
+        if before is None or not _needs_base(rules):
+            return None
+        base = subject_of(before)
+        return None if work.try_base(partial(_profile, base), before.dataset) is None else base
+
+    def _expect(self, subject: SubjectAt, rules: Sequence[CheckSettings], base: SubjectAt | None) -> Checks:
+        try:
+            return check_expectations(subject, rules, self._others, base, self._now)
+        except TableError as exc:
+            # What its manifest declares can be looked at all the same.
+            declared = [_only_meta(rule) for rule in rules]
+            checks = check_expectations(subject, declared, self._others, None, self._now)
+            missed = [rule for rule, kept in zip(rules, declared, strict=True) if rule != kept]
+            return _without_table(subject, missed, checks, exc)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What the gate said of a change."""
+
+    findings: tuple[Finding, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
+    measures: int = 0
+    read_rows: bool = False
+    notes: tuple[str, ...] = ()
+
+
+NOTHING = Drift()
+
+
+@dataclass
+class _Work:
+    """One dataset, or a file in one, under way."""
+
+    path: str
+    checked: list[Checked] = field(default_factory=list)
+    missed: list[NotChecked] = field(default_factory=list)
+    fitting: set[int] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+    errors: list[DatavError] = field(default_factory=list)
+
+    def attempt(
+        self, rules: Sequence[CheckSettings], rule: str | None, action: Callable[[], _T]
+    ) -> _T | None:
+        """Return what an action does; None where it cannot be done, which is kept as what was missed."""
+        try:
+            return action()
+        except DatavError as exc:
+            self.errors.append(_named(exc, self.path))
+            reason = one_line(str(exc))
+            if rule is not None or not rules:
+                self.missed.append(NotChecked(self.path, rule or "drift", None, reason))
+            else:
+                self.missed.append(NotChecked(self.path, "check", None, reason, _line(rules)))
+        return None
+
+    def try_base(self, action: Callable[[], _T], dataset: Dataset) -> _T | None:
+        """Return what is known of the version compared with; a note where that cannot be told."""
+        try:
+            return action()
+        except DatavError as exc:
+            note = f"{dataset} as it was before cannot be compared with: {exc}"
+            if note not in self.notes:
+                self.notes.append(note)
+        return None
+
+    def with_missed(self, checked: Checked) -> Checked:
+        return replace(checked, not_checked=(*checked.not_checked, *self.missed))
+
+    def answer(self) -> Answered:
+        checked = list(self.checked)
+        if self.missed and not any(each.path == self.path for each in checked):
+            checked.insert(0, Checked(self.path, 0, ()))
+        checked = [self.with_missed(each) if each.path == self.path else each for each in checked]
+        return Answered(tuple(checked), frozenset(self.fitting), tuple(self.notes), tuple(self.errors))
+
+
+def _line(rules: Sequence[CheckSettings]) -> int | None:
+    """Return the first line of `datav.toml` at which one of some rules stands."""
+    return min((line for rule in rules for line in rule.lines.values()), default=None)
+
+
+def _turned_inside(asked: Asked, version: CheckedVersion) -> Asked:
+    """Return what is asked of a directory; of one that is no table, what is promised of tables is asked of
+    those in it."""
+    found = version.found_profile
+    if not isinstance(found, NoProfile) and found.profile.table is not None:
+        return asked
+    turned = [rule for rule in asked.rules if any(mark in rule.glob for mark in _WILD)]
+    kept = [_only_meta(rule) if rule in turned else rule for rule in asked.rules]
+    return replace(asked, rules=kept, rules_inside=[*turned, *asked.rules_inside], turned=turned)
+
+
+def _is_changed(version: CheckedVersion, before: CheckedVersion | None) -> bool | None:
+    if before is None:
+        return None
+    return version.is_directory != before.is_directory or version.content != before.content
+
+
+def _joined(path: str, dataset: str | None, is_changed: bool | None, checks: Checks, drift: Drift) -> Checked:
+    findings = (*checks.findings, *drift.findings)
+    return Checked(
+        path=path,
+        rules=checks.rules + drift.measures,
+        findings=tuple(sorted(findings, key=lambda each: each.severity != "error")),
+        not_checked=(*checks.not_checked, *drift.not_checked),
+        read_rows=checks.read_rows or drift.read_rows,
+        is_changed=is_changed,
+        dataset=dataset,
+    )
+
+
+def _needs_base(rules: Sequence[CheckSettings]) -> bool:
+    return any(rule.growth is not None or rule.schema_changes is not None for rule in rules)
+
+
+def _profile(subject: SubjectAt) -> object:
+    return subject.profile
+
+
+def _only_meta(rule: CheckSettings) -> CheckSettings:
+    return CheckSettings(glob=rule.glob, meta=rule.meta, warn=rule.warn, lines=rule.lines)
+
+
+def _without_table(
+    subject: SubjectAt, rules: Sequence[CheckSettings], checks: Checks, error: TableError
+) -> Checks:
+    """Return what is to be said of what is no table although something is promised of one."""
+    if not rules:
+        return checks
+    line = _line(rules)
+    reason = one_line(str(error))
+    if not is_named_like_table(subject.raw_path):
+        missed = NotChecked(subject.path, "check", None, reason, line)
+        return replace(checks, not_checked=(*checks.not_checked, missed))
+    broken = Finding(
+        path=subject.path,
+        rule="table",
+        severity="error",
+        column=None,
+        message=reason if subject.path in reason else f"{subject.path} {reason}",
+        measure="table",
+        value=None,
+        limit=None,
+        origin="datav.toml" if line is None else f"datav.toml:{line}",
+        line=line,
+    )
+    return replace(checks, findings=(broken, *checks.findings), rules=checks.rules + 1)
+
+
+def _rules_of(path: bytes, rules: Sequence[CheckSettings]) -> list[CheckSettings]:
+    """Return the rules that fit a file in a directory; a pattern means tables alone, a name what it names."""
+    found = find_all_rules(rules, path)
+    if is_named_like_table(path):
+        return found
+    return [rule for rule in found if not any(mark in rule.glob for mark in _WILD)]
+
+
+def _named(error: DatavError, path: str) -> DatavError:
+    """Return an error that says of which data."""
+    if path in str(error):
+        return error
+    if isinstance(error, MissingChunkError):
+        return MissingChunkError(f"{path}: {error}", hint=error.hint)
+    return DatavError(f"{path}: {error}", hint=error.hint)
+
+
+class OthersAt:
+    """Tables by their paths at one end; implements datav.checks.subject.Others."""
+
+    def __init__(self, opened: Opened, state: State) -> None:
+        self._opened = opened
+        self._state = state
+        self._found: dict[str, SubjectAt] = {}
+
+    def find(self, table: str) -> SubjectAt:
+        if table not in self._found:
+            self._found[table] = self._find(table)
+        return self._found[table]
+
+    def _find(self, table: str) -> SubjectAt:
+        try:
+            path = RelPath(table.encode())
+        except UnsafePathError as exc:
+            raise UnknownDatasetError(f"there is no table {table}: {exc}") from exc
+        dataset = next((each for each in self._state.datasets if fits_below(each, path)), None)
+        if dataset is None:
+            return self._tracked(path)
+        found = self._state.read([dataset], {}).get(dataset)
+        if found is None:
+            raise _no_table(path)
+        if isinstance(found, DatavError):
+            raise found
+        version = self._opened.version(found, self._state.end.commit)
+        inside = bytes(path)[len(dataset.path) + 1 :]
+        if not inside:
+            return subject_of(version)
+        if not version.is_directory:
+            raise _no_table(path)
+        entry = next((entry for entry in list_files(version) if entry.path == inside), None)
+        if entry is None:
+            raise _no_table(path)
+        return subject_in(version, entry)
+
+    def _tracked(self, path: RelPath) -> SubjectAt:
+        repository = self._opened.repository
+        if self._state.end.is_disk:
+            if not repository.git.find_tracked([path]) or not path.on(repository.root).is_file():
+                raise _no_table(path)
+            return tracked_subject(self._opened, tracked_on_disk(self._opened, path))
+        data = self._state.read_tracked(path)
+        if data is None:
+            raise _no_table(path)
+        return tracked_subject(self._opened, tracked_blob(path, data))
+
+
+def fits_below(dataset: Dataset, path: bytes) -> bool:
+    """Whether a path is that of a dataset, or lies in it."""
+    return path == dataset.path or path.startswith(dataset.path + b"/")
+
+
+def _no_table(path: RelPath) -> UnknownDatasetError:
+    return UnknownDatasetError(
+        f"there is no {path}", hint="rules name datasets, files in one, and files that git tracks"
+    )
