@@ -10,7 +10,7 @@ it was wrong.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from datav.checks.moves import ROW_MEASURES
@@ -44,6 +44,8 @@ class Step:
     moves: Mapping[Measured, Move]
     has_rows: bool = False
     """Whether the rows were compared too."""
+    inside: tuple[tuple[str, str], ...] = ()
+    """Of a longer window the neighbours in it: ids of the contents before and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,11 @@ def count_steps(limits: Limits, measured: Measured) -> int:
     return steps // measured.window
 
 
+def factor_of(limits: Limits) -> float:
+    """Return by how much a measure of a whole history may exceed its greatest move."""
+    return factor(limits.steps, FALSE_ALARMS / max(1, limits.measures))
+
+
 def factor(steps: int, alarms: float) -> float:
     """Return by how much the next value exceeds the greatest of `steps` with probability `alarms`.
 
@@ -107,13 +114,13 @@ def factor(steps: int, alarms: float) -> float:
 
 
 def learn(steps: Sequence[Step]) -> Limits:
-    """Return what is normal, of all steps that there were, the oldest first.
+    """Return what is normal, of all steps that there were, those of one window from the oldest on.
 
-    A step that would have been an alarm, had all others been known, teaches nothing: one accident is listed,
-    two alike are a habit.
+    A step that would have been an alarm, had all others been known, teaches nothing, nor do longer windows
+    that contain it: one accident is listed, two alike are a habit.
     """
     plain = [step for step in steps if step.window == 1]
-    taken = Counter(measured.column for step in plain for measured in _columns_of(step))
+    taken = Counter(column for step in plain for column in {measured.column for measured in step.moves})
     limits = Limits(
         steps=len(plain),
         row_steps=sum(step.has_rows for step in plain),
@@ -124,14 +131,34 @@ def learn(steps: Sequence[Step]) -> Limits:
             column: count for column, count in taken.items() if column is not None and count < len(plain)
         },
     )
+    habits, unusual = _part(plain, limits)
+    jumped = {(one.before, one.after, one.measured.column) for one in unusual}
+    wider = [
+        replace(
+            step, moves={each: move for each, move in step.moves.items() if not spans(jumped, step, each)}
+        )
+        for step in steps
+        if step.window > 1
+    ]
+    more, _ = _part(wider, limits)
+    return replace(limits, habits={**habits, **more}, unusual=unusual)
+
+
+def spans(jumped: Collection[tuple[str, str, str | None]], step: Step, measured: Measured) -> bool:
+    """Whether an unusual move of a column lies between the versions of a step."""
+    return any((before, after, measured.column) in jumped for before, after in step.inside)
+
+
+def _part(steps: Sequence[Step], limits: Limits) -> tuple[dict[Measured, Habit], tuple[Unusual, ...]]:
+    """Return the greatest moves that are like others, and those that are not."""
     habits: dict[Measured, Habit] = {}
     unusual: list[Unusual] = []
     for measured, moved in _greatest_moves(steps).items():
         (move, step), *rest = moved
         second = Habit(rest[0][0].value, rest[0][1].commit) if rest else None
+        # Had it not been seen.
         without = replace(
             limits,
-            # One step less has been seen.
             steps=limits.steps - 1,
             row_steps=limits.row_steps - 1,
             habits={} if second is None else {measured: second},
@@ -143,22 +170,13 @@ def learn(steps: Sequence[Step]) -> Limits:
                 habits[measured] = second
         else:
             habits[measured] = Habit(min(move.value, MAX_NUMBER), step.commit)
-    return replace(limits, habits=habits, unusual=tuple(unusual))
+    return habits, tuple(unusual)
 
 
 def exceeds(limits: Limits, measured: Measured, move: Move) -> bool:
     """Whether a move is beyond what is normal."""
     limit = limit_of(limits, measured, move)
     return limit.is_learned and move.value > limit.value
-
-
-def _columns_of(step: Step) -> Iterator[Measured]:
-    """Yield one measure of each column."""
-    seen: set[str | None] = set()
-    for measured in step.moves:
-        if measured.column not in seen:
-            seen.add(measured.column)
-            yield measured
 
 
 def _greatest_moves(steps: Iterable[Step]) -> dict[Measured, list[tuple[Move, Step]]]:

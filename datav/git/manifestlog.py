@@ -48,6 +48,7 @@ def iter_changes(
     rev: str = "HEAD",
     suffix: bytes = MANIFEST_SUFFIX,
     whole: bool = False,
+    first_parent: bool = False,
 ) -> Iterator[CommitChanges]:
     """Yield the commits that changed a file with `suffix`, newest first, as git finds them.
 
@@ -57,6 +58,7 @@ def iter_changes(
         path: only this file, also by the names it had before.
         rev: where to start; an unborn HEAD has no commits.
         whole: also commits of which a merge took nothing, and which explain nothing of what there is now.
+        first_parent: only commits of the branch itself; a merge into it is one, and changed what it brought.
 
     Raises:
         UnknownRevisionError: git does not know `rev`.
@@ -68,9 +70,10 @@ def iter_changes(
     follow = () if path is None else ("--follow",)
     if whole:
         follow = (*follow, "--full-history")
+    merges = ("--first-parent", "--diff-merges=first-parent") if first_parent else ("-c",)
     with repository.git.converse(
         *("-c", "log.showSignature=false", "-c", "diff.relative=false", "-c", "log.follow=false"),
-        *("log", *follow, "-M100%", "-c", "--raw", "-z", "--no-abbrev", "--no-notes", "--no-ext-diff"),
+        *("log", *follow, "-M100%", *merges, "--raw", "-z", "--no-abbrev", "--no-notes", "--no-ext-diff"),
         *("--encoding=UTF-8", f"--format=tformat:{COMMIT_FIELDS}", oid, "--", *chosen),
     ) as log:
         for record in iter_records(log):

@@ -1,0 +1,160 @@
+"""The drift gate: a step of a dataset beside what is normal for it.  At most one finding a column."""
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from datav.checks.finding import Finding, Severity
+from datav.checks.learning import Limit, Step, exceeds, limit_of, spans
+from datav.drift.result import TableDrift
+from datav.drift.verdicts import Move
+from datav.formats.limits import Limits, Measured, Unusual
+
+_MOST_EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the gate says of one step."""
+
+    findings: tuple[Finding, ...]
+    measures: int
+    """How many were looked at."""
+    accepted: tuple[Unusual, ...] = ()
+    """What is unusual, and listed as known in the limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Excess:
+    """A measure beyond its limit."""
+
+    measured: Measured
+    move: Move
+    limit: Limit
+
+    @property
+    def times(self) -> float:
+        """As a multiple of the limit."""
+        return self.move.value / self.limit.value if self.limit.value else math.inf
+
+
+def judge_steps(
+    path: str, limits: Limits, now: Sequence[Step], before: Mapping[int, Step], severity: Severity
+) -> Judged:
+    """Return what is not normal of a version.
+
+    Args:
+        path: of the dataset.
+        now: from the version compared with, and from earlier ones, to this one.
+        before: longer windows that end with the version compared with, by their length: what was told then is
+            not told again.
+    """
+    found: list[_Excess] = []
+    accepted: list[Unusual] = []
+    jumped = {(one.before, one.after, one.measured.column) for one in limits.unusual}
+    known = {(one.before, one.after, one.measured): one for one in limits.unusual}
+    for step in now:
+        earlier = before.get(step.window)
+        for measured, move in step.moves.items():
+            if not exceeds(limits, measured, move):
+                continue
+            one = known.get((step.before, step.after, measured))
+            if one is not None:
+                accepted.append(one)
+            elif not spans(jumped, step, measured) and not _was_told(limits, measured, earlier):
+                found.append(_Excess(measured, move, limit_of(limits, measured, move)))
+    found = list(_without_accepted(found, accepted))
+    findings = tuple(_tell(path, limits, excesses, severity) for excesses in _by_column(found))
+    return Judged(findings, sum(len(step.moves) for step in now), tuple(accepted))
+
+
+def warn_of_broken(path: str, drift: TableDrift, why: str) -> tuple[Finding, ...]:
+    """Return a warning for each column that is broken, for a dataset that has no history to learn from.
+
+    Args:
+        why: there is none.
+    """
+    found = []
+    for column in drift.columns:
+        broken = [finding for finding in column.findings if finding.verdict == "broken"]
+        if broken:
+            first, *rest = broken
+            found.append(
+                Finding(
+                    path,
+                    _rule(first.measure),
+                    "warn",
+                    column.name,
+                    f"{column.name}: {first.what}",
+                    first.measure,
+                    first.value,
+                    first.limit,
+                    f"{why}: the limit is that of `datav diff --stats`",
+                    tuple(each.what for each in rest[:_MOST_EXAMPLES]),
+                )
+            )
+    return tuple(found)
+
+
+def _was_told(limits: Limits, measured: Measured, earlier: Step | None) -> bool:
+    """Whether a slow drift was beyond the limit one version ago already."""
+    move = earlier.moves.get(measured) if earlier is not None else None
+    return move is not None and exceeds(limits, measured, move)
+
+
+def _without_accepted(found: Iterable[_Excess], accepted: Collection[Unusual]) -> Iterator[_Excess]:
+    """Leave out longer windows of columns of which a jump was accepted: they contain it."""
+    columns = {one.measured.column for one in accepted}
+    return (each for each in found if each.measured.window == 1 or each.measured.column not in columns)
+
+
+def _by_column(found: Iterable[_Excess]) -> Iterator[list[_Excess]]:
+    """Yield what is beyond its limit column by column, of each the shortest window, the gravest first."""
+    columns: dict[str | None, list[_Excess]] = {}
+    for each in found:
+        columns.setdefault(each.measured.column, []).append(each)
+    for excesses in columns.values():
+        window = min(each.measured.window for each in excesses)
+        yield sorted(
+            (each for each in excesses if each.measured.window == window), key=lambda each: -each.times
+        )
+
+
+def _tell(path: str, limits: Limits, excesses: Sequence[_Excess], severity: Severity) -> Finding:
+    first, *rest = excesses
+    column, window = first.measured.column, first.measured.window
+    over = f", over {window} versions" if window > 1 else ""
+    name = f"{column}: " if column is not None else ""
+    return Finding(
+        path,
+        _rule(first.measured.measure),
+        severity,
+        column,
+        f"{name}{first.move.what}{over}",
+        first.measured.measure,
+        first.move.value,
+        first.limit.value,
+        _origin(limits, first),
+        tuple(each.move.what for each in rest[:_MOST_EXAMPLES]),
+    )
+
+
+def _origin(limits: Limits, excess: _Excess) -> str:
+    limit, window = excess.limit, excess.measured.window
+    steps = f"{limit.steps} steps" if window == 1 else f"{limit.steps} times {window} steps"
+    if excess.move.is_event:
+        return f"never happened in {steps} up to {_short(limits.last)}"
+    if limit.habit is None:
+        return f"did not move in {steps} up to {_short(limits.last)}: the limit is what chance and trifles do"
+    most = f"moved by {limit.habit.greatest:.3g} at most in {steps}, at {_short(limit.habit.commit)}"
+    if limit.value <= excess.move.floor:
+        return f"{most}: the limit is what chance and trifles do"
+    return f"{most}: the limit is {limit.value / limit.habit.greatest:.2g} times that"
+
+
+def _short(commit: str) -> str:
+    return commit[:10] if commit else "what is not committed"
+
+
+def _rule(measure: str) -> str:
+    return f"drift.{measure.replace(' ', '_')}"
