@@ -3,6 +3,7 @@
 import math
 
 from datav.checks.finding import Checked, CheckResult, Finding, NotChecked, Value
+from datav.checks.promises import name
 from datav.relpath import one_line
 from datav.report.cells import shorten, shown_name, shown_text
 from datav.report.style import count, percent, significant
@@ -69,8 +70,8 @@ def told(finding: Finding) -> str:
     """The message on one line, without the name of the column in front."""
     message = finding.message
     if finding.column is not None:
-        for name in (finding.column, shown_name(finding.column)):
-            message = message.removeprefix(f"{name}: ")
+        for called in (finding.column, name(finding.column), shown_name(finding.column)):
+            message = message.removeprefix(f"{called}: ")
     return shorten(one_line(message), MESSAGE_WIDTH)
 
 
@@ -123,5 +124,5 @@ def missed(item: NotChecked) -> str:
 
 
 def _revision(rev: str, commit: str | None) -> str:
-    name = one_line(rev)
-    return name if commit is None or commit.startswith(rev) else f"{name} ({commit[:10]})"
+    called = one_line(rev)
+    return called if commit is None or commit.startswith(rev) else f"{called} ({commit[:10]})"

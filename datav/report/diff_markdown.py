@@ -53,7 +53,7 @@ def diff_markdown(diff: Diff, *, limit: int | None, sections: Sections = ALL) ->
     ends = f"`datav diff`: {code(diff.before.shown)} → {code(diff.after.shown)}"
     blocks = [ends]
     for dataset in diff.datasets:
-        blocks += _dataset_blocks(dataset, limit, sections, diff.is_narrowed)
+        blocks += dataset_blocks(dataset, limit, sections, diff.is_narrowed)
     return "\n\n".join(blocks) + "\n"
 
 
@@ -71,9 +71,15 @@ def code(text: str) -> str:
     return f"<code>{escape(text)}</code>" if text else ""
 
 
-def _dataset_blocks(
-    dataset: DatasetDiff, limit: int | None, sections: Sections, is_narrowed: bool
+def dataset_blocks(
+    dataset: DatasetDiff, limit: int | None, sections: Sections = ALL, is_narrowed: bool = False
 ) -> Iterator[str]:
+    """Yield what became of one dataset, its heading first.
+
+    Args:
+        limit: as of diff_markdown.
+        is_narrowed: some of it was not compared.
+    """
     path = code(str(dataset.path))
     if dataset.before_path is not None:
         path = f"{code(str(dataset.before_path))} → {path}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datav.repo.diffcounting import is_same_table
 from datav.repo.diffresult import DatasetDiff, Diff
 from datav.report.diff_text import NOTHING, counts_text, mark, size_text
-from datav.report.style import Style, columns, count
+from datav.report.style import PLAIN, Style, columns, count
 from datav.tables.result import RowDiff, SchemaDiff, TableDiff
 
 
@@ -23,6 +23,11 @@ def diff_stat(diff: Diff, style: Style) -> str:
         for name, dataset in zip(names, diff.datasets, strict=True)
     ]
     return "\n".join([*lines, f" {_total(diff, style)}"])
+
+
+def rows_text(dataset: DatasetDiff) -> str:
+    """`+3 -1 ~12 rows`, of all tables of a dataset; empty where none differs."""
+    return _rows_text(_tables(dataset)[0], PLAIN)
 
 
 def _path(dataset: DatasetDiff) -> str:

@@ -52,6 +52,11 @@ def _label_blocks(labels: LabelDrift) -> Iterator[str]:
                 for each in moved[:_CLASSES_SHOWN]
             ],
         )
+    yield from group_blocks(labels)
+
+
+def group_blocks(labels: LabelDrift) -> Iterator[str]:
+    """Yield the groups in which the share of a class moved."""
     if labels.groups:
         yield markdown_table(
             ("where", code(labels.label), "before", "after", "rows"),
