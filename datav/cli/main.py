@@ -8,9 +8,10 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 from datav import __version__
@@ -37,6 +38,7 @@ def run() -> None:
     """The console script, under the names `datav` and `git-datav`: git runs that one for `git datav`."""
     # Commands make many small values and no cycles: looking for cycles takes a third of the time of some.
     gc.set_threshold(200_000, 20, 100)
+    sys.meta_path.insert(0, _NoPandas)
     # Python has none where the caller closed it.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
@@ -44,6 +46,19 @@ def run() -> None:
         # A name that the terminal's encoding has not got is shown in part, and no reason to fail.
         sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))
+
+
+class _NoPandas:
+    """A finder of modules to which pandas is not installed.
+
+    No command has a use for it, and pyarrow would import it, which takes longer than most commands, to ask
+    whether an array is one of pandas.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("no command of datav loads pandas", name=name)
 
 
 def main(arguments: list[str]) -> int:

@@ -26,6 +26,14 @@ print("loaded", *sorted(sys.modules), file=sys.stderr)
 sys.exit(status)
 """
 
+# The same of the whole program.
+LOADED_BY_ALL = """\
+import atexit, sys
+from datav.cli.main import run
+atexit.register(lambda: print("loaded", *sorted(sys.modules), file=sys.stderr))
+run()
+"""
+
 # As where the C extension could not be compiled.
 WITHOUT_NATIVE = """\
 import sys
@@ -45,8 +53,8 @@ def run_code(code, *arguments, cwd, **options):
     )
 
 
-def loaded_by(cwd, *arguments):
-    done = run_code(LOADED, *arguments, cwd=cwd)
+def loaded_by(cwd, *arguments, code=LOADED):
+    done = run_code(code, *arguments, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return set(done.stderr.decode().splitlines()[-1].split()[1:])
 
@@ -68,6 +76,16 @@ def test_status_of_what_is_clean_loads_nothing_that_takes_time(shared_data):
 @pytest.mark.parametrize("command", [("ls",), ("log",), ("cat", "a.csv"), ("checkout",)], ids=" ".join)
 def test_looking_loads_nothing_that_takes_time(shared_data, command):
     assert loaded_by(shared_data.repo.root, *command) & set(HEAVY) == set()
+
+
+def test_a_table_is_added_and_compared_without_pandas(data):
+    pytest.importorskip("pandas")
+    data.repo.write("a.csv", b"id,v\n1,z\n7,x\n")
+
+    for command in (("diff", "--stat"), ("add", "a.csv")):
+        loaded = loaded_by(data.repo.root, *command, code=LOADED_BY_ALL)
+        assert "pyarrow" in loaded
+        assert "pandas" not in loaded
 
 
 def test_version_names_the_core(cli):
