@@ -65,6 +65,7 @@ def check(
     with ExitStack() as stack:
         work = _Checking(repository, head, base, now, stack, list(notes))
         work.run(_choose(repository, head, base, names))
+        work.end()
     result = CheckResult(
         rev=rev,
         commit=end.commit,
@@ -116,6 +117,10 @@ class _Checking:
         self._note_gone(set(gone) - set(origins.values()), chosen)
         if chosen is None and not self.has_unknown:
             self._note_idle_rules()
+
+    def end(self) -> None:
+        """Add what is worth knowing of all datasets together."""
+        self.notes += self._checker.notes if self._checker is not None else ()
 
     def _read_base(self, wanted: Iterable[Dataset]) -> Mapping[Dataset, _Version]:
         """Return what is compared with, and what is there no more."""

@@ -20,11 +20,12 @@ from datav.repo.datasets import Dataset
 from datav.repo.diffchosen import Part
 from datav.repo.diffends import DatasetVersion
 from datav.repo.difffiles import is_named_like_table
+from datav.repo.gate import Gate, Gated
 from datav.repo.pathrules import find_all_rules
 from datav.repo.profile import NoProfile
 from datav.repo.profilefolders import full_path
 from datav.repo.repository import Repository
-from datav.settings.checks import CheckSettings
+from datav.settings.checks import DRIFT_POLICIES, CheckSettings, DriftPolicy
 
 _T = TypeVar("_T")
 
@@ -72,6 +73,7 @@ class Checker:
         self._stack = ExitStack()
         self._opened = self._stack.enter_context(Opened(repository))
         self._others = OthersAt(self._opened, head)
+        self._gate: Gate | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -114,12 +116,10 @@ class Checker:
         is_changed: bool | None,
         work: "_Work",
     ) -> Checked:
-        drift = NOTHING
+        drift = Gated()
         if before is not None and is_changed:
-            found = work.attempt(
-                asked.rules, "drift", partial(self._gate, version, before, asked.rules, work)
-            )
-            drift = found or drift
+            judge = partial(self._judge, version, before, asked.rules)
+            drift = work.attempt(asked.rules, "drift", judge) or drift
         checks = Checks()
         if asked.rules:
             base = self._base_subject(asked.rules, before, work)
@@ -127,18 +127,19 @@ class Checker:
             checks = work.attempt(asked.rules, None, expect) or checks
         return _joined(work.path, None, is_changed, checks, drift)
 
-    def _gate(
-        self,
-        version: CheckedVersion,
-        before: CheckedVersion,
-        rules: Sequence[CheckSettings],
-        work: "_Work",
-    ) -> "Drift":
-        """Return whether a change is like those that the dataset took before.
+    def _judge(
+        self, version: CheckedVersion, before: CheckedVersion, rules: Sequence[CheckSettings]
+    ) -> Gated:
+        """Return whether a change is like those that the dataset took before."""
+        assert self._base is not None, "what is compared with is at an end"
+        if self._gate is None:
+            self._gate = Gate(self._opened, self._head, self._base.end)
+        return self._gate.check(before, version, _policy(rules))
 
-        Not asked yet: nothing is found.
-        """
-        return NOTHING
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth knowing of the drift of all datasets together."""
+        return self._gate.notes if self._gate is not None else ()
 
     def _check_inside(
         self, asked: Asked, version: CheckedVersion, before: CheckedVersion | None, work: "_Work"
@@ -170,7 +171,7 @@ class Checker:
                     base = None
             inside = _Work(subject.path)
             checks = inside.attempt(rules, None, partial(self._expect, subject, rules, base)) or Checks()
-            checked = _joined(subject.path, str(version.dataset), is_changed, checks, NOTHING)
+            checked = _joined(subject.path, str(version.dataset), is_changed, checks, Gated())
             work.checked.append(inside.with_missed(checked))
             work.errors += inside.errors
 
@@ -192,20 +193,6 @@ class Checker:
             checks = check_expectations(subject, declared, self._others, None, self._now)
             missed = [rule for rule, kept in zip(rules, declared, strict=True) if rule != kept]
             return _without_table(subject, missed, checks, exc)
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """What the gate said of a change."""
-
-    findings: tuple[Finding, ...] = ()
-    not_checked: tuple[NotChecked, ...] = ()
-    measures: int = 0
-    read_rows: bool = False
-    notes: tuple[str, ...] = ()
-
-
-NOTHING = Drift()
 
 
 @dataclass
@@ -277,7 +264,7 @@ def _is_changed(version: CheckedVersion, before: CheckedVersion | None) -> bool 
     return version.is_directory != before.is_directory or version.content != before.content
 
 
-def _joined(path: str, dataset: str | None, is_changed: bool | None, checks: Checks, drift: Drift) -> Checked:
+def _joined(path: str, dataset: str | None, is_changed: bool | None, checks: Checks, drift: Gated) -> Checked:
     findings = (*checks.findings, *drift.findings)
     return Checked(
         path=path,
@@ -288,6 +275,12 @@ def _joined(path: str, dataset: str | None, is_changed: bool | None, checks: Che
         is_changed=is_changed,
         dataset=dataset,
     )
+
+
+def _policy(rules: Sequence[CheckSettings]) -> DriftPolicy | None:
+    """Return the strictest that any rule says."""
+    said = [rule.drift for rule in rules]
+    return next((policy for policy in DRIFT_POLICIES if policy in said), None)
 
 
 def _needs_base(rules: Sequence[CheckSettings]) -> bool:

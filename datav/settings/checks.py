@@ -6,6 +6,8 @@ from typing import Literal
 
 SchemaPolicy = Literal["forbid", "additive", "any"]
 DriftPolicy = Literal["error", "warn", "off"]
+DRIFT_POLICIES: tuple[DriftPolicy, ...] = ("error", "warn", "off")
+"""The strictest first."""
 ColumnType = Literal["integer", "number", "boolean", "text", "date", "timestamp", "binary", "list"]
 
 
