@@ -73,8 +73,8 @@ def limit(value: Any, key: Key) -> float | str:
     if isinstance(value, str) and _ISO_TIME.fullmatch(value):
         try:
             datetime.fromisoformat(value)
-        except ValueError as exc:
-            raise Malformed(key, f"is no time: {exc}", hint=_TIME_HINT) from None
+        except ValueError:
+            raise Malformed(key, "is a time that no calendar has", hint=_TIME_HINT) from None
         return value
     raise Malformed(key, "is neither a number nor a date or a timestamp", hint=_TIME_HINT)
 
