@@ -6,6 +6,7 @@ from typing import Any
 from datav.cli.add import add
 from datav.cli.blame import blame
 from datav.cli.cat import cat
+from datav.cli.check import check
 from datav.cli.checkout import checkout, restore
 from datav.cli.completion import completion
 from datav.cli.conflicts import conflicts
@@ -49,6 +50,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "log": log,
     "blame": blame,
     "profile": profile,
+    "check": check,
     "ls": ls,
     "cat": cat,
     "mv": mv,

@@ -135,7 +135,7 @@ NO_REVISION = "\0none"
 
 _TAKE_A_REVISION = ("checkout", "fetch", "pull")
 # Any number of them, which end where the word for no revision stands.
-_TAKE_REVISIONS = ("diff",)
+_TAKE_REVISIONS = ("diff", "check")
 
 
 def mark_no_revision(arguments: list[str]) -> list[str]:

@@ -10,14 +10,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from datav.checks.finding import Checked, CheckResult, NotChecked
-from datav.errors import DatavError
+from datav.errors import DatavError, UnknownDatasetError, UsageError
 from datav.relpath import one_line
 from datav.repo.checkends import State, find_check_ends, find_origins_of, is_same
-from datav.repo.datasets import Dataset
+from datav.repo.datasets import Dataset, list_datasets
 from datav.repo.diffchosen import ALL, Chosen, Part, choose_among, may_reach_into
-from datav.repo.diffends import DatasetVersion
+from datav.repo.diffends import DatasetVersion, is_revision
 from datav.repo.pathrules import find_all_rules
 from datav.repo.repository import Repository
+from datav.repo.specs import list_names
 from datav.settings.checks import CheckSettings
 
 if TYPE_CHECKING:
@@ -76,6 +77,34 @@ def check(
         notes=tuple(map(one_line, work.notes)),
     )
     return Outcome(result, tuple(work.errors))
+
+
+def read_words(repository: Repository, words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
+    """Return the revision, if the first word is one, and the names that words mean which no `--` parts.
+
+    Raises:
+        UnknownDatasetError: the first word is neither.
+        UsageError: it is two revisions.
+    """
+    if not words:
+        return None, ()
+    first, *rest = words
+    if ".." in first and is_revision(repository, first):
+        before, _, after = first.partition("..." if "..." in first else "..")
+        raise UsageError(
+            f"{first} is two states, and one is checked",
+            hint=f"`datav check {after or 'HEAD'} --against {before or 'HEAD'}` compares it with the other",
+        )
+    if is_revision(repository, first):
+        return first, tuple(rest)
+    known = dict.fromkeys(list_datasets(repository))
+    if (head := repository.git.head()) is not None:
+        known |= dict.fromkeys(map(Dataset, list_names(repository, head)))
+    try:
+        choose_among(repository, [first], known)
+    except UnknownDatasetError as exc:
+        raise UnknownDatasetError(f"{exc}, and git knows no such revision", hint=exc.hint) from exc
+    return None, tuple(words)
 
 
 def _choose(repository: Repository, head: State, base: State | None, names: Sequence[str]) -> Chosen | None:
