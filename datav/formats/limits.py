@@ -80,7 +80,7 @@ class Limits:
 
 
 def encode_limits(limits: Limits) -> bytes:
-    """Return the text of a file of limits; equal values give equal bytes."""
+    """Return the text of a file of limits; equal values give equal bytes.  Numbers have four digits."""
     return "".join(f"{line}\n" for line in _lines(limits)).encode()
 
 
@@ -163,7 +163,7 @@ def _moved_line(measured: Measured, habit: Habit) -> str:
 
 
 def _number(value: float) -> str:
-    return repr(float(value))
+    return repr(float(f"{value:.4g}"))
 
 
 def _read(fields: Fields) -> Limits:
@@ -172,7 +172,7 @@ def _read(fields: Fields) -> Limits:
     younger: dict[str, int] = {}
     habits: dict[Measured, Habit] = {}
     seen: set[str | None] = set()
-    for column in fields.tables("column"):
+    for column in fields.optional("column", fields.tables) or ():
         name = column.optional("name", column.text)
         if name in seen:
             column.refuse("has a column twice")
@@ -181,14 +181,14 @@ def _read(fields: Fields) -> Limits:
             if name is None:
                 column.refuse("counts steps of the table a second time")
             younger[name] = own
-        for moved in column.tables("moved"):
+        for moved in column.optional("moved", column.tables) or ():
             measured = _read_measured(moved, name)
             if measured in habits:
                 moved.refuse("has a measure twice")
             habits[measured] = Habit(_read_number(moved, "greatest"), moved.text("commit"))
             moved.finish()
         column.finish()
-    unusual = tuple(_read_unusual(each) for each in fields.tables("unusual"))
+    unusual = tuple(_read_unusual(each) for each in fields.optional("unusual", fields.tables) or ())
     fields.finish()
     return Limits(steps, row_steps, measures, first, last, younger, habits, unusual)
 
