@@ -35,6 +35,8 @@ _VARYING = (
     (re.compile(r"\b\d+(\.\d+)? (ms|s)\b"), "TIME"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?([+-]\d\d:\d\d)?"), "DATE"),
     (re.compile(r"(?<![:\w])[0-9a-f]{7,40}\b"), "COMMIT"),
+    # A key that the page makes.
+    (re.compile(r"SHA256:[A-Za-z0-9+/]{43}"), "KEY"),
     (re.compile(r'"seconds": [\d.]+'), '"seconds": TIME'),
     (re.compile(r'("ratio": |, )[\d.]+(?=,?$| times the store)', re.MULTILINE), r"\1RATIO"),
     (re.compile(r'("\w*(?:stored|shared|bytes_\w+|pack_bytes|index_bytes)": |"bytes": )\d+'), r"\1BYTES"),
