@@ -34,6 +34,12 @@ class UnknownRevisionError(UsageError):
     code = "unknown-revision"
 
 
+class ShallowHistoryError(UnknownRevisionError):
+    """A shallow clone has not got the commit; a fetch, which the hint names, brings it."""
+
+    code = "shallow-history"
+
+
 class UnknownDatasetError(UsageError):
     """No manifest, or no path inside a dataset, has that name."""
 

@@ -6,7 +6,7 @@ what is missing can be named: a commit by its id, or how many commits before one
 
 import re
 
-from datav.errors import UnknownRevisionError
+from datav.errors import ShallowHistoryError, UnknownRevisionError
 from datav.git.process import Git
 
 _STEPS = re.compile(r"(?P<start>[^~^]+)(?P<steps>(?:[~^]\d*)+)\Z")
@@ -21,6 +21,9 @@ _DEEPEN = 100
 def explain_unknown(git: Git, rev: str) -> UnknownRevisionError | None:
     """Return the error for a revision that git does not know; None when being shallow is no reason.
 
+    A ShallowHistoryError where it certainly is: of a commit that history names, or an id.  A branch may be
+    none.
+
     Cost: one process; in a shallow clone a few more.
     """
     if not _is_shallow(git):
@@ -28,9 +31,9 @@ def explain_unknown(git: Git, rev: str) -> UnknownRevisionError | None:
     what = f"{rev} is not in this shallow clone"
     remote = _find_remote(git)
     if _FULL_ID.match(rev):
-        return UnknownRevisionError(what, hint=f"`git fetch --depth=1 {remote} {rev}` brings it")
+        return ShallowHistoryError(what, hint=f"`git fetch --depth=1 {remote} {rev}` brings it")
     if _SHORT_ID.match(rev):
-        return UnknownRevisionError(
+        return ShallowHistoryError(
             what,
             hint=f"`git fetch --depth=1 {remote} ID` brings it, by its whole id; `--unshallow` everything",
         )
@@ -47,11 +50,11 @@ def explain_unknown(git: Git, rev: str) -> UnknownRevisionError | None:
     )
 
 
-def explain_no_base(git: Git, ours: str, theirs: str) -> UnknownRevisionError | None:
+def explain_no_base(git: Git, ours: str, theirs: str) -> ShallowHistoryError | None:
     """Return the error for two commits without a common ancestor; None when being shallow is no reason."""
     if not _is_shallow(git):
         return None
-    return UnknownRevisionError(
+    return ShallowHistoryError(
         f"where {theirs} left {ours} is not in this shallow clone",
         hint=f"`git fetch --deepen={_DEEPEN}` brings more of both, `git fetch --unshallow` everything",
     )
@@ -70,12 +73,12 @@ def find_hidden_parents(git: Git, commit: str) -> tuple[str, ...]:
     return () if known else tuple(parents)
 
 
-def explain_no_parent(git: Git, commit: str, shown: str) -> UnknownRevisionError | None:
+def explain_no_parent(git: Git, commit: str, shown: str) -> ShallowHistoryError | None:
     """Return the error for a commit whose parent is wanted and not here; None for one that has none."""
     hidden = find_hidden_parents(git, commit)
     if not hidden:
         return None
-    return UnknownRevisionError(
+    return ShallowHistoryError(
         f"the commit before {shown} is not in this shallow clone",
         hint=f"`git fetch --depth=1 {_find_remote(git)} {hidden[0]}` brings it",
     )
@@ -115,7 +118,7 @@ def _go(git: Git, at: str, count: int, parent: int) -> tuple[str | None, str, in
     return (None if lacking else line[-1]), line[-1], lacking
 
 
-def _too_short(git: Git, rev: str, start: str, last: str, behind: int) -> UnknownRevisionError:
+def _too_short(git: Git, rev: str, start: str, last: str, behind: int) -> ShallowHistoryError:
     """The error for a commit that lies `behind` steps before `last`, where this clone ends."""
     number = int(git.run("rev-list", "--first-parent", "--count", start, "--"))
     has = f"{number} commit{'s' if number != 1 else ''}"
@@ -123,7 +126,7 @@ def _too_short(git: Git, rev: str, start: str, last: str, behind: int) -> Unknow
     fetch = f"git fetch --depth={behind + 1} {remote} {last}"
     if start.startswith(f"{remote}/") and _resolve(git, f"refs/remotes/{start}") is not None:
         fetch = f"git fetch --depth={number + behind} {remote} {start.removeprefix(f'{remote}/')}"
-    return UnknownRevisionError(
+    return ShallowHistoryError(
         f"{rev} is not in this shallow clone, which has {has} of {start}",
         hint=f"`{fetch}` brings it; for actions/checkout, `fetch-depth: {number + behind}`",
     )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from datav.errors import (
     DatavError,
+    ShallowHistoryError,
     UnknownDatasetError,
     UnknownRevisionError,
     UnsafePathError,
@@ -94,6 +95,17 @@ def is_revision(repository: Repository, word: str) -> bool:
     except UnknownRevisionError:
         return False
     return True
+
+
+def refuse_shallow(repository: Repository, word: str) -> None:
+    """Raise ShallowHistoryError if a word that is no data is a revision that this clone has not got."""
+    try:
+        find_ends(repository, [word])
+    except ShallowHistoryError:
+        raise
+    except DatavError:
+        # It is no revision at all, which the caller knows.
+        pass
 
 
 def _head(repository: Repository) -> Endpoint:
@@ -258,6 +270,7 @@ def read_words(repository: Repository, words: Sequence[str]) -> Asked:
 
     Raises:
         UnknownDatasetError: a word is neither.
+        ShallowHistoryError: it is a revision that this clone has not got.
     """
     number = 0
     while number < min(2, len(words)) and is_revision(repository, words[number]):
@@ -273,6 +286,7 @@ def read_words(repository: Repository, words: Sequence[str]) -> Asked:
             return Asked((), names, are_files=True)
         if isinstance(exc, UnsafePathError):
             raise
+        refuse_shallow(repository, names[0])
         raise UnknownDatasetError(f"{exc}, and git knows no such revision", hint=exc.hint) from exc
     return Asked(revisions, names)
 

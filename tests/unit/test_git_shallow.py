@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from datav.errors import UnknownRevisionError
+from datav.errors import ShallowHistoryError, UnknownRevisionError
 from datav.git import GitRepository
 from datav.git.shallow import explain_no_base, explain_no_parent, find_hidden_parents
 from tests.support.repos import ScratchRepo
@@ -60,6 +60,7 @@ def test_the_fetch_for_an_ancestor_brings_it(origin, shallow, rev, depth):
     error = ask(repo, rev)
 
     assert f"{rev} is not in this shallow clone, which has {depth} commit" in str(error)
+    assert isinstance(error, ShallowHistoryError)
     follow(repo, error)
     wanted = origin.git("rev-parse", rev.replace("origin/", "")).decode()
     assert GitRepository.discover(repo.root).resolve(rev) == wanted.strip()
