@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 # What comes before a commit or a push, and may refuse it.
 _BEFORE = ("pre-commit", "pre-push")
 _ZEROS = "0" * 40
+# Of findings that are told before a commit.
+_WIDTH = 120
 
 
 def run_hook(arguments: Sequence[str]) -> int:
@@ -92,8 +95,32 @@ def _pre_commit() -> int:
         # `git commit PATH` makes the commit from an index of its own, which it throws away.
         index = os.path.basename(os.environ.get("GIT_INDEX_FILE", ""))
         check = check_commit(repository, can_stage=not index.startswith("next-index"))
-    _say(check_lines(check))
-    return 0 if check.is_fine else 1
+        _say(check_lines(check))
+        is_checked = check.is_fine and repository.settings.hooks.check
+        is_kept = not is_checked or _keeps_promises(repository)
+    return 0 if check.is_fine and is_kept else 1
+
+
+def _keeps_promises(repository: "Repository") -> bool:
+    """Whether the data that is about to be committed keeps what was promised of it; else it is said."""
+    # Only here: a commit in a project that promises nothing is not to wait for it.
+    from datav.repo.checkcommit import check_staged
+
+    outcome = check_staged(repository, datetime.now(UTC))
+    if outcome is None:
+        return True
+    from datav.report.check_text import check_text
+    from datav.report.style import PLAIN
+
+    result = outcome.result
+    if result.errors or result.warnings:
+        _say(check_text(result, PLAIN, _WIDTH).split("\n"))
+    for error in outcome.errors:
+        complain(str(error), error.hint)
+    if result.ok and not outcome.errors:
+        return True
+    _say(["hint: `git commit --no-verify` commits all the same"])
+    return False
 
 
 def _pre_push(arguments: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from datav.settings.toml import Malformed, refuse_rest, take_table
 
 PreCommit = Literal["refuse", "add", "off"]
 _PRE_COMMIT: tuple[PreCommit, ...] = ("refuse", "add", "off")
-_FLAGS = {"place": "place", "pre-push": "pre_push"}
+_FLAGS = {"check": "check", "place": "place", "pre-push": "pre_push"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class HookSettings:
     """Whether data is placed after a checkout, a merge or a rewrite."""
     pre_push: bool = True
     """Whether data is pushed before git pushes the commits that name it."""
+    check: bool = True
+    """Whether a commit is refused whose data breaks a promise."""
 
 
 def take_hooks(values: dict[str, Any]) -> Mapping[str, Any]:
