@@ -8,7 +8,7 @@ from datav.checks.finding import Finding, Severity
 from datav.checks.learning import Limit, Step, exceeds, limit_of, spans
 from datav.drift.result import TableDrift
 from datav.drift.verdicts import Move
-from datav.formats.limits import Limits, Measured, Unusual
+from datav.formats.limits import Habit, Limits, Measured, Unusual
 
 _MOST_EXAMPLES = 5
 
@@ -89,7 +89,7 @@ def warn_of_broken(path: str, drift: TableDrift, why: str) -> tuple[Finding, ...
                     first.measure,
                     first.value,
                     first.limit,
-                    f"{why}: the limit is that of `datav diff --stats`",
+                    f"`datav diff --stats`: {why}",
                     tuple(each.what for each in rest[:_MOST_EXAMPLES]),
                 )
             )
@@ -132,8 +132,8 @@ def _tell(path: str, limits: Limits, excesses: Sequence[_Excess], severity: Seve
         column,
         f"{name}{first.move.what}{over}",
         first.measured.measure,
-        first.move.value,
-        first.limit.value,
+        None if first.move.is_event else first.move.value,
+        None if first.move.is_event else first.limit.value,
         _origin(limits, first),
         tuple(each.move.what for each in rest[:_MOST_EXAMPLES]),
     )
@@ -142,14 +142,20 @@ def _tell(path: str, limits: Limits, excesses: Sequence[_Excess], severity: Seve
 def _origin(limits: Limits, excess: _Excess) -> str:
     limit, window = excess.limit, excess.measured.window
     steps = f"{limit.steps} steps" if window == 1 else f"{limit.steps} times {window} steps"
+    history = f"history ({steps} up to {_short(limits.last)})"
     if excess.move.is_event:
-        return f"never happened in {steps} up to {_short(limits.last)}"
+        return f"{history}: it never happened"
     if limit.habit is None:
-        return f"did not move in {steps} up to {_short(limits.last)}: the limit is what chance and trifles do"
-    most = f"moved by {limit.habit.greatest:.3g} at most in {steps}, at {_short(limit.habit.commit)}"
+        return f"{history}: it never moved, and so much chance and trifles do"
     if limit.value <= excess.move.floor:
-        return f"{most}: the limit is what chance and trifles do"
-    return f"{most}: the limit is {limit.value / limit.habit.greatest:.2g} times that"
+        return f"{history}: it moved by {_most(limit.habit)} at most, and so much chance and trifles do"
+    return (
+        f"{history}: {limit.value / limit.habit.greatest:.2g} times the most there was, {_most(limit.habit)}"
+    )
+
+
+def _most(habit: Habit) -> str:
+    return f"{habit.greatest:.3g} at {_short(habit.commit)}"
 
 
 def _short(commit: str) -> str:

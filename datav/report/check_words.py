@@ -94,7 +94,9 @@ def shown_value(value: Value, measure: str) -> str:
 
 
 def measured(finding: Finding) -> str:
-    """`nulls 12`."""
+    """`nulls 12`; of what happened or not, its name alone."""
+    if finding.value is None and finding.limit is None:
+        return one_line(finding.measure)
     return f"{one_line(finding.measure)} {shown_value(finding.value, finding.measure)}"
 
 
@@ -108,14 +110,23 @@ def limited(finding: Finding) -> str:
 
 def examples(finding: Finding) -> list[str]:
     """A few of what breaks a promise, each on one line."""
-    return [shown_text(shorten(each, _VALUE_WIDTH)) for each in finding.examples[:_EXAMPLES]]
+    width = MESSAGE_WIDTH if _is_of_gate(finding) else _VALUE_WIDTH
+    return [shown_text(shorten(each, width)) for each in finding.examples[:_EXAMPLES]]
 
 
 def evidence(finding: Finding) -> str:
     """`not_null: nulls 12, limit 0 from datav.toml:14; such as 17, 203`."""
     text = f"{one_line(finding.rule)}: {measured(finding)}, {limited(finding)}"
-    such = ", ".join(examples(finding))
-    return f"{text}; such as {such}" if such else text
+    if not finding.examples:
+        return text
+    if _is_of_gate(finding):
+        return f"{text}; also: {'; '.join(examples(finding))}"
+    return f"{text}; such as {', '.join(examples(finding))}"
+
+
+def _is_of_gate(finding: Finding) -> bool:
+    """Whether it is about a change, and its examples are other measures of that."""
+    return finding.rule.startswith("drift.")
 
 
 def missed(item: NotChecked) -> str:
