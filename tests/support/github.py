@@ -1,4 +1,7 @@
-"""What GitHub does for an Action, as far as a test needs it: an API with comments, and a runner of steps."""
+"""What GitHub does for an Action, as far as a test needs it: an API with comments, and a runner of steps.
+
+The API has the notes of GitLab too, below /api/v4.
+"""
 
 import json
 import os
@@ -14,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "ghs_not-a-real-token"
+_GITLAB_USER = 3
 
 
 @dataclass
@@ -49,10 +53,14 @@ class _Handler(BaseHTTPRequestHandler):
     server: "_Server"
 
     def do_GET(self) -> None:
-        query = {name: int(values[0]) for name, values in parse_qs(urlsplit(self.path).query).items()}
-        begin = (query["page"] - 1) * query["per_page"]
         self._note()
-        self._answer(200, self.server.github.comments[begin : begin + query["per_page"]])
+        if self.path == "/api/v4/user":
+            self._answer(200, {"id": _GITLAB_USER})
+            return
+        query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        size = int(query["per_page"])
+        begin = (int(query.get("page", "1")) - 1) * size
+        self._answer(200, self.server.github.comments[begin : begin + size])
 
     def do_POST(self) -> None:
         self._note()
@@ -71,6 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
             comment["body"] = value["body"]
             self._answer(200, comment)
 
+    do_PUT = do_PATCH
+
     def _is_allowed(self, value: dict[str, Any]) -> bool:
         github = self.server.github
         if not github.refusals:
@@ -82,11 +92,17 @@ class _Handler(BaseHTTPRequestHandler):
         return False
 
     def _note(self) -> None:
-        assert self.headers["Authorization"] == f"Bearer {TOKEN}"
+        assert TOKEN in (
+            self.headers["Private-Token"],
+            (self.headers["Authorization"] or "")[len("Bearer ") :],
+        )
         self.server.github.requests.append((self.command, self.path))
 
     def _read(self) -> dict[str, Any]:
-        return dict(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        data = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self.headers["Content-Type"] == "application/json":
+            return dict(json.loads(data))
+        return {name: values[0] for name, values in parse_qs(data).items()}
 
     def _answer(self, status: int, value: object, headers: dict[str, str] | None = None) -> None:
         data = json.dumps(value).encode()
