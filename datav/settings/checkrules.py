@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from datav.settings import checkvalues as take
-from datav.settings.checks import CheckSettings, ColumnChecks
+from datav.settings.checks import DRIFT_POLICIES, CheckSettings, ColumnChecks
 from datav.settings.lines import LineFinder
 from datav.settings.toml import UNKNOWN, Malformed, encode_key, encode_path, take_table
 
@@ -25,7 +25,7 @@ _OF_TABLES: Mapping[str, _Taker] = {
     "meta": take.meta,
     "disjoint": take.disjoint,
     "sql": take.predicates,
-    "drift": take.choice("error", "warn", "off", what="does not say what becomes of drift"),
+    "drift": take.choice(*DRIFT_POLICIES, what="does not say what becomes of drift"),
 }
 _OF_COLUMNS: Mapping[str, _Taker] = {
     "type": take.choice(
