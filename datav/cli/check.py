@@ -93,9 +93,9 @@ def _show(output: Terminal, result: "CheckResult", *, github: bool) -> None:
 
     text = check_text(result, output.style, _width())
     if github:
-        from datav.report.check_github import check_github
+        from datav.report.check_github import check_github, without_commands
 
-        text = f"{text}\n{check_github(result)}"
+        text = "\n".join(filter(None, [without_commands(text), check_github(result)]))
     output.show(text, check_json(result))
 
 

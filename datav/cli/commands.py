@@ -31,6 +31,7 @@ from datav.cli.push import push
 from datav.cli.remote import SUBCOMMANDS as REMOTE_SUBCOMMANDS
 from datav.cli.remote import remote
 from datav.cli.repair import repair
+from datav.cli.report import report
 from datav.cli.resolve import resolve
 from datav.cli.status import status
 from datav.cli.verify import verify
@@ -51,6 +52,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "blame": blame,
     "profile": profile,
     "check": check,
+    "report": report,
     "ls": ls,
     "cat": cat,
     "mv": mv,

@@ -1,7 +1,7 @@
 """check, as workflow commands of GitHub Actions: a finding is an annotation of the file it is about.
 
 GitHub shows ten annotations of a kind for a step and drops the others without a word; here the tenth says how
-many there are, and the log has them all.
+many there are.  The log has them all, as check_text draws them.
 
 Source: docs.github.com, "Workflow commands for GitHub Actions"; actions/runner, its ActionCommand.cs.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from datav.checks.finding import Checked, CheckResult, Finding
 from datav.relpath import one_line
-from datav.report.check_words import evidence, full_message, missed, place, summary
+from datav.report.check_words import evidence, full_message, missed, place
 from datav.report.style import count
 
 _SHOWN = 10
@@ -19,7 +19,7 @@ _KINDS = {"error": "error", "warn": "warning"}
 
 
 def check_github(result: CheckResult) -> str:
-    """Return commands, one a line, and what all of it comes to on the last."""
+    """Return commands, one a line; nothing where nothing was found."""
     lines: list[str] = []
     for severity, kind in _KINDS.items():
         found = [
@@ -30,7 +30,15 @@ def check_github(result: CheckResult) -> str:
         ]
         lines += _annotations(kind, found)
     lines += [line for checked in result.datasets for line in _missed_lines(checked)]
-    return "\n".join([*lines, _plain(summary(result))])
+    return "\n".join(lines)
+
+
+def without_commands(text: str) -> str:
+    """Text for the log of a job: `##[` anywhere in a line of it would begin a command, of an older kind.
+
+    What begins with `::` is one too, which no line of check_text does.
+    """
+    return text.replace("##[", "## [")
 
 
 def _annotations(kind: str, found: Sequence[tuple[Checked, Finding]]) -> Iterator[str]:
@@ -44,10 +52,8 @@ def _annotations(kind: str, found: Sequence[tuple[Checked, Finding]]) -> Iterato
             yield _command(kind, checked.manifest, None, title, message)
     rest = found[len(shown) :]
     if rest:
-        more = f"{count(len(rest), f'more {kind}')}: the log of this step lists all, with `datav check`"
+        more = f"{count(len(rest), f'more {kind}')}: the log of this step lists all"
         yield _command(kind, rest[0][0].manifest, None, "datav check", more)
-    for _, finding in rest:
-        yield _plain(f"{kind}: {finding.path}: {full_message(finding)}; {evidence(finding)}")
 
 
 def _missed_lines(checked: Checked) -> Iterator[str]:
@@ -74,8 +80,3 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(one_line(text)).replace(":", "%3A").replace(",", "%2C")
-
-
-def _plain(text: str) -> str:
-    """`text` as a line of the log: `##[` anywhere in one begins a command too, of an older kind."""
-    return one_line(text).replace("##[", "## [")

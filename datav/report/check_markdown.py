@@ -23,12 +23,12 @@ from datav.report.diff_markdown import code, escape, markdown_table
 _SHOWN = 100
 """Findings of a dataset: a comment has an end."""
 
-_MARKS = {"error": "❌", "warn": "⚠️"}
+_MARKS = {"error": "✘", "warn": "⚠"}
 
 
 def check_markdown(result: CheckResult) -> str:
     """Return what was found: one line that says all, and a table for each dataset that has findings."""
-    mark = "❌" if result.errors else "⚠️" if result.warnings else "✅"
+    mark = "✘" if result.errors else "⚠" if result.warnings else "✔"
     blocks = [f"## {mark} Checks of data", f"{summary(result)}.", f"Checked {escape(compared(result))}."]
     for checked in result.datasets:
         if checked.findings or checked.not_checked:

@@ -13,10 +13,10 @@ def plain(text: str) -> str:
 def test_findings_are_a_table_below_one_line_that_says_all():
     lines = plain(check_markdown(result(ORDERS, QUIET))).splitlines()
 
-    assert lines[0] == "## ❌ Checks of data"
+    assert lines[0] == "## ✘ Checks of data"
     assert lines[2].startswith("2 errors, 1 warning in 1 of 2 datasets;")
     assert (
-        "| ❌ error | price | 12 of 4,000 rows are null, none may be<br>such as line 3, line 90 "
+        "| ✘ error | price | 12 of 4,000 rows are null, none may be<br>such as line 3, line 90 "
         "| nulls 12 | limit 0 from datav.toml&#58;14 |"
     ) in lines
     assert "- id: unique not checked&#58; its data is not here" in lines
@@ -27,7 +27,7 @@ def test_datasets_without_findings_are_only_counted():
 
 
 def test_nothing_found_is_said():
-    assert check_markdown(result(QUIET)).startswith("## ✅ Checks of data\n\n1 dataset, nothing found;")
+    assert check_markdown(result(QUIET)).startswith("## ✔ Checks of data\n\n1 dataset, nothing found;")
 
 
 def test_no_more_findings_than_a_comment_can_hold():
