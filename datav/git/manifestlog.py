@@ -46,6 +46,7 @@ def iter_changes(
     path: RelPath | None = None,
     *,
     rev: str = "HEAD",
+    without: str | None = None,
     suffix: bytes = MANIFEST_SUFFIX,
     whole: bool = False,
     first_parent: bool = False,
@@ -57,15 +58,17 @@ def iter_changes(
     Args:
         path: only this file, also by the names it had before.
         rev: where to start; an unborn HEAD has no commits.
+        without: leave out this commit, and those that it comes from.
         whole: also commits of which a merge took nothing, and which explain nothing of what there is now.
         first_parent: only commits of the branch itself; a merge into it is one, and changed what it brought.
 
     Raises:
-        UnknownRevisionError: git does not know `rev`.
+        UnknownRevisionError: git does not know `rev` or `without`.
     """
     if rev == "HEAD" and repository.head() is None:
         return
     oid = repository.resolve(rev)
+    hidden = () if without is None else (f"^{repository.resolve(without)}",)
     chosen = (b":(top)*" + suffix,) if path is None else (b":(top,literal)" + path,)
     follow = () if path is None else ("--follow",)
     if whole:
@@ -74,7 +77,7 @@ def iter_changes(
     with repository.git.converse(
         *("-c", "log.showSignature=false", "-c", "diff.relative=false", "-c", "log.follow=false"),
         *("log", *follow, "-M100%", *merges, "--raw", "-z", "--no-abbrev", "--no-notes", "--no-ext-diff"),
-        *("--encoding=UTF-8", f"--format=tformat:{COMMIT_FIELDS}", oid, "--", *chosen),
+        *("--encoding=UTF-8", f"--format=tformat:{COMMIT_FIELDS}", oid, *hidden, "--", *chosen),
     ) as log:
         for record in iter_records(log):
             commit = _parse_commit(record)

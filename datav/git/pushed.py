@@ -49,6 +49,19 @@ def manifests_being_pushed(
     return list(_parse_changes(output))
 
 
+def is_on_remote_branch(repository: GitRepository, commit: str) -> bool | None:
+    """Return whether some branch of a remote of git's, as it was last seen, has a commit.
+
+    None when git has no remotes.
+    """
+    if not repository.git.run("remote").strip():
+        return None
+    found = repository.git.run(
+        "for-each-ref", "--count=1", "--format=%(refname)", "--contains", commit, "refs/remotes"
+    )
+    return bool(found.strip())
+
+
 def _parse_changes(output: bytes) -> Iterator[tuple[str, RelPath]]:
     """Read raw differences: a line of numbers and a path in turns, with a line feed between two commits."""
     fields = (field.strip(b"\n") if field.startswith(b"\n:") else field for field in output.split(b"\0"))

@@ -38,7 +38,7 @@ def at_revisions(repository: Repository, revs: Iterable[str], names: Sequence[st
     for rev in revs:
         for file in repository.git.list_files(repository.git.resolve(rev)):
             blobs.setdefault(file.oid, {})[file.path] = None
-    return _chosen(repository, _read(repository, blobs), names)
+    return choose_versions(repository, _read(repository, blobs), names)
 
 
 def in_history(repository: Repository, names: Sequence[str] = ()) -> list[Version]:
@@ -55,7 +55,7 @@ def in_history(repository: Repository, names: Sequence[str] = ()) -> list[Versio
         for change in commit.changes:
             if change.after is not None:
                 blobs.setdefault(change.after, {})[change.path] = None
-    return _chosen(repository, _read(repository, blobs, strict=False), names)
+    return choose_versions(repository, _read(repository, blobs, strict=False), names)
 
 
 def in_blobs(repository: Repository, blobs: Iterable[tuple[str, RelPath]]) -> list[Version]:
@@ -128,7 +128,7 @@ def _sides_of(data: bytes, where: str) -> list[Manifest]:
         return []
 
 
-def _chosen(repository: Repository, versions: list[Version], names: Sequence[str]) -> list[Version]:
+def choose_versions(repository: Repository, versions: list[Version], names: Sequence[str]) -> list[Version]:
     """Return those of the datasets that `names` mean; a path in one means that dataset."""
     if not names:
         return versions

@@ -7,14 +7,14 @@ it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from datav.errors import DatavError
+from datav.errors import DatavError, RemoteError
 from datav.formats.entry import Content
 from datav.formats.tree import MAX_LEVEL
 from datav.ids import NodeId
 from datav.store.lookup import Lookup
 from datav.store.marking import children_of
 from datav.store.positions import split_ids
-from datav.store.reading import Reader
+from datav.store.reading import Reading
 
 _BATCH = 64
 # A directory's levels, then those of a file in it.
@@ -52,13 +52,16 @@ _NOTHING = Lack()
 class Completeness:
     """Answers for one store, remembering what it has seen.  Used by one thread."""
 
-    def __init__(self, lookup: Lookup, reader: Reader) -> None:
+    def __init__(self, lookup: Lookup, reader: Reading) -> None:
         self._lookup = lookup
         self._reader = reader
         self._known: dict[bytes, Lack] = {}
 
     def find_lack(self, content: Content) -> Lack:
         """Return what is missing of `content`.
+
+        Raises:
+            RemoteError: the store is a remote's, which cannot be reached.
 
         Cost: reads the nodes that were not read before; keeps 100 bytes for each.
         """
@@ -110,11 +113,15 @@ class Completeness:
     def _read(self, nodes: list[bytes]) -> list[bytes | Lack]:
         try:
             return [bytes(data) for data in self._reader.read_many(nodes, nodes=True)]
+        except RemoteError:
+            raise
         except DatavError:
             return [self._read_one(node) for node in nodes]
 
     def _read_one(self, node: bytes) -> bytes | Lack:
         try:
             return self._reader.read_node(NodeId(node))
+        except RemoteError:
+            raise
         except DatavError as exc:
             return Lack(0, 1, int(self._lookup.is_named(node)), str(exc))
