@@ -33,6 +33,9 @@ DAY = 86_400_000_000
 TEXT_FORMATS = frozenset({"csv", "tsv"})
 TYPED_FORMATS = frozenset({"parquet", "arrow"})
 
+# What a column of texts is taken for; no type of Arrow is called so.
+_GUESSED = frozenset({"integer", "float", "boolean", "date", "timestamp", "text", "empty"})
+
 SPELLED_TRUE = ("true", "True", "TRUE")
 SPELLED_FALSE = ("false", "False", "FALSE")
 
@@ -47,7 +50,7 @@ class Reading:
     kind: Kind
     """Of most of them, by the profile."""
     is_text: bool
-    """Whether the table is one of texts, all of them."""
+    """Whether its cells are texts, and what else they are is read off them."""
     is_whole: bool = False
     """Whether all its numbers are integers of 64 bits."""
 
@@ -86,7 +89,7 @@ class Cells:
         """Which are numbers, and these."""
         if self.kind == "number":
             return np.ones(self.count, bool), as_numbers(self.present)
-        if self.kind != "text" or not self.reading.is_text:
+        if self.kind != "text" or not (self.reading.is_text or self.reading.kind == "number"):
             return np.zeros(self.count, bool), np.zeros(0, np.int64)
         whole = parse_integers(self.present)
         if whole is not None:
@@ -121,7 +124,7 @@ class Cells:
         if self.kind == "boolean":
             true = as_mask(self.present)
             return true, ~true
-        if self.kind == "text" and self.reading.is_text:
+        if self.kind == "text" and (self.reading.is_text or self.reading.kind == "boolean"):
             return is_one_of(self.present, SPELLED_TRUE), is_one_of(self.present, SPELLED_FALSE)
         none = np.zeros(self.count, bool)
         return none, none
@@ -166,8 +169,6 @@ class Cells:
         """All of them, nulls included, as SQL computes with them; of texts what cannot be read is null."""
         if self.kind != "text" or self.reading.kind not in ("number", "time", "boolean"):
             return self.plain
-        if not self.reading.is_text and self.reading.kind != "time":
-            return self.plain
         places = np.flatnonzero(as_mask(pc.is_valid(self.plain)))
         match self.reading.kind:
             case "number":
@@ -191,9 +192,13 @@ class Cells:
 
 def readings_of(subject: Subject) -> dict[str, Reading]:
     """Return what the columns of a table are taken for, by their names."""
-    is_text = subject.format in TEXT_FORMATS
     return {
-        column: Reading(sketch.kind, is_text, sketch.numbers.ranks.points.dtype == np.int64)
+        column: Reading(
+            sketch.kind,
+            # The values in names of directories are texts beside columns that have types.
+            subject.format in TEXT_FORMATS or (subject.format in TYPED_FORMATS and sketch.type in _GUESSED),
+            sketch.numbers.ranks.points.dtype == np.int64,
+        )
         for column, sketch in sketches_of(subject).items()
     }
 
@@ -214,14 +219,14 @@ def is_whole(values: Values) -> Mask:
     """Return which numbers are integers, however they are stored."""
     if values.dtype != np.float64:
         return np.ones(len(values), bool)
-    return np.isfinite(values) & (np.floor(values) == values)
+    return np.asarray(np.isfinite(values) & (np.floor(values) == values))
 
 
 def split_whole(values: Values) -> tuple[I64, Values]:
     """Return those that are integers of 64 bits, and the others; NaN among these."""
     if values.dtype != np.float64:
         return values.astype(np.int64), np.zeros(0)
-    whole = is_whole(values) & (np.abs(values) <= _WHOLE)
+    whole: Mask = is_whole(values) & (np.abs(values) <= _WHOLE)
     return values[whole].astype(np.int64), values[~whole]
 
 

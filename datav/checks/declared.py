@@ -31,3 +31,8 @@ def is_declared(type_name: str, wanted: ColumnType) -> bool:
     """Whether all cells of a column of this type are what is wanted."""
     found = declared_type(type_name)
     return found == wanted or (wanted == "number" and found == "integer")
+
+
+def is_rough(type_name: str) -> bool:
+    """Whether numbers and times of a type are more than a profile, or a float, can tell apart."""
+    return type_name == "uint64" or type_name.startswith(("decimal", "timestamp[ns", "time64", "duration"))

@@ -90,7 +90,7 @@ def shown(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{int(value):,}" if value.is_integer() and abs(value) < 1e15 else f"{value:.6g}"
+        return f"{int(value):,}" if value.is_integer() and abs(value) < 1e15 else str(value)
     return f'"{name(str(value))}"'
 
 

@@ -36,18 +36,16 @@ def names_of(subject: Subject) -> frozenset[str]:
 
 def missing_columns(subject: Subject, settings: CheckSettings) -> Iterator[Finding]:
     """Yield one finding for each column that a rule names and that is not there."""
-    there = names_of(subject)
     wanted: dict[str, int | None] = dict.fromkeys(settings.columns or (), settings.lines.get("columns"))
     for checks in settings.column_checks:
         if set(checks.lines) - {"warn"} != {"documented_in"} or not checks.lines:
             wanted.setdefault(checks.name, min(checks.lines.values(), default=None))
+    there = names_of(subject) if wanted else frozenset()
     for column, line in wanted.items():
         if column not in there:
             promise = promise_of_table(subject.path, settings, "columns", line)
             promise = Promise(promise.path, promise.rule, column, promise.severity, promise.line)
-            yield from promise.broken(
-                "there is no such column", measure="columns", value=None, limit=column
-            )
+            yield from promise.broken("there is no such column", measure="columns", value=None, limit=column)
 
 
 def extra_columns(promise: Promise, subject: Subject, named: frozenset[str]) -> tuple[Finding, ...]:
@@ -85,7 +83,7 @@ def check_growth(promise: Promise, rows: int, before: int, bounds: Bounds) -> tu
     else:
         return KEPT
     return promise.broken(
-        f"{before:,} -> {counted(rows, 'row')}, {factor:.4g} times as many, {word} {limit:g} times are expected",
+        f"{before:,} -> {counted(rows, 'row')}, {factor:.4g} times as many, {word} {limit:g} is expected",
         measure="growth",
         value=factor,
         limit=limit,
@@ -183,8 +181,10 @@ def _means_same(member: str, said: str, wanted: str) -> bool:
 
 
 def _fits(found: str, declared: str) -> bool:
-    """Whether a file of the encoding that was found is one of the declared one."""
-    return _codec(found) == _codec(declared)
+    """Whether a file of the encoding that was found may be one of the declared one."""
+    found, declared = _codec(found), _codec(declared)
+    # Latin-1 is said of bytes of which nothing is known but that they are no UTF-8.
+    return found == declared or (found == "iso8859-1" and not declared.startswith("utf"))
 
 
 def _codec(encoding: str) -> str:
