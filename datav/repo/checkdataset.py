@@ -12,6 +12,8 @@ from datav.checks.expectations import Checks, check_expectations
 from datav.checks.finding import Checked, Finding, NotChecked
 from datav.errors import DatavError, MissingChunkError, TableError
 from datav.formats.entry import Entry
+from datav.profiles.folders import find_extension
+from datav.profiles.partitions import FORMATS
 from datav.relpath import one_line
 from datav.repo.checkends import State
 from datav.repo.checkothers import OthersAt
@@ -20,7 +22,6 @@ from datav.repo.checkversions import CheckedVersion, Opened
 from datav.repo.datasets import Dataset
 from datav.repo.diffchosen import Part
 from datav.repo.diffends import DatasetVersion
-from datav.repo.difffiles import is_named_like_table
 from datav.repo.gate import Gate, Gated
 from datav.repo.pathrules import find_all_rules
 from datav.repo.profile import NoProfile
@@ -107,6 +108,8 @@ class Checker:
                 if id(rule) not in work.fitting:
                     reason = f"{version.dataset} is no table, and no table in it fits"
                     work.missed.append(NotChecked(work.path, "check", None, reason, _line([rule])))
+        # Of what was edited meanwhile nobody knows which half was seen.
+        work.attempt(asked.rules, None, self._opened.sources.check)
         return work.answer()
 
     def _check_whole(
@@ -254,7 +257,7 @@ def _turned_inside(asked: Asked, version: CheckedVersion) -> Asked:
     found = version.found_profile
     if not isinstance(found, NoProfile) and found.profile.table is not None:
         return asked
-    turned = [rule for rule in asked.rules if any(mark in rule.glob for mark in _WILD)]
+    turned = [rule for rule in asked.rules if not _is_name(rule.glob)]
     kept = [_only_meta(rule) if rule in turned else rule for rule in asked.rules]
     return replace(asked, rules=kept, rules_inside=[*turned, *asked.rules_inside], turned=turned)
 
@@ -304,7 +307,7 @@ def _without_table(
         return checks
     line = _line(rules)
     reason = one_line(str(error))
-    if not is_named_like_table(subject.raw_path):
+    if not _claims_to_be_table(subject.raw_path):
         missed = NotChecked(subject.path, "check", None, reason, line)
         return replace(checks, not_checked=(*checks.not_checked, missed))
     broken = Finding(
@@ -323,11 +326,27 @@ def _without_table(
 
 
 def _rules_of(path: bytes, rules: Sequence[CheckSettings]) -> list[CheckSettings]:
-    """Return the rules that fit a file in a directory; a pattern means tables alone, a name what it names."""
+    """Return the rules that fit a file in a directory.
+
+    A pattern means tables; another file is meant by its name, or by the end of it.
+    """
     found = find_all_rules(rules, path)
-    if is_named_like_table(path):
+    if _claims_to_be_table(path):
         return found
-    return [rule for rule in found if not any(mark in rule.glob for mark in _WILD)]
+    end = find_extension(path.rpartition(b"/")[2]).decode("utf-8", "replace")
+    return [rule for rule in found if _is_name(rule.glob) or (end and rule.glob.endswith(end))]
+
+
+def _claims_to_be_table(path: bytes) -> bool:
+    """Whether a name says that the file is a table; `.txt` says nothing."""
+    name = path.rpartition(b"/")[2]
+    for packed in (b".gz", b".zst"):
+        name = name.removesuffix(packed)
+    return find_extension(name) in FORMATS
+
+
+def _is_name(glob: str) -> bool:
+    return not any(mark in glob for mark in _WILD)
 
 
 def _named(error: DatavError, path: str) -> DatavError:
