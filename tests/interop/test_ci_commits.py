@@ -69,7 +69,7 @@ def check_out(project, tmp_path):
 def run(clone: ScratchRepo, name: str, event: object = None, **environment: str):
     output, path = clone.root.parent / "output", clone.root.parent / "event.json"
     output.write_text("")
-    path.write_text(json.dumps(event or {}))
+    path.write_text(json.dumps({} if event is None else event))
     variables = {"GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": str(path), "GITHUB_OUTPUT": str(output)}
     variables["GITHUB_SHA"] = clone.rev("HEAD")
     done = subprocess.run(
@@ -110,6 +110,14 @@ def test_the_head_of_a_pull_request_is_compared_with_where_it_left(project, chec
     event = {"pull_request": {"base": {"sha": project.main[1]}}}
 
     assert base_of(clone, "pull_request", event, GITHUB_SHA=project.merge) == project.fork
+
+
+@pytest.mark.parametrize("event", [{"pull_request": {"base": {"sha": "1" * 40}}}, {}, []])
+def test_a_base_that_nobody_has_is_an_error(check_out, event):
+    status, said, outputs = run(check_out("topic"), "pull_request", event)
+
+    assert (status, outputs) == (2, {})
+    assert "::error::" in said
 
 
 @pytest.mark.parametrize(("before", "base"), [("known", "first"), ("0" * 40, "parent"), ("1" * 40, "parent")])

@@ -39,6 +39,7 @@ class FakeGitHub:
             "id": number,
             "body": body,
             "user": {"login": login},
+            "author": {"id": _GITLAB_USER},
             "html_url": f"{self.url}/comment/{number}",
         }
         self.comments.append(made)

@@ -14,12 +14,12 @@ is_here() { git cat-file -e "$1^{commit}" 2>/dev/null; }
 # A commit by its id, or a branch or tag: alone, without its history, if it is not here.
 resolve() {
     local name=$1
-    case $name in -*) echo "::error::$name is no revision" >&2 && return 2 ;; esac
+    case $name in "" | -*) echo "::error::\"$name\" is no revision" >&2 && return 2 ;; esac
     if ! is_here "$name" && [ -n "$remote" ] && git fetch --quiet --no-tags --depth=1 "$remote" "$name" >&2; then
         name=FETCH_HEAD
     fi
     git rev-parse --verify --quiet --end-of-options "$name^{commit}" && return
-    echo "::error::git knows no commit ${name:-of that name}, and cannot fetch it: see fetch-depth of actions/checkout" >&2
+    echo "::error::git knows no commit $name, and cannot fetch it: see fetch-depth of actions/checkout" >&2
     return 2
 }
 
@@ -61,7 +61,7 @@ base_of_event() {
             resolve "$(parents_of "$head" | head -n 1)"
             return
         fi
-        tip=$(resolve "$(event pull_request base sha)")
+        tip=$(resolve "$(event pull_request base sha)") || return
         fork_point "$tip" "$head" || echo "$tip"
         ;;
     merge_group) resolve "$(event merge_group base_sha)" ;;
