@@ -143,6 +143,33 @@ def test_what_means_nothing_is_refused_and_named(text, said):
     assert str(error.value).startswith(where)
 
 
+# The rest of the words is Python's.
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("datav = = 1\n", 1),
+        ("datav = 1\r\n\r\na = 1\r\na = 2\r\n", 4),
+        ('datav = 1\na = "', 2),
+        ("datav = 1\na = [\n", 2),
+    ],
+)
+def test_what_is_no_toml_is_refused_with_its_line(text, line):
+    with pytest.raises(UsageError, match=rf"^datav\.toml:{line}: not valid TOML: [a-z][^()]+$"):
+        parse_settings(text)
+
+
+def test_a_number_of_thousands_of_digits_is_refused():
+    with pytest.raises(UsageError, match=r"datav\.toml is not valid TOML: Exceeds the limit"):
+        public(f"[transfer]\njobs = {'1' * 5000}\n")
+
+
+def test_what_is_wrong_in_the_private_configuration_is_said_with_its_line():
+    with pytest.raises(UsageError) as error:
+        parse_private_settings("# mine\n[transfer]\njobs = 0\n")
+
+    assert str(error.value) == "config.toml:3: `transfer.jobs` is not a number from 1 to 256"
+
+
 SECRETS = {
     "key": 'key = "hunter2"',
     "secret": 'secret = "hunter2"',
