@@ -15,7 +15,7 @@ from datav.relpath import one_line
 from datav.repo.checkends import State, find_check_ends, find_origins_of, is_same
 from datav.repo.datasets import Dataset, list_datasets
 from datav.repo.diffchosen import ALL, Chosen, Part, choose_among, may_reach_into
-from datav.repo.diffends import DatasetVersion, is_revision
+from datav.repo.diffends import DatasetVersion, is_revision, refuse_shallow
 from datav.repo.pathrules import find_all_rules
 from datav.repo.repository import Repository
 from datav.repo.specs import list_names
@@ -84,6 +84,7 @@ def read_words(repository: Repository, words: Sequence[str]) -> tuple[str | None
 
     Raises:
         UnknownDatasetError: the first word is neither.
+        ShallowHistoryError: it is a revision that this clone has not got.
         UsageError: it is two revisions.
     """
     if not words:
@@ -103,6 +104,7 @@ def read_words(repository: Repository, words: Sequence[str]) -> tuple[str | None
     try:
         choose_among(repository, [first], known)
     except UnknownDatasetError as exc:
+        refuse_shallow(repository, first)
         raise UnknownDatasetError(f"{exc}, and git knows no such revision", hint=exc.hint) from exc
     return None, tuple(words)
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from datav.errors import DatavError, FormatError, UnknownRevisionError, UnresolvedConflictError, UsageError
 from datav.formats.manifest import parse_manifest
 from datav.git.repository import IndexEntry
+from datav.git.shallow import explain_no_parent
 from datav.relpath import RelPath
 from datav.repo.datasets import Dataset, dataset_of_manifest
 from datav.repo.diffends import DatasetVersion, look_at_all, read_at
@@ -149,14 +150,11 @@ def find_check_ends(
     if end.commit is None:
         head = repository.git.head()
         return end, CheckEnd("HEAD", head) if head is not None else None, ()
-    parent = f"{end.commit}^"
     try:
-        return end, CheckEnd(f"{rev}^", repository.git.resolve(parent)), ()
-    except UnknownRevisionError as exc:
-        if not repository.git.is_shallow():
-            return end, None, ()
-        hint = f"; {exc.hint}" if exc.hint else ""
-        return end, None, (f"nothing was compared: {exc}{hint}",)
+        return end, CheckEnd(f"{rev}^", repository.git.resolve(f"{end.commit}^")), ()
+    except UnknownRevisionError:
+        hidden = explain_no_parent(repository.git.git, end.commit, str(rev))
+    return end, None, () if hidden is None else (f"nothing was compared: {hidden}; {hidden.hint}",)
 
 
 def _resolve(repository: Repository, rev: str) -> str:
