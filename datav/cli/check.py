@@ -25,13 +25,20 @@ _FILE_WIDTH = 10_000
 def check(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[REV] [-- PATH...]", help="What to check, and which data of it."),
+        typer.Argument(
+            metavar="[REV] [-- PATH...]",
+            help="What to check, and which data of it; with `--pushed` also A..B.",
+        ),
     ] = None,
     against: Annotated[
         str | None,
         typer.Option("--against", metavar="REV", help="Compare with it; by default the commit before."),
     ] = None,
     staged: Annotated[bool, typer.Option("--staged", help="Check what git is about to commit.")] = False,
+    pushed: Annotated[
+        bool,
+        typer.Option("--pushed", help="Check instead that the remote has all data that REV, or A..B, needs."),
+    ] = False,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML there as well.")
     ] = None,
@@ -54,6 +61,10 @@ def check(
     from datav.repo.check import read_words
 
     output, words = terminal(), words or []
+    if pushed:
+        _refuse_with_pushed(staged=staged, github=github, reports=(junit, sarif, markdown))
+        _check_pushed(output, words, against)
+        return
     files = {"junit": junit, "sarif": sarif, "markdown": markdown}
     reports = {form: file for form, file in files.items() if file is not None}
     _refuse(output, list(reports.values()))
@@ -74,6 +85,33 @@ def check(
     if outcome.errors:
         raise typer.Exit(2)
     if not outcome.result.ok:
+        raise typer.Exit(1)
+
+
+def _refuse_with_pushed(*, staged: bool, github: bool, reports: Sequence[Path | None]) -> None:
+    if staged or github or any(report is not None for report in reports):
+        raise UsageError(
+            "`--pushed` asks a remote, and looks at no promises: it goes with REV, `--against` and paths",
+            hint="run `datav check` without it as well",
+        )
+
+
+def _check_pushed(output: Terminal, words: Sequence[str], against: str | None) -> None:
+    from datav.repo.checkpushed import check_pushed, read_pushed_words
+    from datav.report.check_pushed import check_pushed_json, check_pushed_text
+
+    with opened(output) as repository:
+        at = words.index(NO_REVISION) if NO_REVISION in words else len(words)
+        if at > 1 and at < len(words):
+            raise UsageError("these are several revisions", hint="A..B is all commits between two")
+        rev, base, names = read_pushed_words(repository, words[:at])
+        if base is not None and against is not None:
+            raise UsageError(
+                f"{words[0]} says already what it is compared with", hint="leave `--against` out"
+            )
+        result = check_pushed(repository, rev, against=against or base, names=[*names, *words[at + 1 :]])
+    output.show(check_pushed_text(result, output.style), check_pushed_json(result))
+    if not result.ok:
         raise typer.Exit(1)
 
 

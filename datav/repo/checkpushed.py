@@ -21,7 +21,7 @@ from datav.ids import Buffer, NodeId
 from datav.relpath import RelPath
 from datav.repo.connecting import connected, layered_reader
 from datav.repo.datasets import dataset_of_manifest
-from datav.repo.diffends import is_revision
+from datav.repo.diffends import is_revision, refuse_shallow
 from datav.repo.repository import Repository
 from datav.repo.roots import manifests_in
 from datav.repo.wanted import Version, choose_versions, versions_of
@@ -141,8 +141,15 @@ def check_pushed(
 def read_pushed_words(
     repository: Repository, words: Sequence[str]
 ) -> tuple[str, str | None, tuple[str, ...]]:
-    """Return what `[REV | A..B] [PATH...]` means: a revision, what to leave out, and names of data."""
-    if not words or not is_revision(repository, words[0]):
+    """Return what `[REV | A..B] [PATH...]` means: a revision, what to leave out, and names of data.
+
+    Raises:
+        ShallowHistoryError: the first word is a revision that this shallow clone lacks.
+    """
+    if not words:
+        return "HEAD", None, ()
+    if not is_revision(repository, words[0]):
+        refuse_shallow(repository, words[0])
         return "HEAD", None, tuple(words)
     first, *rest = words
     dots = "..." if "..." in first else ".."
