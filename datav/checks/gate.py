@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from datav.checks.finding import Finding, Severity
-from datav.checks.learning import Limit, Step, exceeds, limit_of, spans
+from datav.checks.learning import Limit, Step, exceeds, is_unsure, limit_of, spans
 from datav.drift.result import TableDrift
 from datav.drift.verdicts import Move
 from datav.formats.limits import Habit, Limits, Measured, Unusual
@@ -50,6 +50,7 @@ def judge_steps(
             not told again.
     """
     found: list[_Excess] = []
+    unsure: list[_Excess] = []
     accepted: list[Unusual] = []
     jumped = {(one.before, one.after, one.measured.column) for one in limits.unusual}
     known = {(one.before, one.after, one.measured): one for one in limits.unusual}
@@ -57,6 +58,8 @@ def judge_steps(
         earlier = before.get(step.window)
         for measured, move in step.moves.items():
             if not exceeds(limits, measured, move):
+                if is_unsure(limits, measured, move):
+                    unsure.append(_Excess(measured, move, limit_of(limits, measured, move)))
                 continue
             one = known.get((step.before, step.after, measured))
             if one is not None:
@@ -64,8 +67,11 @@ def judge_steps(
             elif not spans(jumped, step, measured) and not _was_told(limits, measured, earlier):
                 found.append(_Excess(measured, move, limit_of(limits, measured, move)))
     found = list(_without_accepted(found, accepted))
-    findings = tuple(_tell(path, limits, excesses, severity) for excesses in _by_column(found))
-    return Judged(findings, sum(len(step.moves) for step in now), tuple(accepted))
+    findings = [_tell(path, limits, excesses, severity) for excesses in _by_column(found)]
+    columns = {each.measured.column for each in found}
+    doubts = _by_column(each for each in unsure if each.measured.column not in columns)
+    findings += [_tell(path, limits, excesses, "warn") for excesses in doubts]
+    return Judged(tuple(findings), sum(len(step.moves) for step in now), tuple(accepted))
 
 
 def warn_of_broken(path: str, drift: TableDrift, why: str) -> tuple[Finding, ...]:
@@ -145,6 +151,8 @@ def _origin(limits: Limits, excess: _Excess) -> str:
     history = f"history ({steps} up to {_short(limits.last)})"
     if excess.move.is_event:
         return f"{history}: it never happened"
+    if excess.move.value <= limit.value:
+        return f"{history}: too short to be sure, but so far it moved no further than chance and trifles do"
     if limit.habit is None:
         return f"{history}: it never moved, and so much chance and trifles do"
     if limit.value <= excess.move.floor:

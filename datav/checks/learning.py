@@ -144,6 +144,14 @@ def learn(steps: Sequence[Step]) -> Limits:
     return replace(limits, habits={**habits, **more}, unusual=unusual)
 
 
+def is_unsure(limits: Limits, measured: Measured, move: Move) -> bool:
+    """Whether a step breaks what never moved before, and only the history is too short to be sure of it."""
+    limit = limit_of(limits, measured, move)
+    is_quiet = limit.habit is None or limit.habit.greatest <= move.floor
+    is_short = limit.is_learned and limit.steps < _ENOUGH
+    return measured.window == 1 and move.verdict == "broken" and is_quiet and is_short
+
+
 def spans(jumped: Collection[tuple[str, str, str | None]], step: Step, measured: Measured) -> bool:
     """Whether an unusual move of a column lies between the versions of a step."""
     return any((before, after, measured.column) in jumped for before, after in step.inside)

@@ -106,6 +106,8 @@ class Move:
     after: float | str | None
     what: str
     """In plain words."""
+    verdict: Verdict = "stable"
+    """What it comes to without any history."""
 
     @property
     def excess(self) -> float:
@@ -177,7 +179,8 @@ def _move(shift: Shift, most: Verdict, score: float) -> Move:
     value = 0.0 if most == "stable" or not math.isfinite(low) else max(low, 0.0)
     if is_event:
         value, floor = float(score >= 1), 1.0
-    return Move(shift.measure, value, floor, is_event, shift.before, shift.after, shift.what)
+    told = (shift.before, shift.after, shift.what)
+    return Move(shift.measure, value, floor, is_event, *told, VERDICTS[int(score)])
 
 
 def _score(shift: Shift, most: Verdict) -> float:

@@ -12,9 +12,6 @@ from datav.errors import FormatError
 from datav.formats.fields import Fields, parse_toml, quote, refuse
 
 VERSION = 1
-SUFFIX = ".limits"
-"""Behind the name of the manifest."""
-
 MAX_SIZE = 8 * 2**20
 """A reader takes no more than this into memory."""
 

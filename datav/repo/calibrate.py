@@ -12,7 +12,7 @@ from datav.repo.checkversions import Opened
 from datav.repo.datasets import Dataset
 from datav.repo.diffchosen import choose_among
 from datav.repo.diffends import DatasetVersion
-from datav.repo.limitsfile import limits_path, write_limits
+from datav.repo.limitsfile import write_limits
 from datav.repo.pastversions import find_past
 from datav.repo.repository import Repository
 from datav.repo.steps import End, Steps, past_end
@@ -67,7 +67,7 @@ def calibrate(repository: Repository, names: Sequence[str] = ()) -> Calibration:
 
 
 def _calibrate(opened: Opened, dataset: Dataset, version: DatasetVersion | DatavError | None) -> Calibrated:
-    nothing = Calibrated(dataset.path, limits_path(dataset), None, False, 0, 0.0, False)
+    nothing = Calibrated(dataset.path, dataset.limits_path, None, False, 0, 0.0, False)
     if isinstance(version, DatavError):
         return replace(nothing, reason=one_line(str(version)))
     ends, is_cut = _find_ends(opened.repository, dataset, version)

@@ -14,6 +14,9 @@ from datav.repo.repository import Repository
 from datav.repo.suggesting import suggest
 from datav.storage.durable import fsync_directory, remove_file, translating, write_atomic
 
+LIMITS_SUFFIX = b".limits"
+"""Behind the name of the manifest."""
+
 _BANNER_PREFIX = b"# Tracked by datav"
 
 
@@ -26,6 +29,11 @@ class Dataset:
     @property
     def manifest_path(self) -> RelPath:
         return RelPath(bytes(self.path) + MANIFEST_SUFFIX)
+
+    @property
+    def limits_path(self) -> RelPath:
+        """Where the file of limits lies, if there is one (docs/formats/limits.md)."""
+        return RelPath(bytes(self.manifest_path) + LIMITS_SUFFIX)
 
     def __str__(self) -> str:
         return str(self.path)
@@ -104,7 +112,9 @@ def refuse_changed(dataset: Dataset, present: bytes | None, *expected: bytes | N
 
 
 def remove_manifest(repository: Repository, dataset: Dataset) -> None:
+    """Remove a manifest, and the file of limits beside it if there is one."""
     remove_file(dataset.manifest_path.on(repository.root))
+    remove_file(dataset.limits_path.on(repository.root))
 
 
 def manifests_at(repository: Repository, rev: str) -> dict[Dataset, Manifest]:

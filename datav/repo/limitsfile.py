@@ -1,17 +1,12 @@
 """Files of limits beside manifests: where they lie, read at one end of a check, written."""
 
 from datav.errors import FormatError
-from datav.formats.limits import MAX_SIZE, SUFFIX, Limits, encode_limits, parse_limits
+from datav.formats.limits import MAX_SIZE, Limits, encode_limits, parse_limits
 from datav.relpath import RelPath
 from datav.repo.checkends import State
 from datav.repo.datasets import Dataset
 from datav.repo.repository import Repository
 from datav.storage.durable import translating, write_atomic
-
-
-def limits_path(dataset: Dataset) -> RelPath:
-    """Return where the limits of a dataset lie: beside its manifest."""
-    return RelPath(dataset.manifest_path + SUFFIX.encode())
 
 
 def read_limits(repository: Repository, state: State, dataset: Dataset) -> Limits | None:
@@ -20,7 +15,7 @@ def read_limits(repository: Repository, state: State, dataset: Dataset) -> Limit
     Raises:
         FormatError: the file is damaged, or a newer datav wrote it.
     """
-    path = limits_path(dataset)
+    path = dataset.limits_path
     data = _on_disk(repository, path) if state.end.is_disk else state.read_tracked(path)
     return None if data is None else parse_limits(data, str(path))
 
@@ -31,7 +26,7 @@ def write_limits(repository: Repository, dataset: Dataset, limits: Limits) -> bo
     Raises:
         StorageError: the disk fails.
     """
-    path = limits_path(dataset)
+    path = dataset.limits_path
     data = encode_limits(limits)
     if _on_disk(repository, path) == data:
         return False

@@ -35,7 +35,14 @@ from datav.repo.leftovers import remove_all_leftovers
 from datav.repo.repository import Repository
 from datav.repo.specs import unknown_dataset
 from datav.repo.unresolved import refuse_unresolved
-from datav.storage.durable import fsync_directory, make_directories, remove_file, storage_error, write_atomic
+from datav.storage.durable import (
+    fsync_directory,
+    make_directories,
+    remove_file,
+    storage_error,
+    translating,
+    write_atomic,
+)
 from datav.workspace.scan import scan_file
 from datav.workspace.statcache import TICK_NS, Row, write_stat_cache
 
@@ -94,6 +101,7 @@ def _move(repository: Repository, plan: "MovePlan") -> Moved:
         _move_data(repository, plan)
     else:
         _move_stat_cache(repository, plan, None)
+    _move_limits(repository, plan)
     if plan.resumes:
         # The killed command may not have come to it, and nothing of the old name may go before.
         _sync(repository, plan)
@@ -105,6 +113,14 @@ def _move(repository: Repository, plan: "MovePlan") -> Moved:
     staged = stage_known(repository, [plan.target, plan.source])
     remove_all_leftovers(repository, [plan.target, plan.source], [])
     return Moved(plan.source.path, plan.target.path, plan.moves_data, plan.resumes, staged)
+
+
+def _move_limits(repository: Repository, plan: "MovePlan") -> None:
+    """Rename the file of limits; once it has its new name nothing is left to do."""
+    old, new = (dataset.limits_path.on(repository.root) for dataset in (plan.source, plan.target))
+    if os.path.lexists(old):
+        with translating("rename", old):
+            os.replace(old, new)
 
 
 def _sync(repository: Repository, plan: "MovePlan") -> None:
@@ -292,7 +308,11 @@ def _remove_old_manifest(repository: Repository, plan: MovePlan) -> None:
 
 def stage_known(repository: Repository, datasets: Sequence[Dataset]) -> tuple[RelPath, ...]:
     """Tell git of manifests and ignore files, there or gone, whoever wrote them; return which."""
-    paths = [path for dataset in datasets for path in (dataset.manifest_path, ignore_file_of(dataset))]
+    paths = [
+        path
+        for dataset in datasets
+        for path in (dataset.manifest_path, dataset.limits_path, ignore_file_of(dataset))
+    ]
     with repository.editing():
         tracked = repository.git.find_tracked(paths)
         known = [
