@@ -1,13 +1,16 @@
 """check, as Markdown: for the summary of a job, and for a comment on a pull request.
 
-Whatever comes from data stands in `code`, as in diff_markdown.
+Whatever comes from data stands in `code`, as in diff_markdown: escaped alone, `@name` would be a mention, as
+GitHub looks for these in what Markdown was made into.
 """
 
 from collections.abc import Iterator
 
 from datav.checks.finding import Checked, CheckResult, Finding
 from datav.relpath import one_line
+from datav.report.cells import shorten
 from datav.report.check_words import (
+    MESSAGE_WIDTH,
     compared,
     examples,
     headline,
@@ -18,7 +21,7 @@ from datav.report.check_words import (
     summary,
     told,
 )
-from datav.report.diff_markdown import code, escape, markdown_table
+from datav.report.diff_markdown import code, markdown_table
 
 _SHOWN = 100
 """Findings of a dataset: a comment has an end."""
@@ -29,12 +32,12 @@ _MARKS = {"error": "✘", "warn": "⚠"}
 def check_markdown(result: CheckResult) -> str:
     """Return what was found: one line that says all, and a table for each dataset that has findings."""
     mark = "✘" if result.errors else "⚠" if result.warnings else "✔"
-    blocks = [f"## {mark} Checks of data", f"{summary(result)}.", f"Checked {escape(compared(result))}."]
+    blocks = [f"## {mark} Checks of data", f"{summary(result)}.", f"Checked: {code(compared(result))}."]
     for checked in result.datasets:
         if checked.findings or checked.not_checked:
             blocks.append(f"### {code(one_line(checked.path))}: {headline(checked)}")
             blocks += findings_blocks(checked)
-    blocks += [f"Note: {escape(note)}" for note in result.notes]
+    blocks += [f"Note: {code(shorten(note, MESSAGE_WIDTH))}" for note in result.notes]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -42,27 +45,24 @@ def findings_blocks(checked: Checked) -> Iterator[str]:
     """Yield a table of what was found in a dataset, and the list of what nobody could look at."""
     shown = checked.findings[:_SHOWN]
     if shown:
-        yield markdown_table(("", "column", "what is wrong", "measured", "limit"), map(_row, shown))
+        yield markdown_table(("", "column", "what is wrong"), map(_row, shown))
     if len(checked.findings) > len(shown):
         yield f"{len(checked.findings) - len(shown):,} more: `datav check` lists them."
     if checked.not_checked:
-        lines = [f"- {_place(each.column)}: {escape(missed(each))}" for each in checked.not_checked[:_SHOWN]]
+        lines = [f"- {_place(each.column)}: {code(missed(each))}" for each in checked.not_checked[:_SHOWN]]
         if len(checked.not_checked) > _SHOWN:
             lines.append(f"- and {len(checked.not_checked) - _SHOWN:,} more")
         yield "Not checked:\n\n" + "\n".join(lines)
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
-    wrong = code(told(finding))
-    such = ", ".join(map(code, examples(finding)))
-    return (
-        f"{_MARKS[finding.severity]} {finding.severity}",
-        _place(finding.column),
-        f"{wrong}<br>such as {such}" if such else wrong,
-        code(measured(finding)),
-        code(limited(finding)),
-    )
+    # One below the other: on a telephone more columns leave no room for words.
+    lines = [code(told(finding)), f"{code(measured(finding))}, {code(limited(finding))}"]
+    if such := ", ".join(map(code, examples(finding))):
+        lines.append(f"such as {such}")
+    severity = f"{_MARKS[finding.severity]}&nbsp;{finding.severity}"
+    return severity, _place(finding.column), "<br>".join(lines)
 
 
 def _place(column: str | None) -> str:
-    return place(None) if column is None else code(place(column))
+    return place(None).replace(" ", "&nbsp;") if column is None else code(place(column))

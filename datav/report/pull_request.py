@@ -4,7 +4,7 @@ First what matters to somebody who has a minute: one line, and a table of the da
 each, those first that break something.  GitHub refuses comments longer than MOST, so sections that do not fit
 are told without rows, or left out, and the last line says which.
 
-Whatever comes from data stands in `code`, as in diff_markdown.
+Whatever comes from data stands in `code`, as in diff_markdown and check_markdown.
 """
 
 import shlex
@@ -47,6 +47,9 @@ _COLUMNS_SHOWN = 30
 _CLASSES_SHOWN = 20
 _NAMED = 10
 """Datasets that the last line names."""
+
+# A section that has anything to say takes more.
+_LEAST = 200
 
 # What the last line takes, with names as long as they can be.
 _NOTE = 6_000
@@ -145,7 +148,7 @@ def _head(report: Report, parts: Sequence[_Part]) -> Iterator[str]:
         yield f"and {count(len(changed) - len(shown), 'more dataset')}."
     if result.datasets:
         yield f"Checks: {escape(summary(result))}."
-    yield from (f"Note: {escape(shorten(note, 400))}." for note in (*report.notes, *result.notes)[:_NAMED])
+    yield from (f"Note: {code(shorten(note, 400))}" for note in (*report.notes, *result.notes)[:_NAMED])
 
 
 def _row(part: _Part) -> tuple[str, ...]:
@@ -230,6 +233,9 @@ def _sections(part: _Part) -> Iterator[tuple[str, list[str]]]:
 
 def _fitting(part: _Part, room: int) -> tuple[str, str]:
     """Return the longest of these ways that fits, and what is left out of it."""
+    if room < _LEAST:
+        # Nothing of it would fit, and its rows need not be read.
+        return "", "all"
     for missing, blocks in _sections(part):
         section = "".join(f"\n\n{block}" for block in blocks)
         if len(section) <= room:

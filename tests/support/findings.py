@@ -45,7 +45,9 @@ MISSED = NotChecked("data/orders.csv", "unique", "id", "its data is not here", 1
 ORDERS = Checked("data/orders.csv", 12, (NULLS, DRIFT, GROWTH), (MISSED,), read_rows=True, is_changed=True)
 QUIET = Checked("data/users.csv", 29, (), is_changed=False)
 
-HOSTILE = "\x1b[31m\n::error::no\r]]>&<b>|`@you`\x00\udcff\ufffe‮%0A"
+HOSTILE = (
+    "\x1b[31m\n::error::no\r]]>&<b><img src=x onerror='window.hacked = 1'>|`@you`\x00\udcff\ufffe\u202e%0A"
+)
 """What a name or a cell may hold, to command a terminal, a log, a page or a parser."""
 
 
