@@ -34,7 +34,11 @@ class Project:
         self.repo.git("checkout", "-q", "--detach")
         self.repo.git("merge", "-q", "--no-ff", "-m", "merge", "topic")
         self.merge = self.repo.rev("HEAD")
-        self.repo.git("push", "-q", "origin", "main", "topic", "HEAD:refs/pull/7/merge")
+        self.repo.git("checkout", "-q", "-b", "limits", "main")
+        self.repo.write("data/e.csv.datav.limits", b"")
+        self.change("e")
+        refs = ("main", "topic", "limits", f"{self.merge}:refs/pull/7/merge")
+        self.repo.git("push", "-q", "origin", *refs)
 
     @property
     def url(self) -> str:
@@ -163,6 +167,19 @@ def test_the_first_commit_is_compared_with_nothing(project, check_out):
 
     assert status == 0, said
     assert (outputs["base"], outputs["head"], outputs["changed"]) == ("", project.first, "1")
+
+
+def test_history_is_brought_where_limits_are_to_be_learned_and_not_else(check_out):
+    def count(name: str, ref: str, history: str) -> int:
+        clone = check_out(ref, name=name)
+        status, said, _ = run(clone, "push", DATAV_HISTORY=history)
+        assert status == 0, said
+        return int(clone.git("rev-list", "--count", "HEAD"))
+
+    assert count("none", "main", "0") == 1
+    assert count("history", "main", "2") == 4
+    assert count("limits", "limits", "2") == 1
+    assert run(check_out("main", name="word"), "push", DATAV_HISTORY="all")[0] == 2
 
 
 def test_the_cache_belongs_to_the_manifests_and_leaves_out_what_is_about_the_clone(project, check_out):

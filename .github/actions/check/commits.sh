@@ -3,6 +3,7 @@
 #
 #   DATAV_HEAD            the commit that is checked; empty: the one that is checked out
 #   DATAV_BASE            the commit to compare with; empty: what the event says
+#   DATAV_HISTORY         how many commits before these are brought where limits have to be learned
 #   GITHUB_EVENT_NAME, GITHUB_EVENT_PATH      the event
 #   GITHUB_OUTPUT         gets base, head, changed, cache-path, cache-key, cache-prefix
 set -euo pipefail
@@ -94,6 +95,22 @@ watched=(':(top,glob)**/*.datav' ':(top,glob)**/*.datav.limits' ':(top)datav.tom
 before=${base:-$(git hash-object -t tree /dev/null)}
 changed=$(git diff --name-only -z "$before" "$head" -- "${watched[@]}" | tr -cd '\0' | wc -c)
 
+# Limits for drift are learned from history where no file of limits says them.
+lacks_limits() {
+    local manifest
+    while IFS= read -r -d '' manifest; do
+        git cat-file -e "$head:${manifest%.datav}.datav.limits" 2>/dev/null || return 0
+    done < <(git diff --no-renames --name-only -z --diff-filter=AM "$before" "$head" -- ':(top,glob)**/*.datav')
+    return 1
+}
+history=${DATAV_HISTORY:-0}
+case $history in *[!0-9]*) echo "::error::history is a number of commits, not $history" >&2 && exit 2 ;; esac
+if [ "$history" -gt 0 ] && [ "$(git rev-parse --is-shallow-repository)" = true ] && lacks_limits; then
+    echo "no limits for all that changed: $history commits of history are fetched to learn them from"
+    git fetch --quiet --no-tags --deepen="$history" "$remote" "$head" ||
+        echo "::notice::the server gives no history of $head: limits are learned from what is here"
+fi
+
 private=$(git rev-parse --path-format=absolute --git-common-dir)/datav
 manifests=$(git ls-tree -r --full-tree "$head" | { grep -E '\.datav"?$' || true; } | git hash-object --stdin)
 # A new one each month: what nobody reads any more goes with the old.
@@ -107,4 +124,4 @@ prefix=datav-1-${RUNNER_OS:-any}-$(date -u +%Y-%m)-
     echo "cache-key=$prefix$manifests"
     echo "cache-prefix=$prefix"
 } >>"$GITHUB_OUTPUT"
-echo "head $head, base ${base:-(none)}: $((changed)) files of datav differ"
+echo "head $head, base ${base:-(none)}, files of datav that differ: $((changed))"
