@@ -39,6 +39,12 @@ def check(
         bool,
         typer.Option("--pushed", help="Check instead that the remote has all data that REV, or A..B, needs."),
     ] = False,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate", help="Learn from history what is normal, and write it beside the manifests."
+        ),
+    ] = False,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML there as well.")
     ] = None,
@@ -61,6 +67,10 @@ def check(
     from datav.repo.check import read_words
 
     output, words = terminal(), words or []
+    if calibrate:
+        is_alone = not (staged or pushed or github or against or junit or sarif or markdown)
+        _calibrate(output, words, is_alone=is_alone)
+        return
     if pushed:
         _refuse_with_pushed(staged=staged, github=github, reports=(junit, sarif, markdown))
         _check_pushed(output, words, against)
@@ -86,6 +96,20 @@ def check(
         raise typer.Exit(2)
     if not outcome.result.ok:
         raise typer.Exit(1)
+
+
+def _calibrate(output: Terminal, words: Sequence[str], *, is_alone: bool) -> None:
+    from datav.repo.calibrate import calibrate
+    from datav.report.calibrate import calibrate_json, calibrate_text
+
+    if not is_alone:
+        raise UsageError(
+            "`--calibrate` learns from history, and checks nothing: it goes with paths alone",
+            hint="run `datav check` after it",
+        )
+    with opened(output) as repository:
+        result = calibrate(repository, [word for word in words if word != NO_REVISION])
+    output.show(calibrate_text(result, output.style), calibrate_json(result))
 
 
 def _refuse_with_pushed(*, staged: bool, github: bool, reports: Sequence[Path | None]) -> None:
