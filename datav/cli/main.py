@@ -36,9 +36,7 @@ _FLAGS = {
 
 def run() -> None:
     """The console script, under the names `datav` and `git-datav`: git runs that one for `git datav`."""
-    # Commands make many small values and no cycles: looking for cycles takes a third of the time of some.
-    gc.set_threshold(200_000, 20, 100)
-    sys.meta_path.insert(0, _NoPandas)
+    set_up_process()
     # Python has none where the caller closed it.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
@@ -46,6 +44,13 @@ def run() -> None:
         # A name that the terminal's encoding has not got is shown in part, and no reason to fail.
         sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))
+
+
+def set_up_process() -> None:
+    """Make a process quick that runs nothing but commands."""
+    # Commands make many small values and no cycles: looking for cycles takes a third of the time of some.
+    gc.set_threshold(200_000, 20, 100)
+    sys.meta_path.insert(0, _NoPandas)
 
 
 class _NoPandas:

@@ -5,6 +5,7 @@ started a thread, so a fork of it is a clean process a few milliseconds later.  
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -120,6 +121,8 @@ def run_datav(*arguments: str) -> int:
 
 def _serve() -> None:
     _warm_up()
+    # A child that looks for cycles would write to, and so copy, all that it shares with this process.
+    gc.freeze()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     scratch = Path(tempfile.mkdtemp(prefix="datav-crash-"))
@@ -133,13 +136,19 @@ def _serve() -> None:
 
 def _warm_up() -> None:
     """Import what commands import when they run."""
-    for name in ("typer", "numpy", "datav.cli.main", "datav.cli.commands", "tests.crash.checks"):
+    from datav.cli.main import main, set_up_process
+
+    set_up_process()
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+        # The class of each argument is made of others when the first command is called.
+        main(["-C", "/", "status"])
+    for name in ("PIL.Image", "numpy", "tests.crash.checks", "tests.crash.mergedriver"):
         importlib.import_module(name)
-    for package in ("repo", "report"):
-        for path in sorted((_ROOT / "datav" / package).glob("*.py")):
-            # What cannot be imported fails the command that needs it, with a better message than here.
-            with contextlib.suppress(ImportError, SyntaxError):
-                importlib.import_module(f"datav.{package}.{path.stem}")
+    sys.modules["PIL.Image"].init()
+    for path in sorted((_ROOT / "datav").rglob("*.py")):
+        # What cannot be imported fails the command that needs it, with a better message than here.
+        with contextlib.suppress(ImportError, SyntaxError):
+            importlib.import_module(".".join(path.relative_to(_ROOT).with_suffix("").parts))
 
 
 def _answer(question: dict[str, Any], scratch: Path) -> dict[str, Any]:
