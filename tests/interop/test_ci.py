@@ -206,7 +206,36 @@ def test_datav_is_installed_in_an_environment_of_its_own(tmp_path):
 
     assert (done.returncode, done.stdout) == (0, "datav 9.9\n"), done.stderr
     [added] = paths.read_text().splitlines()
-    assert (Path(added) / "datav").exists()
+    assert sorted(path.name for path in Path(added).iterdir()) == ["datav", "git-datav"]
+    assert subprocess.check_output([f"{added}/datav"], text=True) == "datav 9.9\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted"),
+    [
+        ("", f"{ROOT}[gcs,sql]"),
+        ("datav", "datav[gcs,sql]"),
+        ("datav>=0.1,<2", "datav[gcs,sql]>=0.1,<2"),
+        ("datav @ git+https://h/x@v1", "datav[gcs,sql] @ git+https://h/x@v1"),
+        ("git+https://h/x@v1?a=b", "datav[gcs,sql] @ git+https://h/x@v1?a=b"),
+        ("dist/datav-1.whl", "dist/datav-1.whl[gcs,sql]"),
+    ],
+)
+def test_extras_stand_where_pip_looks_for_them(tmp_path, version, wanted):
+    stub = tmp_path / "bin/python3"
+    stub.unlink()
+    place = tmp_path / "datav-environment/bin"
+    stub.write_text(f'#!/bin/sh\nmkdir -p "{place}"\ncp "{tmp_path}/pip" "{place}/python"\n')
+    (tmp_path / "pip").write_text('#!/bin/sh\nfor last; do :; done; echo "$last"\n')
+    for path in (stub, tmp_path / "pip"):
+        path.chmod(0o755)
+    environment = {"DATAV_VERSION": version, "DATAV_EXTRAS": "gcs,sql", "RUNNER_TEMP": str(tmp_path)}
+
+    done = subprocess.run(
+        [str(FOLDER / "install.sh")], env={**os.environ, **environment}, capture_output=True, text=True
+    )
+
+    assert done.stdout == f"{wanted}\n"
 
 
 def test_what_is_not_known_to_be_an_extra_is_refused(tmp_path):

@@ -18,7 +18,8 @@ if [ -n "${DATAV_EXTRAS:-}" ]; then
     esac
     # The extras stand behind the name, and before the version or address.
     case $wanted in
-    [A-Za-z]*[=@\<\>~!]*) name=${wanted%%[!A-Za-z0-9_.-]*} && wanted="${name}[$DATAV_EXTRAS]${wanted#"$name"}" ;;
+    *" @ "* | datav[=\<\>~!]*) name=${wanted%%[!A-Za-z0-9_.-]*} && wanted="${name}[$DATAV_EXTRAS]${wanted#"$name"}" ;;
+    *://*) wanted="datav[$DATAV_EXTRAS] @ $wanted" ;;
     *) wanted="${wanted}[$DATAV_EXTRAS]" ;;
     esac
 fi
@@ -26,7 +27,9 @@ fi
 place=${RUNNER_TEMP:-${TMPDIR:-/tmp}}/datav-environment
 python3 -m venv "$place"
 bin=$place/bin
-[ -d "$bin" ] || bin=$place/Scripts
 "$bin/python" -m pip install --quiet --disable-pip-version-check --no-input -- "$wanted"
 "$bin/datav" --version
-echo "$bin" >>"$GITHUB_PATH"
+# datav alone: what `python3` and `pip` are is for the steps that follow to say.
+mkdir -p "$place/path"
+ln -sf "$bin/datav" "$bin/git-datav" "$place/path/"
+echo "$place/path" >>"$GITHUB_PATH"
