@@ -14,7 +14,7 @@ from datav.errors import DatavError, UnknownDatasetError, UsageError
 from datav.relpath import one_line
 from datav.repo.checkends import State, find_check_ends, find_origins_of, is_same
 from datav.repo.datasets import Dataset, list_datasets
-from datav.repo.diffchosen import ALL, Chosen, Part, choose_among, may_reach_into
+from datav.repo.diffchosen import ALL, Chosen, Part, check_parts, choose_among, may_reach_into
 from datav.repo.diffends import DatasetVersion, is_revision, refuse_shallow
 from datav.repo.pathrules import find_all_rules
 from datav.repo.repository import Repository
@@ -138,6 +138,8 @@ class _Checking:
         wanted = [each for each in self.head.datasets if chosen is None or each in chosen]
         before = self._read_base(wanted)
         versions = self.head.read(wanted, before)
+        if chosen is not None:
+            self._check_parts(chosen, before, versions)
         gone = {each: version for each, version in before.items() if each not in versions}
         new = {each: version for each, version in versions.items() if each not in before}
         origins = find_origins_of(new, gone) if gone and new else {}
@@ -152,6 +154,21 @@ class _Checking:
     def end(self) -> None:
         """Add what is worth knowing of all datasets together."""
         self.notes += self._checker.notes if self._checker is not None else ()
+
+    def _check_parts(
+        self, chosen: Chosen, before: Mapping[Dataset, _Version], after: Mapping[Dataset, _Version]
+    ) -> None:
+        """Raise UnknownDatasetError if a name means a path in datasets that neither end has."""
+        if all(part.is_all for parts in chosen.values() for part in parts):
+            return
+        from datav.repo.farreading import Source
+
+        sides = [(before.get(dataset), after.get(dataset)) for dataset in chosen]
+        manifests = {
+            dataset: [each.manifest for each in both if isinstance(each, DatasetVersion)]
+            for dataset, both in zip(chosen, sides, strict=True)
+        }
+        check_parts(self.repository, Source(self.repository), chosen, manifests)
 
     def _read_base(self, wanted: Iterable[Dataset]) -> Mapping[Dataset, _Version]:
         """Return what is compared with, and what is there no more."""

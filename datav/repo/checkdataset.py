@@ -101,13 +101,18 @@ class Checker:
             asked = work.attempt(asked.rules, None, partial(_turned_inside, asked, version)) or asked
         if is_whole and not work.errors:
             work.checked.append(self._check_whole(asked, version, before, is_changed, work))
-        if asked.rules_inside and version.is_directory:
+        if asked.rules_inside and version.is_directory and not work.errors:
             files = partial(self._check_inside, asked, version, before, work)
             work.attempt(asked.rules_inside, None, files)
             for rule in asked.turned if is_whole else ():
                 if id(rule) not in work.fitting:
                     reason = f"{version.dataset} is no table, and no table in it fits"
                     work.missed.append(NotChecked(work.path, "check", None, reason, _line([rule])))
+        if not is_whole and not work.checked and not work.errors:
+            names = ", ".join(part.name for part in asked.parts)
+            work.notes.append(
+                f"nothing is promised of {names} alone; `datav check {work.path}` checks all of it"
+            )
         # Of what was edited meanwhile nobody knows which half was seen.
         work.attempt(asked.rules, None, self._opened.sources.check)
         return work.answer()
@@ -351,7 +356,7 @@ def _is_name(glob: str) -> bool:
 
 def _named(error: DatavError, path: str) -> DatavError:
     """Return an error that says of which data."""
-    if path in str(error):
+    if path in (word.strip(":,") for word in str(error).split()):
         return error
     if isinstance(error, MissingChunkError):
         return MissingChunkError(f"{path}: {error}", hint=error.hint)

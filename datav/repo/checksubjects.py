@@ -181,11 +181,8 @@ class SubjectAt:
 
     def _parted(self) -> Iterator[tuple[str, TableVersion, Mapping[str, str | None]]]:
         for part in self._parts:
-            yield (
-                part.path.rpartition(b"/")[2].decode("utf-8", "backslashreplace"),
-                self._version(part),
-                part.values,
-            )
+            inside = part.path.removeprefix(self.raw_path + b"/")
+            yield show_path(inside), self._version(part), part.values
 
     @cached_property
     def _json_kinds(self) -> Mapping[str, str]:

@@ -190,6 +190,19 @@ def test_a_directory_whose_files_are_one_table_is_that_table(repo):
     assert looked_at(outcome) == ["d", "d/x.csv"]
 
 
+def test_a_path_in_a_directory_of_which_nothing_is_promised_is_told(repo):
+    repo.write("d/x.csv", csv(1, 2))
+    repo.add("d")
+    rules(repo, '[check."d"]\nrows = { min = 2 }\n')
+
+    outcome = run(repo, None, "d/x.csv")
+
+    assert outcome.result.datasets == ()
+    assert outcome.result.notes == ("nothing is promised of d/x.csv alone; `datav check d` checks all of it",)
+    with pytest.raises(UnknownDatasetError):
+        run(repo, None, "d/nope.csv")
+
+
 def test_a_directory_without_tables_says_why_its_promises_are_not_looked_at(repo):
     repo.write("d/a.bin", b"\0")
     repo.add("d")
