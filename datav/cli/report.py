@@ -11,16 +11,16 @@ from datav.cli.outputs import is_standard_output
 
 
 def report(
-    base: Annotated[str, typer.Option("--base", metavar="A", help="What the change is to be merged into.")],
+    base: Annotated[str, typer.Option("--base", metavar="REV", help="What the change is to be merged into.")],
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="[PATH...]", help="Of which data; without, of all.")
     ] = None,
-    head: Annotated[str, typer.Option("--head", metavar="B", help="The change.")] = "HEAD",
+    head: Annotated[str, typer.Option("--head", metavar="REV", help="The change.")] = "HEAD",
     out: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write there.")] = None,
 ) -> None:
     """Say in Markdown what a change does to data, for its pull request: schema, rows, drift, findings.
 
-    Compared is B with where it left A. A report never fails: `datav check` does.
+    Compared is the head with where it left the base. What it finds fails nothing: `datav check` does.
     """
     from datav.repo.outputs import refuse_output, writing
     from datav.repo.report import reporting
