@@ -109,9 +109,9 @@ def limited(finding: Finding) -> str:
 
 
 def examples(finding: Finding) -> list[str]:
-    """A few of what breaks a promise, each on one line."""
+    """A few of what breaks a promise, each on one line; values that need quotes have them."""
     width = MESSAGE_WIDTH if _is_of_gate(finding) else _VALUE_WIDTH
-    return [shown_text(shorten(each, width)) for each in finding.examples[:_EXAMPLES]]
+    return [one_line(shorten(each, width)) for each in finding.examples[:_EXAMPLES]]
 
 
 def evidence(finding: Finding) -> str:
