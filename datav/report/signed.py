@@ -144,7 +144,8 @@ def _object_lines(result: SignedVerification, style: Style) -> Iterator[str]:
 
 def _data_lines(result: SignedVerification, style: Style, elapsed_s: float) -> Iterator[str]:
     total = sum(dataset.bytes for dataset in result.datasets)
-    far = f", {size(result.bytes_from_remote)} of it from {result.remote}" if result.remote else ""
+    # With tree nodes and profiles, so it may be more than what was read of the files.
+    far = f", {size(result.bytes_from_remote)} came from {result.remote}" if result.remote else ""
     what = f"{count(len(result.datasets), 'dataset')}, {size(total)} read{far}"
     yield f"data:       {what}, in {seconds(elapsed_s)}"
     # What is wrong comes first, whatever is cut off.
