@@ -20,6 +20,7 @@ from datav.report.check_words import (
     place,
     summary,
     told,
+    with_examples,
 )
 from datav.report.diff_markdown import code, markdown_table
 
@@ -58,8 +59,8 @@ def findings_blocks(checked: Checked) -> Iterator[str]:
 def _row(finding: Finding) -> tuple[str, ...]:
     # One below the other: on a telephone more columns leave no room for words.
     lines = [code(told(finding)), f"{code(measured(finding))}, {code(limited(finding))}"]
-    if such := ", ".join(map(code, examples(finding))):
-        lines.append(f"such as {such}")
+    if more := with_examples(finding, [code(each) for each in examples(finding)]):
+        lines.append(more)
     severity = f"{_MARKS[finding.severity]}&nbsp;{finding.severity}"
     return severity, _place(finding.column), "<br>".join(lines)
 

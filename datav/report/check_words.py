@@ -1,6 +1,7 @@
 """What a check found, in the words that all its drawings share."""
 
 import math
+from collections.abc import Sequence
 
 from datav.checks.finding import Checked, CheckResult, Finding, NotChecked, Value
 from datav.checks.promises import name
@@ -117,11 +118,17 @@ def examples(finding: Finding) -> list[str]:
 def evidence(finding: Finding) -> str:
     """`not_null: nulls 12, limit 0 from datav.toml:14; such as 17, 203`."""
     text = f"{one_line(finding.rule)}: {measured(finding)}, {limited(finding)}"
-    if not finding.examples:
-        return text
+    more = with_examples(finding, examples(finding))
+    return f"{text}; {more}" if more else text
+
+
+def with_examples(finding: Finding, shown: Sequence[str]) -> str:
+    """`such as 17, 203`; of the gate `also: ` what else moved; empty without examples."""
+    if not shown:
+        return ""
     if _is_of_gate(finding):
-        return f"{text}; also: {'; '.join(examples(finding))}"
-    return f"{text}; such as {', '.join(examples(finding))}"
+        return f"also: {'; '.join(shown)}"
+    return f"such as {', '.join(shown)}"
 
 
 def _is_of_gate(finding: Finding) -> bool:

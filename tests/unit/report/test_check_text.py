@@ -106,3 +106,19 @@ def test_json_holds_only_numbers_that_json_has():
     document = check_json(result(replace(ORDERS, findings=(endless,))))
 
     assert json.loads(json.dumps(document, allow_nan=False))["datasets"][0]["findings"][0]["value"] is None
+
+
+def test_what_else_moved_is_no_example():
+    also = replace(DRIFT, examples=("mean 3 -> 4", "nulls 0 -> 1"))
+
+    text = check_text(result(replace(ORDERS, findings=(also,))), PLAIN, WIDE)
+
+    assert "; also: mean 3 -> 4; nulls 0 -> 1" in text
+
+
+def test_examples_that_have_quotes_get_no_others():
+    quoted = replace(NULLS, examples=('"a b"',))
+
+    text = check_text(result(replace(ORDERS, findings=(quoted,))), PLAIN, WIDE)
+
+    assert text.splitlines()[2].endswith('such as "a b"')
