@@ -37,11 +37,12 @@ class Allowed:
         """The times that its texts say, in microseconds since 1970."""
         return tuple(found for text in self.texts if (found := parse_moment(text)) is not None)
 
-    @property
-    def spelled(self) -> tuple[str, ...]:
-        """Its truth values as text tables have them."""
-        spelled = {True: SPELLED_TRUE, False: SPELLED_FALSE}
-        return tuple(text for truth in self.truths for text in spelled[truth])
+    def written(self, *, is_text: bool) -> tuple[str, ...]:
+        """Return the texts that it allows: of text tables each way to write a truth value, else as a profile
+        has it, in which a truth value and its name are one."""
+        most = None if is_text else 1
+        spelled = {True: SPELLED_TRUE[:most], False: SPELLED_FALSE[:most]}
+        return (*self.texts, *(text for truth in self.truths for text in spelled[truth]))
 
 
 def allowed_values(values: Sequence[str | float | bool]) -> Allowed:
@@ -57,15 +58,18 @@ def is_allowed(allowed: Allowed, cells: Cells) -> Mask:
     """Return which cells the list names."""
     found = np.zeros(cells.count, bool)
     if cells.texts is not None:
-        found |= is_one_of(cells.texts, allowed.texts)
+        found |= is_one_of(cells.texts, allowed.written(is_text=cells.reading.is_text))
     elif allowed.moments:
         mask, times = cells.times
         found[np.flatnonzero(mask)[_among_times(times, allowed)]] = True
     if allowed.numbers:
         mask, numbers = cells.numbers
         found[np.flatnonzero(mask)[_among(numbers, allowed)]] = True
-    true, false = cells.truths
-    return found | (true & (True in allowed.truths)) | (false & (False in allowed.truths))
+    if cells.kind == "boolean":
+        true, false = cells.truths
+        written = allowed.written(is_text=False)
+        found |= (true & ("true" in written)) | (false & ("false" in written))
+    return found
 
 
 def check_allowed(promise: Promise, sketch: ColumnSketch, allowed: Allowed, *, is_text: bool) -> Answer:
@@ -90,12 +94,7 @@ def _strange_texts(sketch: ColumnSketch, allowed: Allowed, is_text: bool) -> lis
     if known is None:
         return None
     texts = known.values
-    good = is_one_of(texts, (*allowed.texts, *allowed.spelled) if is_text else allowed.texts)
-    if not is_text and sketch.kind == "boolean":
-        good = is_one_of(texts, [str(value).lower() for value in allowed.truths])
-    elif not is_text and allowed.truths and is_one_of(texts, ("true", "false")).any():
-        # In JSON Lines these may be texts or truth values.
-        return None
+    good = is_one_of(texts, allowed.written(is_text=is_text))
     if is_text and allowed.numbers:
         mask, numbers = parse_numbers(texts)
         finite = np.isfinite(numbers) | (sketch.kind == "number")

@@ -22,6 +22,7 @@ from datav.checks.references import Values, compare_values, known_values, mode_b
 from datav.checks.repeats import Repeats
 from datav.checks.scanning import Scan, run_scans
 from datav.checks.schema_rules import (
+    NotAscii,
     check_growth,
     check_meta,
     check_rows,
@@ -130,8 +131,9 @@ class _Checking:
         self._check_columns(settings, rules)
         self._check_size(settings)
         for member, wanted in settings.meta.items():
-            promise = self._promise(settings, f"meta.{member}")
-            self._settle(check_meta(replace(promise, rule="meta"), self._subject, member, wanted))
+            promise = replace(self._promise(settings, f"meta.{member}"), rule="meta")
+            found = check_meta(promise, self._subject, member, wanted)
+            self._settle(found if found is not None else NotAscii(promise, self._subject, member))
         if settings.key_unique:
             self._check_key(self._promise(settings, "key_unique"))
         if settings.disjoint is not None:

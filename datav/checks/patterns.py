@@ -24,7 +24,10 @@ def check_pattern(promise: Promise, pattern: str) -> None:
         UsageError: it is none.
     """
     try:
-        matching(pyarrow.array([""], pyarrow.large_string()), pattern)
+        nothing = pyarrow.array([""], pyarrow.large_string())
+        # By itself first: `a)|(b` is a pattern only between the brackets that are put around it.
+        pc.match_substring_regex(nothing, pattern)
+        matching(nothing, pattern)
     except pyarrow.ArrowInvalid as exc:
         reason = str(exc).removeprefix("Invalid regular expression: ").splitlines()[0]
         raise UsageError(

@@ -3,7 +3,7 @@
 from datav.checks.cells import readings_of, sketches_of
 from datav.checks.declared import is_rough
 from datav.checks.finding import Finding
-from datav.checks.promises import KEPT, MOST_EXAMPLES, Promise, name
+from datav.checks.promises import KEPT, MOST_EXAMPLES, Promise, counted, name
 from datav.checks.scanning import Batch, read_batches
 from datav.checks.subject import Subject
 from datav.checks.valuecounts import Mode, ValueCounts, known_counts, part_text
@@ -61,7 +61,7 @@ def compare_values(
     where = f"{name(reference.table)}, column `{name(reference.column)}`"
     noun = "value" if missing.different == 1 else "different values"
     what = (
-        f"{missing.total:,} of {counts.total:,} cells {verb} not in {where}:"
+        f"{missing.total:,} of {counted(counts.total, 'cell')} {verb} not in {where}:"
         f" {missing.different:,} {noun}, {examples[0]}"
     )
     return promise.broken(

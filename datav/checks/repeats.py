@@ -26,7 +26,7 @@ from datav.tables.cellvalues import cell_text, cell_values
 from datav.tables.hashing import fold_cells
 
 # Any two numbers; fixed, so that the same data gives the same answer.
-_FIRST_SEED = 0x243F6A8885A308D3
+FIRST_SEED = 0x243F6A8885A308D3
 _SECOND_SEED = 0x13198A2E03707344
 
 # In front of what a cell means; no text of a table has it.
@@ -95,7 +95,7 @@ class Repeats:
         self._prints: list[U64] = []
 
     def add(self, batch: Batch) -> None:
-        filled, prints = self._identity.prints(batch, _FIRST_SEED)
+        filled, prints = self._identity.prints(batch, FIRST_SEED)
         self._prints.append(prints[filled])
 
     def findings(self) -> tuple[Finding, ...]:
@@ -132,7 +132,7 @@ class Overlap:
         self._suspects: list[U64] = []
 
     def add(self, batch: Batch) -> None:
-        filled, prints = self._identity.prints(batch, _FIRST_SEED)
+        filled, prints = self._identity.prints(batch, FIRST_SEED)
         both = prints[filled & _is_among(prints, self._theirs)]
         if len(both):
             self._suspects.append(np.unique(both))
@@ -162,7 +162,7 @@ def _prints_of(subject: Subject, identity: Identity) -> U64:
     """Return the different fingerprints of all rows of a table, increasing."""
     parts = []
     for batch in read_batches(subject, identity.columns):
-        filled, prints = identity.prints(batch, _FIRST_SEED)
+        filled, prints = identity.prints(batch, FIRST_SEED)
         parts.append(prints[filled])
     return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
 
@@ -172,7 +172,7 @@ def _second_look(
 ) -> Iterator[tuple[Any, Callable[[Mask], list[tuple[str, str]]]]]:
     """Yield, for rows whose first fingerprint is suspect, both of them as 16 bytes, and what shows rows."""
     for batch in read_batches(subject, identity.columns):
-        filled, first = identity.prints(batch, _FIRST_SEED)
+        filled, first = identity.prints(batch, FIRST_SEED)
         chosen = np.flatnonzero(filled & _is_among(first, suspects))
         if len(chosen):
             _, second = identity.prints(batch, _SECOND_SEED)

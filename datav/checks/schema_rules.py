@@ -5,12 +5,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import pyarrow.compute as pc
+
 from datav.checks.cells import TYPED_FORMATS, sketches_of
 from datav.checks.declared import declared_type
 from datav.checks.finding import Finding, Value
 from datav.checks.promises import (
     KEPT,
     MOST_EXAMPLES,
+    Answer,
     Promise,
     counted,
     listed,
@@ -18,6 +21,7 @@ from datav.checks.promises import (
     promise_of_table,
     shown,
 )
+from datav.checks.scanning import Batch
 from datav.checks.subject import Subject
 from datav.formats.manifest import ColumnInfo
 from datav.settings.checks import Bounds, CheckSettings, SchemaPolicy
@@ -99,7 +103,7 @@ def check_schema(
     changes += [
         f"`{name(each)}` was {name(before[each])} and is {name(kind)}"
         for each, kind in now.items()
-        if each in before and not _is_same_type(before[each], kind, subject, base)
+        if each in before and not _is_same_type(each, before[each], kind, subject, base)
     ]
     if policy == "forbid":
         changes += [f"`{name(each)}` is new" for each in now if each not in before]
@@ -117,8 +121,12 @@ def check_schema(
     )
 
 
-def check_meta(promise: Promise, subject: Subject, member: str, wanted: str | None) -> tuple[Finding, ...]:
-    """What `[meta]` of the manifest says under one dotted name."""
+def check_meta(promise: Promise, subject: Subject, member: str, wanted: str | None) -> Answer:
+    """What `[meta]` of the manifest says under one dotted name.
+
+    Returns:
+        None where another encoding is declared than was found, and both are right of a file in ASCII.
+    """
     found = _look_up(subject.meta, member.split("."))
     if found is None:
         return _meta(promise, f"[meta] does not say `{name(member)}`", None, wanted)
@@ -127,11 +135,43 @@ def check_meta(promise: Promise, subject: Subject, member: str, wanted: str | No
         what = f"[meta] says `{name(member)}` is {shown(said)}, {shown(wanted)} is expected"
         return _meta(promise, what, said, wanted)
     if member == "encoding" and subject.encoding is not None and not _fits(subject.encoding, said):
-        what = f"[meta] says the encoding is {shown(said)}, the file is {shown(subject.encoding)}"
-        return _meta(promise, what, subject.encoding, said)
+        may_be_ascii = _codec(subject.encoding) == "utf-8" and _has_ascii(said)
+        is_ascii = may_be_ascii and all(column.name.isascii() for column in subject.columns)
+        return None if is_ascii else _other_encoding(promise, subject.encoding, said)
     if member == "time_zone":
         return _check_zone(promise, subject, said)
     return KEPT
+
+
+class NotAscii:
+    """A scan: whether a text has a character that its declared encoding writes otherwise."""
+
+    def __init__(self, promise: Promise, subject: Subject, member: str) -> None:
+        self.columns = tuple(column.name for column in subject.columns)
+        self._promise, self._found = promise, subject.encoding or ""
+        self._declared = _said(_look_up(subject.meta, member.split(".")))
+        self._is_ascii = True
+
+    def add(self, batch: Batch) -> None:
+        cells = (batch.cells(column).texts for column in self.columns) if self._is_ascii else ()
+        for texts in cells:
+            self._is_ascii &= texts is None or bool(pc.all(pc.string_is_ascii(texts), min_count=0).as_py())
+
+    def findings(self) -> tuple[Finding, ...]:
+        return KEPT if self._is_ascii else _other_encoding(self._promise, self._found, self._declared)
+
+
+def _other_encoding(promise: Promise, found: str, declared: str) -> tuple[Finding, ...]:
+    what = f"[meta] says the encoding is {shown(declared)}, the file is {shown(found)}"
+    return _meta(promise, what, found, declared)
+
+
+def _has_ascii(encoding: str) -> bool:
+    """Whether ASCII is ASCII in an encoding."""
+    try:
+        return "az,09".encode(encoding) == b"az,09"
+    except (LookupError, UnicodeError):
+        return False
 
 
 def _check_zone(promise: Promise, subject: Subject, zone: str) -> tuple[Finding, ...]:
@@ -205,12 +245,15 @@ def _types(subject: Subject) -> dict[str, str]:
     return {column.name: column.type for column in columns}
 
 
-def _is_same_type(before: str, now: str, subject: Subject, base: Subject) -> bool:
+def _is_same_type(column: str, before: str, now: str, subject: Subject, base: Subject) -> bool:
     if before == now:
         return True
     if subject.format in TYPED_FORMATS and base.format in TYPED_FORMATS:
         return False
-    if "empty" in (before, now) or "null" in (before, now):
+    if any(
+        sketches_of(each)[column].kind == "empty" for each in (subject, base) if column in sketches_of(each)
+    ):
+        # Where there are no cells they look like nothing.
         return True
     before, now = declared_type(before) or before, declared_type(now) or now
     return _SAME_GUESS.get(before, before) == _SAME_GUESS.get(now, now)

@@ -48,9 +48,13 @@ class TableSubject:
 
     @cached_property
     def version(self) -> TableVersion:
-        found = open_table(self.path, Bytes(self.data), Scratch(), TableRules())
+        found = open_table(self._name, Bytes(self.data), Scratch(), TableRules())
         assert not isinstance(found, NotATable), found.reason
         return found
+
+    @property
+    def _name(self) -> str:
+        return self.path if "." in self.path else f"{self.path}.csv"
 
     @property
     def format(self) -> str:
@@ -62,7 +66,7 @@ class TableSubject:
 
     @cached_property
     def profile(self) -> TableProfile:
-        return profile_bytes(self.path, self.data)
+        return profile_bytes(self._name, self.data)
 
     @cached_property
     def columns(self) -> tuple[ColumnInfo, ...]:
@@ -139,7 +143,7 @@ def column_rule(name: str = "x", line: int = 7, **promised: Any) -> CheckSetting
 
 def table_rule(line: int = 3, **promised: Any) -> CheckSettings:
     """Return rules that promise something of a table."""
-    lines = {each: line for each in promised}
+    lines = dict.fromkeys(promised, line)
     if "sql" in promised:
         lines |= {f"sql.{each}": line for each in promised["sql"]}
     return CheckSettings("*", lines=lines, **promised)
