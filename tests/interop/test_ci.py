@@ -33,9 +33,10 @@ not_null = true
 
 
 class Project:
-    """A bare origin with `main`, and the branches `good` and `bad`: what a rule promises, and what not.
+    """A bare origin with `main`, some quiet versions of a table, and branches that are to be merged.
 
-    The data is at a remote, and in no clone.
+    `good` keeps what a rule promises, `bad` does not; of `shifted` only the past of the table says that it is
+    wrong; `code` has no data.  The data is at a remote, and in no clone.
     """
 
     def __init__(self, place: Path) -> None:
@@ -47,17 +48,21 @@ class Project:
         with repo.open() as repository:
             add_remote(repository, RemoteSettings("origin", str(place / "remote")))
         repo.path("datav.toml").write_text(repo.path("datav.toml").read_text() + RULES)
-        self.write(1)
         repo.write("code.py", b"1\n")
-        repo.commit("main")
+        for version in range(8):
+            self.write(version % 3)
+            repo.commit(f"version {version}")
         ScratchRepo.init(self.bare, "--bare")
         repo.git("remote", "add", "origin", f"file://{self.bare}")
-        for branch in ("good", "bad", "code"):
+        changes = {
+            "good": lambda: self.write(2),
+            "bad": lambda: self.write(2, empty=7),
+            "shifted": lambda: self.write(2, factor=3),
+            "code": lambda: repo.write("code.py", b"2\n"),
+        }
+        for branch, change in changes.items():
             repo.git("checkout", "-q", "-b", branch, "main")
-            if branch == "code":
-                repo.write("code.py", b"2\n")
-            else:
-                self.write(2, empty=7 if branch == "bad" else None)
+            change()
             repo.commit(branch)
             repo.git("checkout", "-q", "--detach", "main")
             repo.git("merge", "-q", "--no-ff", "-m", f"merge {branch}", branch)
@@ -65,8 +70,8 @@ class Project:
         with repo.open() as repository:
             push(repository, everything=True)
 
-    def write(self, version: int, empty: int | None = None) -> None:
-        prices = ["" if number == empty else str(number % 50 + version) for number in range(400)]
+    def write(self, version: int, *, factor: int = 1, empty: int | None = None) -> None:
+        prices = [str((number % 50 + version) * factor) if number != empty else "" for number in range(400)]
         rows = [f"{number},{price}" for number, price in enumerate(prices)]
         self.repo.write("orders.csv", "\n".join(["id,price", *rows, ""]).encode())
         self.repo.add("orders.csv")
@@ -146,6 +151,16 @@ def test_data_that_breaks_a_promise_fails_the_job_after_summary_and_comment(proj
     assert mended.outputs["comment"]["comment-url"] == f"{github.url}/comment/1"
     assert github.written == ["POST", "PATCH"]
     assert "is null" not in github.comments[0]["body"]
+
+
+def test_a_shift_is_caught_by_limits_from_history_that_the_checkout_had_not(project, github, tmp_path):
+    clone = check_out(project, tmp_path / "shifted", "refs/pull/shifted/merge")
+
+    result = act(clone, github)
+
+    assert result.status == 1, result.said
+    assert re.search(r"price: mean .* limit [\d.]+ from history", result.said)
+    assert "from history" in github.comments[0]["body"]
 
 
 def test_what_is_fetched_beforehand_is_what_differs_and_is_in_the_cache(project, github, tmp_path):
