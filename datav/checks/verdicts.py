@@ -88,13 +88,14 @@ def tell_fresh(promise: Promise, newest: int | None, now: datetime, most_s: floa
     if age_s <= most_s:
         return KEPT
     what = (
-        f"the newest time is {moment_text(newest)}, {_duration(age_s)} old,"
-        f" at most {_duration(most_s)} is expected"
+        f"the newest time is {moment_text(newest)}, {duration(age_s)} old,"
+        f" at most {duration(most_s)} is expected"
     )
     return promise.broken(what, measure="age", value=age_s, limit=most_s)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a length of time for people: `3 days`."""
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return (

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from datav.checks.finding import Checked, CheckResult, Finding, NotChecked, Value
 from datav.checks.promises import name
+from datav.checks.verdicts import duration
 from datav.relpath import one_line
 from datav.report.cells import shorten, shown_name, shown_text
 from datav.report.style import count, percent, significant
@@ -87,6 +88,8 @@ def shown_value(value: Value, measure: str) -> str:
         return "none"
     if isinstance(value, str):
         return shown_text(shorten(value, _VALUE_WIDTH))
+    if measure == "age":
+        return duration(value)
     if isinstance(value, int):
         return f"{value:,}"
     if measure.endswith(_SHARES) and math.isfinite(value):

@@ -122,3 +122,11 @@ def test_examples_that_have_quotes_get_no_others():
     text = check_text(result(replace(ORDERS, findings=(quoted,))), PLAIN, WIDE)
 
     assert text.splitlines()[2].endswith('such as "a b"')
+
+
+def test_an_age_is_shown_in_days():
+    old = replace(NULLS, measure="age", value=864_000.0, limit=604_800.0)
+
+    text = check_text(result(replace(ORDERS, findings=(old,))), PLAIN, WIDE)
+
+    assert "not_null: age 10 days, limit 7 days from" in text
