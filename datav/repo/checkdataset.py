@@ -10,11 +10,12 @@ from typing import Self, TypeVar
 
 from datav.checks.expectations import Checks, check_expectations
 from datav.checks.finding import Checked, Finding, NotChecked
-from datav.errors import DatavError, MissingChunkError, TableError
+from datav.errors import DatavError, IntegrityError, MissingChunkError, StorageError, TableError
 from datav.formats.entry import Entry
 from datav.profiles.folders import find_extension
 from datav.profiles.partitions import FORMATS
 from datav.relpath import one_line
+from datav.repo.checkapart import take_apart
 from datav.repo.checkends import State
 from datav.repo.checkothers import OthersAt
 from datav.repo.checksubjects import SubjectAt, list_files, subject_in, subject_of
@@ -132,7 +133,7 @@ class Checker:
         checks = Checks()
         if asked.rules:
             base = self._base_subject(asked.rules, before, work)
-            expect = partial(self._expect, subject_of(version), asked.rules, base)
+            expect = partial(self._expect, subject_of(version), asked.rules, base, work)
             checks = work.attempt(asked.rules, None, expect) or checks
         return _joined(work.path, None, is_changed, checks, drift)
 
@@ -179,7 +180,8 @@ class Checker:
                 if not _needs_base(rules) or work.try_base(partial(_profile, base), before.dataset) is None:
                     base = None
             inside = _Work(subject.path)
-            checks = inside.attempt(rules, None, partial(self._expect, subject, rules, base)) or Checks()
+            expect = partial(self._expect, subject, rules, base, inside)
+            checks = inside.attempt(rules, None, expect) or Checks()
             checked = _joined(subject.path, str(version.dataset), is_changed, checks, Gated())
             work.checked.append(inside.with_missed(checked))
             work.errors += inside.errors
@@ -193,7 +195,9 @@ class Checker:
         base = subject_of(before)
         return None if work.try_base(partial(_profile, base), before.dataset) is None else base
 
-    def _expect(self, subject: SubjectAt, rules: Sequence[CheckSettings], base: SubjectAt | None) -> Checks:
+    def _expect(
+        self, subject: SubjectAt, rules: Sequence[CheckSettings], base: SubjectAt | None, work: "_Work"
+    ) -> Checks:
         try:
             return check_expectations(subject, rules, self._others, base, self._now)
         except TableError as exc:
@@ -202,6 +206,32 @@ class Checker:
             checks = check_expectations(subject, declared, self._others, None, self._now)
             missed = [rule for rule, kept in zip(rules, declared, strict=True) if rule != kept]
             return _without_table(subject, missed, checks, exc)
+        except (IntegrityError, StorageError) as exc:
+            # Its data is nowhere, or cannot be reached; the profile may know some of what is asked.
+            work.errors.append(_named(exc, work.path))
+            return self._expect_each(subject, rules, base)
+
+    def _expect_each(
+        self, subject: SubjectAt, rules: Sequence[CheckSettings], base: SubjectAt | None
+    ) -> Checks:
+        """Look at promises one by one; those that need what cannot be read are not checked."""
+        found: list[Checks] = []
+        missed: list[NotChecked] = []
+        for single in take_apart(rules):
+            try:
+                found.append(check_expectations(subject, single.settings, self._others, base, self._now))
+            except DatavError as exc:
+                reason = one_line(str(exc))
+                missed.append(NotChecked(subject.path, single.rule, single.column, reason, single.line))
+        # That a column is not there each of its promises says.
+        findings = dict.fromkeys(finding for each in found for finding in each.findings)
+        not_checked = [item for each in found for item in each.not_checked]
+        return Checks(
+            tuple(findings),
+            (*not_checked, *missed),
+            sum(each.rules for each in found),
+            any(each.read_rows for each in found),
+        )
 
 
 @dataclass

@@ -16,6 +16,7 @@ from datav.errors import (
 )
 from datav.repo.check import Outcome, check, read_words
 from datav.repo.checkcommit import check_staged
+from datav.repo.profilestore import read_profile, store_profile
 from tests.support.datasets import DatavRepo
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -252,21 +253,36 @@ def test_an_unmerged_manifest_of_the_index_is_not_checked(table):
     assert isinstance(outcome.errors[0], UnresolvedConflictError)
 
 
-def test_data_that_is_nowhere_leaves_what_the_profile_knows(table):
+def lose_data(repo: DatavRepo, name: str) -> str:
+    """Have nothing of a dataset but what its manifest says, and the profile that it names; return HEAD."""
+    with repo.open() as repository:
+        profile = read_profile(repository, repo.manifest(name), far=False)
+        assert profile is not None
+    store = repo.path(".git/datav/store")
+    for file in [*store.rglob("*.pack"), *store.rglob("*.idx")]:
+        file.unlink()
+    shutil.rmtree(repo.path(".git/datav/cache"), ignore_errors=True)
+    repo.path(name).unlink()
+    with repo.open() as repository, repository.store.writing(repository.executor) as writer:
+        store_profile(repository, writer, profile)
+        writer.finish()
+    return repo.rev("HEAD")
+
+
+def test_of_data_that_is_nowhere_the_profile_is_asked_and_the_rest_is_not_checked(table):
     table.checkout(None, ["a.csv"], force=True)
-    head = table.rev("HEAD")
-    for pack in table.path(".git/datav/store").rglob("*.pack"):
-        pack.unlink()
-    for index in table.path(".git/datav/store").rglob("*.idx"):
-        index.unlink()
-    shutil.rmtree(table.path(".git/datav/cache"), ignore_errors=True)
-    table.path("a.csv").unlink()
+    # How numbers are written a profile does not know.
+    column = '[check."a.csv".column.id]\nmatches = "[0-9]"\nmin = 2\n'
+    rules(table, '[check."a.csv"]\ndrift = "off"\nrows = { min = 4 }\nextra_columns = false\n' + column)
+    head = lose_data(table, "a.csv")
 
     outcome = run(table, head)
 
-    assert not outcome.result.datasets[0].findings
+    assert {rule for _, rule in broken(outcome)} == {"rows", "min"}
+    assert [(each.rule, each.column) for each in outcome.result.datasets[0].not_checked] == [("matches", "id")]
     assert isinstance(outcome.errors[0], MissingChunkError)
-    assert outcome.result.datasets[0].not_checked
+    assert len(outcome.errors) == 1
+    assert str(outcome.errors[0]).startswith("a.csv: ")
 
 
 def test_both_a_revision_and_what_is_staged_is_too_much(table):
