@@ -6,12 +6,15 @@ many there are.  The log has them all, as check_text draws them.
 Source: docs.github.com, "Workflow commands for GitHub Actions"; actions/runner, its ActionCommand.cs.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from datav.checks.finding import Checked, CheckResult, Finding
 from datav.relpath import one_line
 from datav.report.check_words import evidence, full_message, missed, place
 from datav.report.style import count
+
+_COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 _SHOWN = 10
 _SETTINGS = "datav.toml"
@@ -34,11 +37,9 @@ def check_github(result: CheckResult) -> str:
 
 
 def without_commands(text: str) -> str:
-    """Text for the log of a job: `##[` anywhere in a line of it would begin a command, of an older kind.
-
-    What begins with `::` is one too, which no line of check_text does.
-    """
-    return text.replace("##[", "## [")
+    """Text for the log of a job: a line that begins with `::` would be a command, as is, of an older kind,
+    `##[` anywhere in one."""
+    return _COMMAND.sub(r"\1: :", text.replace("##[", "## ["))
 
 
 def _annotations(kind: str, found: Sequence[tuple[Checked, Finding]]) -> Iterator[str]:
