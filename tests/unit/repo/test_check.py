@@ -279,7 +279,9 @@ def test_of_data_that_is_nowhere_the_profile_is_asked_and_the_rest_is_not_checke
     outcome = run(table, head)
 
     assert {rule for _, rule in broken(outcome)} == {"rows", "min"}
-    assert [(each.rule, each.column) for each in outcome.result.datasets[0].not_checked] == [("matches", "id")]
+    assert [(each.rule, each.column) for each in outcome.result.datasets[0].not_checked] == [
+        ("matches", "id")
+    ]
     assert isinstance(outcome.errors[0], MissingChunkError)
     assert len(outcome.errors) == 1
     assert str(outcome.errors[0]).startswith("a.csv: ")
