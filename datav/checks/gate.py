@@ -5,12 +5,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from datav.checks.finding import Finding, Severity
-from datav.checks.learning import Limit, Step, exceeds, is_unsure, limit_of, spans
+from datav.checks.learning import Limit, Step, exceeds, find_jumps, is_unsure, limit_of, spans
 from datav.drift.result import TableDrift
 from datav.drift.verdicts import Move
 from datav.formats.limits import Habit, Limits, Measured, Unusual
 
 _MOST_EXAMPLES = 5
+
+# They say that much moved, and not what: first only of a column of which nothing else is beyond its limit.
+_DISTANCES = frozenset({"psi", "js", "ks", "wasserstein"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def judge_steps(
     found: list[_Excess] = []
     unsure: list[_Excess] = []
     accepted: list[Unusual] = []
-    jumped = {(one.before, one.after, one.measured.column) for one in limits.unusual}
+    jumped = find_jumps(limits.unusual)
     known = {(one.before, one.after, one.measured): one for one in limits.unusual}
     for step in now:
         earlier = before.get(step.window)
@@ -115,15 +118,23 @@ def _without_accepted(found: Iterable[_Excess], accepted: Collection[Unusual]) -
 
 
 def _by_column(found: Iterable[_Excess]) -> Iterator[list[_Excess]]:
-    """Yield what is beyond its limit column by column, of each the shortest window, the gravest first."""
+    """Yield what is beyond its limit column by column, of each the shortest window.
+
+    What says what happened comes before mere distances, and of either the gravest first.
+    """
     columns: dict[str | None, list[_Excess]] = {}
     for each in found:
         columns.setdefault(each.measured.column, []).append(each)
     for excesses in columns.values():
         window = min(each.measured.window for each in excesses)
         yield sorted(
-            (each for each in excesses if each.measured.window == window), key=lambda each: -each.times
+            (each for each in excesses if each.measured.window == window),
+            key=lambda each: (_is_distance(each.measured.measure), -each.times),
         )
+
+
+def _is_distance(measure: str) -> bool:
+    return measure == "cells changed" or measure.rpartition(" ")[2] in _DISTANCES
 
 
 def _tell(path: str, limits: Limits, excesses: Sequence[_Excess], severity: Severity) -> Finding:

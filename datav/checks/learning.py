@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from datav.checks.moves import ROW_MEASURES
 from datav.drift.verdicts import Move
@@ -26,9 +27,13 @@ WINDOWS = (1, 4, 16)
 FEWEST_STEPS = 2
 """Of fewer nothing is learned."""
 
-# After so many steps in which a measure never moved its limit is the floor.
+# After so many steps in which a measure never moved its limit is the floor, over longer windows too: by their
+# own count (`count_steps`) these would need hundreds.
 _ENOUGH = 30
 _GREATEST_FACTOR = 1e6
+
+Jump = tuple[str, str, str | None]
+"""Ids of the versions before and after, and the column; before is empty of what led to a version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ def limit_of(limits: Limits, measured: Measured, move: Move) -> Limit:
         return Limit(math.inf if habit is not None else 0.0, steps, 0.0, habit)
     alarms = FALSE_ALARMS / max(1, limits.measures)
     own = factor(steps, alarms)
-    quiet = move.floor / factor(_ENOUGH, alarms)
+    quiet = move.floor / factor(max(1, _ENOUGH // measured.window), alarms)
     greatest = max(habit.greatest if habit is not None else 0.0, quiet)
     return Limit(max(move.floor, own * greatest), steps, own, habit)
 
@@ -94,6 +99,7 @@ def factor_of(limits: Limits) -> float:
     return factor(limits.steps, FALSE_ALARMS / max(1, limits.measures))
 
 
+@lru_cache(maxsize=4096)
 def factor(steps: int, alarms: float) -> float:
     """Return by how much the next value exceeds the greatest of `steps` with probability `alarms`.
 
@@ -132,7 +138,7 @@ def learn(steps: Sequence[Step]) -> Limits:
         },
     )
     habits, unusual = _part(plain, limits)
-    jumped = {(one.before, one.after, one.measured.column) for one in unusual}
+    jumped = find_jumps(unusual)
     wider = [
         replace(
             step, moves={each: move for each, move in step.moves.items() if not spans(jumped, step, each)}
@@ -152,8 +158,18 @@ def is_unsure(limits: Limits, measured: Measured, move: Move) -> bool:
     return measured.window == 1 and move.verdict == "broken" and is_quiet and is_short
 
 
-def spans(jumped: Collection[tuple[str, str, str | None]], step: Step, measured: Measured) -> bool:
-    """Whether an unusual move of a column lies between the versions of a step."""
+def find_jumps(unusual: Iterable[Unusual]) -> frozenset[Jump]:
+    """Return between which versions columns moved as they never did, for `spans`."""
+    found = [(one.before, one.after, one.measured.column) for one in unusual]
+    return frozenset([*found, *(("", after, column) for _, after, column in found)])
+
+
+def spans(jumped: Collection[Jump], step: Step, measured: Measured) -> bool:
+    """Whether an unusual move of a column lies between the versions of a longer window, or led to its first:
+    if it was an accident, it was undone within.
+    """
+    if step.window > 1 and ("", step.before, measured.column) in jumped:
+        return True
     return any((before, after, measured.column) in jumped for before, after in step.inside)
 
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
-from statistics import fmean, pstdev
+from statistics import pstdev
 
 from tests.support.shareddata import DATA
 
@@ -127,7 +127,9 @@ def drifting_versions(data: bytes, column: str) -> Iterator[bytes]:
     numbers = [float(row[place]) for row in rows]
     step = DRIFT_DEVIATIONS * pstdev(numbers)
     for number in range(1, DRIFTING_COMMITS + 1):
-        moved = [[*row[:place], f"{float(row[place]) + number * step:.3f}", *row[place + 1 :]] for row in rows]
+        moved = [
+            [*row[:place], f"{float(row[place]) + number * step:.3f}", *row[place + 1 :]] for row in rows
+        ]
         yield join_rows([header, *moved])
 
 
@@ -270,7 +272,11 @@ DISASTERS = (
         _change("Confirmed", _flip_sign),
     ),
     Disaster(
-        "another time zone", COVID, "reported_at", r"\+5: another time zone", _change("reported_at", _five_hours_on)
+        "another time zone",
+        COVID,
+        "reported_at",
+        r"\+5: another time zone",
+        _change("reported_at", _five_hours_on),
     ),
     Disaster("a day twice", COVID, "Date", rf"{_TWICE}", _repeat_day(_TWICE)),
     Disaster("texts cut off at 10 characters", REGIONS, "name", r"length|10", _change("name", _truncate)),

@@ -109,3 +109,11 @@ def test_an_unusual_step_that_is_listed_passes_and_its_shadow_in_longer_windows_
 def test_severity_is_as_asked():
     judged = judge_steps("x.csv", LIMITS, [step({KS: move("ks", 2.0)})], {}, "warn")
     assert [each.severity for each in judged.findings] == ["warn"]
+
+
+def test_what_says_what_happened_is_told_before_distances():
+    psi, cells = Measured("price", "weekdays psi"), Measured("price", "cells changed")
+    moves = {psi: move("weekdays psi", 90.0), cells: move("cells changed", 90.0), MEAN: move("mean", 2.0)}
+    (finding,) = judge([step(moves)]).findings
+    assert finding.measure == "mean"
+    assert finding.examples == ("weekdays psi moved", "cells changed moved")

@@ -5,9 +5,19 @@ from itertools import pairwise
 
 import pytest
 
-from datav.checks.learning import FALSE_ALARMS, Step, count_steps, exceeds, factor, learn, limit_of
+from datav.checks.learning import (
+    FALSE_ALARMS,
+    Step,
+    count_steps,
+    exceeds,
+    factor,
+    find_jumps,
+    learn,
+    limit_of,
+    spans,
+)
 from datav.drift.verdicts import Move
-from datav.formats.limits import Limits, Measured
+from datav.formats.limits import Limits, Measured, Unusual
 
 KS = Measured("price", "ks")
 
@@ -141,3 +151,25 @@ def test_nothing_is_learned_of_nothing():
     limits = learn([])
     assert limits == Limits(0, 0, 0, "", "")
     assert not exceeds(limits, KS, move(9.0))
+
+
+def test_what_never_moved_has_the_floor_as_limit_after_thirty_steps_over_longer_windows_too():
+    """By their own count it would take 120 steps and 480, and what drifts slowly were not seen before."""
+    still = Limits(steps=32, row_steps=0, measures=100, first="", last="")
+    for window in (1, 4, 16):
+        assert limit_of(still, Measured("price", "ks", window), move(0.2)).value == pytest.approx(0.1)
+    short = Limits(steps=8, row_steps=0, measures=100, first="", last="")
+    assert limit_of(short, Measured("price", "ks", 4), move(0.2)).value > 0.2
+
+
+def test_a_longer_window_that_begins_where_an_accident_led_to_teaches_nothing():
+    """What was an accident is undone within it."""
+    jumped = find_jumps([Unusual("a", "b", "cb", KS, 2.0)])
+    wide = Measured("price", "ks", 4)
+    after = Step("b", "f", "cf", 4, {wide: move(2.0)}, inside=tuple(pairwise("bcdef")))
+    assert spans(jumped, after, wide)
+    assert not spans(jumped, after, Measured("name", "ks", 4))
+    later = Step("c", "g", "cg", 4, {wide: move(2.0)}, inside=tuple(pairwise("cdefg")))
+    assert not spans(jumped, later, wide)
+    # A step to the next version does.
+    assert not spans(jumped, Step("b", "c", "cc", 1, {KS: move(2.0)}), KS)
