@@ -77,6 +77,8 @@ def check_allowed(promise: Promise, sketch: ColumnSketch, allowed: Allowed, *, i
     filled = sketch.count - sketch.nulls
     if not filled:
         return KEPT
+    if sketch.kind in ("binary", "list"):
+        return None
     strangers: list[tuple[str, int]] = []
     for find in (_strange_texts, _strange_numbers, _strange_times):
         found = find(sketch, allowed, is_text)

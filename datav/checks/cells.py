@@ -18,11 +18,10 @@ from datav.checks.subject import Subject
 from datav.profiles.arrays import I64, Values
 from datav.profiles.columns import ColumnSketch, Kind
 from datav.profiles.parsing import parse_integers, parse_numbers, parse_times
-from datav.profiles.sketching import as_microseconds, as_numbers, kind_of
+from datav.profiles.sketching import as_microseconds, as_numbers, kind_of, plain_cells
 from datav.settings.checks import ColumnType
-from datav.tables.arrays import flags, numbers
+from datav.tables.arrays import flags, integers, numbers
 from datav.tables.cellvalues import cell_text, cell_values
-from datav.tables.hashing import plain_cells
 from datav.tables.naming import unique_names
 
 Mask = NDArray[np.bool_]
@@ -66,11 +65,14 @@ class Cells:
     @cached_property
     def plain(self) -> Any:
         """All of them, as pyarrow computes with them."""
-        return plain_cells(self.array)
+        found = plain_cells(self.array)
+        return found.dictionary_decode() if types.is_dictionary(found.type) else found
 
     @cached_property
     def present(self) -> Any:
-        cells = self.plain.drop_null() if self.plain.null_count else self.plain
+        cells = self.plain
+        if cells.null_count:
+            cells = take_cells(cells, np.flatnonzero(as_mask(pc.is_valid(cells))))
         is_text = self.kind == "text"
         return cells.cast(pyarrow.large_string()) if is_text else cells
 
@@ -134,7 +136,8 @@ class Cells:
         """In characters, of binary cells in bytes; None where they have none."""
         if self.kind == "text":
             return np.asarray(pc.utf8_length(self.present).cast("int64").to_numpy())
-        if types.is_binary(self.plain.type) or types.is_large_binary(self.plain.type):
+        kind = self.plain.type
+        if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
             return np.asarray(pc.binary_length(self.present).cast("int64").to_numpy())
         return None
 
@@ -161,7 +164,7 @@ class Cells:
     def examples(self, mask: Mask, most: int) -> list[str]:
         """Return the first few different ones of a mask, as texts."""
         places = np.flatnonzero(mask)[: 20 * most]
-        cells = self.present.take(pyarrow.array(places.tolist(), pyarrow.int64()))
+        cells = take_cells(self.present, places)
         return list(dict.fromkeys(map(cell_text, cell_values(cells))))[:most]
 
     @cached_property
@@ -228,6 +231,16 @@ def split_whole(values: Values) -> tuple[I64, Values]:
         return values.astype(np.int64), np.zeros(0)
     whole: Mask = is_whole(values) & (np.abs(values) <= _WHOLE)
     return values[whole].astype(np.int64), values[~whole]
+
+
+def take_cells(array: Any, places: NDArray[np.int64]) -> Any:
+    """Return some cells of an array of any type."""
+    try:
+        return array.take(integers(places))
+    except pyarrow.ArrowNotImplementedError:
+        # Not every type can be taken from, but every one can be cut.
+        parts = [array.slice(place, 1) for place in places.tolist()]
+        return pyarrow.concat_arrays(parts) if parts else array.slice(0, 0)
 
 
 def is_one_of(texts: Any, values: Any) -> Mask:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 
+from datav.checks.cells import take_cells
 from datav.checks.finding import Finding
 from datav.checks.promises import KEPT, MOST_EXAMPLES, Promise, counted, name, shown
 from datav.checks.scanning import Batch
@@ -223,9 +224,9 @@ def _used_columns(names: frozenset[str], columns: Sequence[str]) -> tuple[str, .
 
 
 def _shown_rows(batch: Batch, columns: Sequence[str], places: list[int]) -> list[str]:
-    chosen = integers(places)
+    chosen = np.array(places, np.int64)
     texts = [
-        [_shown_cell(value) for value in cell_values(batch.cells(column).plain.take(chosen))]
+        [_shown_cell(value) for value in cell_values(take_cells(batch.cells(column).plain, chosen))]
         for column in columns
     ]
     names = [name(column) for column in columns]

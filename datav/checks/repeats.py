@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow
 import pyarrow.compute as pc
 
-from datav.checks.cells import Cells, Mask, as_mask, is_whole
+from datav.checks.cells import Cells, Mask, as_mask, is_whole, take_cells
 from datav.checks.finding import Finding
 from datav.checks.promises import KEPT, MOST_EXAMPLES, Promise, counted, name, shown
 from datav.checks.scanning import Batch, read_batches
@@ -59,7 +59,7 @@ class Identity:
 def _comparable(cells: Cells, way: As) -> Any:
     """Return cells in a type in which equal ones are equal, whatever table they are of."""
     if way is None:
-        return cells.array
+        return cells.plain
     places = np.flatnonzero(as_mask(pc.is_valid(cells.plain)))
     texts = written(cells) if way == "text" else _meanings(cells, way)
     if len(places) == len(cells.plain):
@@ -189,9 +189,9 @@ class _Shown:
 
     def __call__(self, mask: Mask) -> list[tuple[str, str]]:
         """Return the first few rows of a mask, each as `id=17 city="Oslo"`, and as its first cell alone."""
-        places = integers(self.chosen[mask][: 4 * MOST_EXAMPLES])
+        places = self.chosen[mask][: 4 * MOST_EXAMPLES]
         texts = [
-            [cell_text(value) for value in cell_values(self.batch.cells(column).plain.take(places))]
+            [cell_text(value) for value in cell_values(take_cells(self.batch.cells(column).plain, places))]
             for column in self.columns[:MOST_EXAMPLES]
         ]
         names, rows = [name(column) for column in self.columns], zip(*texts, strict=True)

@@ -96,7 +96,7 @@ def sketch_array(name: str, array: Any) -> Iterator[ColumnSketch]:
 
 def _sketch_nested(name: str, array: Any) -> Iterator[ColumnSketch]:
     declared = type_name(array.type)
-    array = _plain(array)
+    array = plain_cells(array)
     kind = array.type
     if types.is_struct(kind):
         for place, field in enumerate(kind):
@@ -110,7 +110,7 @@ def _sketch_nested(name: str, array: Any) -> Iterator[ColumnSketch]:
         yield _sketch_leaf(name, declared, kind_of(kind), array)
 
 
-def _plain(array: Any) -> Any:
+def plain_cells(array: Any) -> Any:
     """Return the same cells as pyarrow computes with them; dictionaries of texts stay what they are."""
     while True:
         kind = array.type
@@ -119,7 +119,7 @@ def _plain(array: Any) -> Any:
         elif types.is_run_end_encoded(kind):
             places = np.arange(array.offset, array.offset + len(array))
             runs = np.searchsorted(array.run_ends.to_numpy(), places, side="right")
-            array = _plain(array.values).take(integers(runs))
+            array = plain_cells(array.values).take(integers(runs))
         elif types.is_string_view(kind):
             array = array.cast(pyarrow.large_string())
         elif types.is_binary_view(kind):
@@ -127,14 +127,14 @@ def _plain(array: Any) -> Any:
         elif types.is_dictionary(kind):
             if kind_of(kind.value_type) == "text" and not array.dictionary.null_count:
                 return array
-            array = _plain(array.dictionary).take(array.indices)
+            array = plain_cells(array.dictionary).take(array.indices)
         else:
             return array
 
 
 def _field_of(structs: Any, place: int) -> Any:
     """Return one field of structs; that of a null is null.  A union has no nulls, and keeps what is there."""
-    cells = _plain(structs.field(place))
+    cells = plain_cells(structs.field(place))
     if not structs.null_count or types.is_union(cells.type):
         return cells
     # Arrow flattens neither unions, which end the process, nor run ends, whose nulls get lost.

@@ -59,7 +59,7 @@ def _fold(prints: U64, column: Any, seed: int) -> None:
 
 
 def _fold_array(prints: U64, array: Any, seed: int) -> None:
-    array = plain_cells(array)
+    array = _plain(array)
     kind = array.type
     if not len(array):
         return
@@ -85,7 +85,7 @@ def _fold_array(prints: U64, array: Any, seed: int) -> None:
         hash_fixed(prints.data, values, kind.bit_width // 8, validity or b"", array.offset, seed)
 
 
-def plain_cells(array: Any) -> Any:
+def _plain(array: Any) -> Any:
     """Return the same cells in the plainest type that holds them."""
     while True:
         kind = array.type

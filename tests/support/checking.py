@@ -92,7 +92,9 @@ class TableSubject:
 
     def is_key_unique(self, columns: Sequence[str]) -> tuple[bool, tuple[str, ...]]:
         rows = [
-            tuple(row[name] for name in columns)
+            tuple(
+                row[name].__repr__() if isinstance(row[name], list | dict) else row[name] for name in columns
+            )
             for batch in self.batches(columns)
             for row in batch.to_pylist()
         ]
