@@ -147,13 +147,15 @@ class Finder:
             if seen is not None and len(seen.paths) > _MOST_UNEVEN * per_record:
                 self._is_even = False
 
-    def _has_all(self, seen: "_Seen") -> bool:
-        return all(self.is_known(path, filled=filled) for path, filled in seen.paths.items())
-
     def _read_until_known(self, part: Part, seen: "_Seen") -> None:
         found = lines(*part)
-        while not self._has_all(seen) and (line := next(found, None)) is not None:
-            self._read_line(*line)
+        # What is known stays known: each path is waited for once, however many there are.
+        for path, filled in seen.paths.items():
+            while not self.is_known(path, filled=filled):
+                line = next(found, None)
+                if line is None:
+                    return
+                self._read_line(*line)
 
     def _read(self, part: Part) -> int:
         rows = 0
