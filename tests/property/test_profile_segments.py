@@ -15,7 +15,7 @@ from datav.errors import TableError
 from datav.profiles import chunkmap, merging
 from datav.storage.caching import Cache
 from datav.tables.rules import TableRules
-from tests.support.profiling import cut, encoded, profile_bytes
+from tests.support.profiling import Backwards, cut, encoded, profile_bytes
 
 CELLS = ["1", "2", "-3", "4.5", "1e3", "", "x", "a,b", 'say "so"', "two\nlines", "7,8\n9,10\n11,12\n" * 5]
 CELLS += ["2024-01-01", "2024-02-03 04:05:06", "true", "N/A", "é", "007", "\r", "\r\n", '"', '\n"\n,"\n']
@@ -71,9 +71,10 @@ def edited(data: bytes, random: Random, raw: list[bytes]) -> bytes:
 
 
 def outcome(name: str, data: bytes, cache: Cache | None) -> bytes | str:
-    """The profile, or what is wrong with the table."""
+    """The profile, or what is wrong with the table; without a cache one part after another, by one thread."""
+    executor = Backwards() if cache is None else None
     try:
-        return encoded(profile_bytes(name, data, cut(data, 24), cache=cache))
+        return encoded(profile_bytes(name, data, cut(data, 24), cache=cache, executor=executor))
     except TableError as exc:
         return str(exc)
     except AssertionError as exc:
