@@ -45,6 +45,12 @@ def check(
             "--calibrate", help="Learn from history what is normal, and write it beside the manifests."
         ),
     ] = False,
+    infer: Annotated[
+        bool,
+        typer.Option(
+            "--infer", help="Append first promises to datav.toml, inferred from the data and its history."
+        ),
+    ] = False,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML there as well.")
     ] = None,
@@ -67,6 +73,10 @@ def check(
     from datav.repo.check import read_words
 
     output, words = terminal(), words or []
+    if infer:
+        is_alone = not (staged or pushed or calibrate or github or against or junit or sarif or markdown)
+        _infer(output, words, is_alone=is_alone)
+        return
     if calibrate:
         is_alone = not (staged or pushed or github or against or junit or sarif or markdown)
         _calibrate(output, words, is_alone=is_alone)
@@ -110,6 +120,28 @@ def _calibrate(output: Terminal, words: Sequence[str], *, is_alone: bool) -> Non
     with opened(output) as repository:
         result = calibrate(repository, [word for word in words if word != NO_REVISION])
     output.show(calibrate_text(result, output.style), calibrate_json(result))
+
+
+def _infer(output: Terminal, words: Sequence[str], *, is_alone: bool) -> None:
+    from datav.repo.infer import infer
+    from datav.report.infer import infer_json, infer_text
+
+    if not is_alone:
+        raise UsageError(
+            "`--infer` proposes promises, and checks nothing: it goes with paths alone",
+            hint="run `datav check` after it",
+        )
+    names = [word for word in words if word != NO_REVISION]
+    if not names:
+        raise UsageError("`--infer` of which data?", hint="`datav check --infer PATH`; `.` is all there is")
+    with opened(output) as repository:
+        result = infer(repository, names, now=datetime.now(UTC))
+    output.show(infer_text(result, output.style), infer_json(result))
+    errors = [each.error for each in result.datasets if each.error is not None]
+    for error in errors:
+        complain(str(error), error.hint)
+    if errors:
+        raise typer.Exit(2)
 
 
 def _refuse_with_pushed(*, staged: bool, github: bool, reports: Sequence[Path | None]) -> None:
