@@ -5,7 +5,7 @@ seed.  So what is told apart costs eight bytes a row, and what is not is the sam
 chance in fewer than one of 10**20 comparisons of tables of a billion rows.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from datav.checks.scanning import Batch, read_batches
 from datav.checks.subject import Subject
 from datav.checks.valuecounts import Mode, written
 from datav.checks.verdicts import tell_repeated
-from datav.profiles.arrays import U64
+from datav.profiles.arrays import I64, U64, count_sorted
 from datav.tables.arrays import flags, integers, numbers
 from datav.tables.cellvalues import cell_text, cell_values
 from datav.tables.hashing import fold_cells
@@ -100,17 +100,24 @@ class Repeats:
 
     def findings(self) -> tuple[Finding, ...]:
         prints = np.sort(np.concatenate(self._prints)) if self._prints else np.zeros(0, np.uint64)
-        suspects = np.unique(prints[1:][prints[1:] == prints[:-1]])
+        suspects = _different(prints[1:][prints[1:] == prints[:-1]])
         if not len(suspects):
             return KEPT
-        pairs = [pair for pair, _ in _second_look(self._subject, self._identity, suspects)]
-        found = pc.value_counts(pyarrow.concat_arrays(pairs))
-        twice = found.field("values").filter(pc.greater(found.field("counts"), 1))
-        if not len(twice):
+        looks = [(look.places, look.second) for look in _look_again(self._subject, self._identity, suspects)]
+        places = np.concatenate([places for places, _ in looks])
+        second = np.concatenate([second for _, second in looks])
+        repeated = _is_repeated(places, second)
+        if not repeated.any():
             return KEPT
-        rows = pc.sum(found.field("counts").filter(pc.greater(found.field("counts"), 1))).as_py()
-        examples = _find_examples(self._subject, self._identity, suspects, twice)
-        return tell_repeated(self._promise, rows, len(prints), [text for _, text in examples])
+        known = _Known(len(suspects))
+        known.add(places[repeated], second[repeated])
+        found: dict[str, str] = {}
+        for look in _look_again(self._subject, self._identity, suspects):
+            found |= look.show(known.has(look.places, look.second))
+            if len(found) >= MOST_EXAMPLES:
+                break
+        rows = int(repeated.sum())
+        return tell_repeated(self._promise, rows, len(prints), list(found.values())[:MOST_EXAMPLES])
 
 
 class Overlap:
@@ -135,27 +142,29 @@ class Overlap:
         filled, prints = self._identity.prints(batch, FIRST_SEED)
         both = prints[filled & _is_among(prints, self._theirs)]
         if len(both):
-            self._suspects.append(np.unique(both))
+            self._suspects.append(_different(both))
 
     def findings(self) -> tuple[Finding, ...]:
         if not self._suspects:
             return KEPT
-        suspects = np.unique(np.concatenate(self._suspects))
-        theirs = [pair for pair, _ in _second_look(self._other, self._identity, suspects)]
-        known = pc.unique(pyarrow.concat_arrays(theirs))
-        rows = sum(
-            int(as_mask(pc.is_in(pair, known)).sum())
-            for pair, _ in _second_look(self._subject, self._identity, suspects)
-        )
+        suspects = _different(np.concatenate(self._suspects))
+        known = _Known(len(suspects))
+        for look in _look_again(self._other, self._identity, suspects):
+            known.add(look.places, look.second)
+        rows, found = 0, dict[str, str]()
+        for look in _look_again(self._subject, self._identity, suspects):
+            both = known.has(look.places, look.second)
+            rows += int(both.sum())
+            if len(found) < MOST_EXAMPLES:
+                found |= look.show(both)
         if not rows:
             return KEPT
-        examples = [text for text, _ in _find_examples(self._subject, self._identity, suspects, known)]
         verb = "is" if self._subject.row_count == 1 else "are"
         what = (
             f"{rows:,} of {counted(self._subject.row_count, 'row')} {verb} in {name(self._other.path)} too,"
             f" by {self._by}"
         )
-        return self._promise.broken(what, measure="overlap", value=rows, limit=0, examples=examples)
+        return self._promise.broken(what, measure="overlap", value=rows, limit=0, examples=found)
 
 
 def _prints_of(subject: Subject, identity: Identity) -> U64:
@@ -164,49 +173,73 @@ def _prints_of(subject: Subject, identity: Identity) -> U64:
     for batch in read_batches(subject, identity.columns):
         filled, prints = identity.prints(batch, FIRST_SEED)
         parts.append(prints[filled])
-    return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
-
-
-def _second_look(
-    subject: Subject, identity: Identity, suspects: U64
-) -> Iterator[tuple[Any, Callable[[Mask], list[tuple[str, str]]]]]:
-    """Yield, for rows whose first fingerprint is suspect, both of them as 16 bytes, and what shows rows."""
-    for batch in read_batches(subject, identity.columns):
-        filled, first = identity.prints(batch, FIRST_SEED)
-        chosen = np.flatnonzero(filled & _is_among(first, suspects))
-        if len(chosen):
-            _, second = identity.prints(batch, _SECOND_SEED)
-            yield _pairs(first[chosen], second[chosen]), _Shown(batch, identity.columns, chosen)
+    return _different(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """Shows rows of a batch, of those that were chosen."""
+class _Look:
+    """Rows of a batch whose first fingerprints are suspect."""
 
     batch: Batch
     columns: Sequence[str]
-    chosen: Any
+    rows: I64
+    """Their numbers in the batch."""
+    places: I64
+    """Of their first fingerprints among the suspects."""
+    second: U64
 
-    def __call__(self, mask: Mask) -> list[tuple[str, str]]:
-        """Return the first few rows of a mask, each as `id=17 city="Oslo"`, and as its first cell alone."""
-        places = self.chosen[mask][: 4 * MOST_EXAMPLES]
+    def show(self, mask: Mask) -> dict[str, str]:
+        """Return the first few rows of a mask: each as `id="17" city="Oslo"`, and its first cell alone."""
+        chosen = self.rows[mask][: 4 * MOST_EXAMPLES]
         texts = [
-            [cell_text(value) for value in cell_values(take_cells(self.batch.cells(column).plain, places))]
+            [cell_text(value) for value in cell_values(take_cells(self.batch.cells(column).plain, chosen))]
             for column in self.columns[:MOST_EXAMPLES]
         ]
         names, rows = [name(column) for column in self.columns], zip(*texts, strict=True)
-        return [(" ".join(map("{}={}".format, names, map(shown, row))), row[0]) for row in rows]
+        return {" ".join(map("{}={}".format, names, map(shown, row))): row[0] for row in rows}
 
 
-def _find_examples(subject: Subject, identity: Identity, suspects: U64, wanted: Any) -> list[tuple[str, str]]:
-    """Return some different rows whose fingerprints are wanted."""
-    found: dict[str, str] = {}
-    for pairs, show in _second_look(subject, identity, suspects):
-        mask = as_mask(pc.is_in(pairs, wanted))
-        found.update(show(mask))
-        if len(found) >= MOST_EXAMPLES:
-            break
-    return list(found.items())[:MOST_EXAMPLES]
+def _look_again(subject: Subject, identity: Identity, suspects: U64) -> Iterator[_Look]:
+    """Yield the rows of a table whose first fingerprints are suspect."""
+    for batch in read_batches(subject, identity.columns):
+        filled, first = identity.prints(batch, FIRST_SEED)
+        rows = np.flatnonzero(filled & _is_among(first, suspects))
+        if len(rows):
+            _, second = identity.prints(batch, _SECOND_SEED)
+            yield _Look(batch, identity.columns, rows, np.searchsorted(suspects, first[rows]), second[rows])
+
+
+class _Known:
+    """Pairs of fingerprints, the first ones as their places among so many suspects."""
+
+    def __init__(self, suspects: int) -> None:
+        self._second = np.zeros(suspects, np.uint64)
+        self._is_known = np.zeros(suspects, bool)
+        # Of first fingerprints that two different rows have: as good as none.
+        self._more: set[tuple[int, int]] = set()
+
+    def add(self, places: I64, second: U64) -> None:
+        new = ~self._is_known[places]
+        self._second[places[new]] = second[new]
+        self._is_known[places] = True
+        others = np.flatnonzero(self._second[places] != second)
+        self._more.update(zip(places[others].tolist(), second[others].tolist(), strict=True))
+
+    def has(self, places: I64, second: U64) -> Mask:
+        found = np.asarray(self._is_known[places] & (self._second[places] == second))
+        for row in np.flatnonzero(~found).tolist() if self._more else ():
+            found[row] = (int(places[row]), int(second[row])) in self._more
+        return found
+
+
+def _is_repeated(places: I64, second: U64) -> Mask:
+    """Return which pairs are there more than once."""
+    order = np.lexsort((second, places))
+    same = (np.diff(places[order]) == 0) & (second[order][1:] == second[order][:-1])
+    found = np.zeros(len(places), bool)
+    found[order[1:][same]] = True
+    found[order[:-1][same]] = True
+    return found
 
 
 def _is_among(prints: U64, increasing: U64) -> Mask:
@@ -216,7 +249,6 @@ def _is_among(prints: U64, increasing: U64) -> Mask:
     return np.asarray(increasing[places] == prints)
 
 
-def _pairs(first: U64, second: U64) -> Any:
-    joined = np.ascontiguousarray(np.stack([first, second], axis=1))
-    kind = pyarrow.binary(16)
-    return pyarrow.Array.from_buffers(kind, len(first), [None, pyarrow.py_buffer(joined)])
+def _different(prints: U64) -> U64:
+    """Return each of some fingerprints once, increasing."""
+    return np.asarray(count_sorted(np.sort(prints))[0], np.uint64)

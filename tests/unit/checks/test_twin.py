@@ -5,18 +5,21 @@ import io
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from random import Random
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import ipc
 
 import datav.checks.expectations as expectations
-from datav.settings.checks import Bounds, CheckSettings, ColumnChecks
+from datav.settings.checks import Bounds, CheckSettings, ColumnChecks, Reference
 from tests.support.checking import TableSubject, check, csv_subject, parquet_subject
 from tests.support.checktwin import broken_rules
 from tests.support.profiling import columns
+from tests.support.randomarrays import random_made
 
 _NUMBERS = ["1", "2", "3", "-1", "0", "7", "10"]
 _POOLS = [
@@ -146,3 +149,32 @@ def test_typed_cells_are_judged_as_cell_by_cell(data: st.DataObject, rules: Colu
 
     assert broken(subject, rules) == expected
     assert broken_by_rows(subject, rules) == expected
+
+
+def arrow_subject(array: pa.Array) -> TableSubject:
+    table = pa.table({"x": array})
+    out = io.BytesIO()
+    with ipc.new_file(out, table.schema) as writer:
+        writer.write_table(table)
+    return TableSubject("t.arrow", out.getvalue())
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_cells_of_every_type_are_judged_alike_by_profile_and_by_rows(seed: int):
+    rng = Random(seed)
+    subject = arrow_subject(random_made(rng, rng.choice((0, 1, 5, 30))).array)
+    rules = ColumnChecks(
+        "x",
+        not_null=True,
+        min=rng.choice((0, 1.5, "2026-01-01")),
+        max=rng.choice((0, 1.5, "2026-01-01")),
+        one_of=(1, "a", True, 2.5, "2024-01-02"),
+        matches="[a-z]*",
+        length=Bounds(1, 10),
+        balance=Bounds(0.1, 0.5),
+        fresh_s=100.0,
+    )
+
+    assert broken(subject, rules) == broken_by_rows(subject, rules)
+    itself = ColumnChecks("x", references=Reference("t.arrow", "x"))
+    assert check(subject, CheckSettings("*", column_checks=(itself,)), others=[subject]).findings == ()
