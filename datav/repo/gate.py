@@ -21,6 +21,9 @@ from datav.repo.profile import NoProfile
 from datav.repo.steps import End, Steps, past_end
 from datav.settings.checks import DriftPolicy
 
+# Columns that are compared to learn limits that nobody wrote down: some milliseconds each, once.
+_MOST_COMPARED = 5000
+
 
 @dataclass(frozen=True, slots=True)
 class Gated:
@@ -66,12 +69,11 @@ class Gate:
             return Gated()
         path = str(after.dataset)
         ends = _end_of(before), _end_of(after)
-        for end, table in zip(ends, (old, new), strict=True):
-            self._steps.put(end, table)
+        self._steps.give({ends[0].id: old, ends[1].id: new})
         past = self._find_past(before, ends[0])
         limits = read_limits(self._opened.repository, self._state, after.dataset)
         if limits is None:
-            limits = learn(self._steps.walk(past))
+            limits = learn(self._steps.walk(past[-_affordable(len(new.columns)) :]))
             if limits.steps >= FEWEST_STEPS:
                 self._learned.append(path)
         if limits.steps < FEWEST_STEPS:
@@ -149,6 +151,11 @@ class Gate:
         if len(past) < window:
             return None
         return self._steps.measure(past[-window], after, window, past[len(past) - window + 1 :])
+
+
+def _affordable(columns: int) -> int:
+    """Return of how many versions is learned while somebody waits."""
+    return max(FEWEST_STEPS + 1, _MOST_COMPARED // (len(WINDOWS) * max(1, columns)))
 
 
 def _table_of(version: CheckedVersion) -> TableProfile | None:

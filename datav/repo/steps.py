@@ -60,18 +60,22 @@ class Steps:
         self._make = make
         self._cache = Cache(opened.repository.private / "cache" / "steps", _MAX_CACHE)
         self._profiles: dict[str, TableProfile | None] = {}
+        self._given: dict[str, TableProfile] = {}
 
     def profile(self, end: End) -> TableProfile | None:
         """Return the profile of a version; None if it has none, or is no table."""
+        if end.id in self._given:
+            return self._given[end.id]
         if end.id not in self._profiles:
             while len(self._profiles) >= _MOST_PROFILES:
                 del self._profiles[next(iter(self._profiles))]
             self._profiles[end.id] = self._find_profile(end)
         return self._profiles[end.id]
 
-    def put(self, end: End, profile: TableProfile) -> None:
-        """Take the profile of a version that is known."""
-        self._profiles[end.id] = profile
+    def give(self, profiles: Mapping[str, TableProfile]) -> None:
+        """Take profiles by the ids of contents, until others are given: of what lies on disk no manifest
+        names any."""
+        self._given = dict(profiles)
 
     def measure(self, before: End, after: End, window: int, between: Sequence[End] = ()) -> Step | None:
         """Return how far a dataset moved; None if a version has no profile, or nothing is known of it.

@@ -196,3 +196,15 @@ def test_a_name_that_means_nothing_is_refused(grown):
 def test_limits_of_a_newer_datav_are_refused():
     with pytest.raises(FormatError, match="newer datav"):
         parse_limits(b"datav_limits = 9\n", "of x")
+
+
+def test_what_lies_on_disk_is_compared_however_long_the_history_is(repo):
+    """Profiles of old versions make room for each other in memory, and never for the one that is checked."""
+    for version in range(22):
+        repo.write("x.csv", table(version))
+        repo.add("x.csv")
+        repo.commit(f"version {version}")
+    repo.write("x.csv", table(22, factor=3.28084))
+    (finding,) = run_check(repo).datasets[0].findings
+    assert finding.column == "size"
+    assert "22 steps" in finding.origin or "21 steps" in finding.origin
