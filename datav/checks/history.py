@@ -5,6 +5,7 @@ Of each version so little is kept that a hundred of them are nothing.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from datav.checks.cells import (
@@ -26,6 +27,9 @@ from datav.settings.checks import ColumnType
 
 MOST_VALUES = 20
 """A column of texts with more different ones is no category."""
+
+ENOUGH_VERSIONS = 10
+"""In which something never happened, to promise that it does not."""
 
 # Of how many values a sketch counted, so many cells may be different ones each.
 _NEARLY_ALL = 0.95
@@ -62,7 +66,7 @@ class ColumnFacts:
     lengths: tuple[int, int] | None
     """Of the shortest and of the longest text, in characters."""
     may_be_unique: bool
-    """Whether every cell may be another one."""
+    """Whether every cell may be another one, and not by chance: texts and whole numbers."""
     patterns: frozenset[str] | None
     """Which of PATTERNS all texts fit; None where the profile has not all of them."""
 
@@ -87,6 +91,8 @@ class History:
     """All versions of a table of which something is known, the oldest first; at least one."""
 
     versions: tuple[VersionFacts, ...]
+    left_out: int = 0
+    """Older versions, whose columns are others."""
 
     @property
     def last(self) -> VersionFacts:
@@ -98,6 +104,18 @@ class History:
 
     def is_always_there(self, column: str) -> bool:
         return all(column in version.columns for version in self.versions)
+
+
+def recent_history(versions: Sequence[VersionFacts]) -> History:
+    """Return the versions, at least one, since the columns are the ones that they are now.
+
+    What was promised of a column that was called otherwise then could not have been kept.  A column that is
+    there for fewer than ENOUGH_VERSIONS begins nothing: it is new in a table that is what it was.
+    """
+    runs = [_run(versions, name) for name in versions[-1].columns]
+    settled = [run for run in runs if run >= ENOUGH_VERSIONS]
+    length = min(settled) if settled else max(runs, default=1)
+    return History(tuple(versions[-length:]), len(versions) - length)
 
 
 def read_facts(subject: Subject) -> VersionFacts:
@@ -134,6 +152,11 @@ def scan_patterns(subject: Subject, columns: Sequence[str]) -> dict[str, frozens
     return {column: frozenset(names) for column, names in left.items()}
 
 
+def _run(versions: Sequence[VersionFacts], column: str) -> int:
+    """Return how many versions have had a column without a break."""
+    return len(list(takewhile(lambda version: column in version.columns, reversed(versions))))
+
+
 def _facts(sketch: ColumnSketch, reading: Reading, declared: str, form: str) -> ColumnFacts:
     filled = sketch.count - sketch.nulls
     numbers, texts = sketch.numbers, sketch.texts
@@ -157,7 +180,7 @@ def _facts(sketch: ColumnSketch, reading: Reading, declared: str, form: str) -> 
         is_text=is_text,
         values=values,
         lengths=lengths,
-        may_be_unique=not sketch.nulls and is_all and (is_text or (is_plain and _is_whole(sketch))),
+        may_be_unique=not sketch.nulls and is_all and (is_text or (is_plain and _may_count(sketch))),
         patterns=frozenset(_fitting(known.values, PATTERNS)) if known is not None else None,
     )
 
@@ -182,6 +205,11 @@ def _type(sketch: ColumnSketch, reading: Reading, declared: str, form: str) -> C
         case "list":
             return "list"
     return None
+
+
+def _may_count(sketch: ColumnSketch) -> bool:
+    """Whether numbers may be those of rows: fractions and negative ones differ by chance."""
+    return _is_whole(sketch) and not sketch.numbers.negatives
 
 
 def _is_whole(sketch: ColumnSketch) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from datav.checks.history import NO_SPACES, PATTERNS, ColumnFacts, History
+from datav.checks.history import ENOUGH_VERSIONS, NO_SPACES, PATTERNS, ColumnFacts, History
 from datav.checks.promises import MOST_EXAMPLES, counted, listed
 from datav.checks.proposals import Proposal
 from datav.settings.checks import ColumnType
@@ -21,7 +21,6 @@ MOST_COLUMNS = 40
 _FEWEST_ROWS = 30
 # Nor do fewer versions of what never changes.
 _FEWEST_VERSIONS = 5
-_FEWEST_OF_COLUMNS = 10
 # With more of them null, that many more may be.
 _MOST_NULLS = 0.2
 # Of a category each value is there more than once.
@@ -90,7 +89,7 @@ def _of_table(history: History, around: Surroundings) -> Iterator[Proposal]:
         yield Proposal(None, "columns", there, f"{_all(number, 'there')}{but}")
     is_still = all(set(version.columns) == set(last.columns) for version in history.versions)
     if there and len(there) == len(last.columns):
-        is_active = is_still and number >= _FEWEST_OF_COLUMNS
+        is_active = is_still and number >= ENOUGH_VERSIONS
         reason = f"no others came {_in(number)}" if is_still else "columns came and went"
         yield Proposal(None, "extra_columns", False, reason, is_active)
     if number > 1 and all(
@@ -130,7 +129,7 @@ def _of_size(history: History) -> Iterator[Proposal]:
         "max": round(math.ceil(100 * (1 + max(3 * gained, 0.25))) / 100, 2),
     }
     reason = f"{min(factors):.4g} to {max(factors):.4g} times as many {_in(len(factors), 'step')}"
-    yield Proposal(None, "growth", bounds, reason, len(factors) >= _FEWEST_OF_COLUMNS)
+    yield Proposal(None, "growth", bounds, reason, len(factors) >= ENOUGH_VERSIONS)
 
 
 # Of columns
@@ -198,7 +197,7 @@ class _Column:
             yield Proposal(
                 self.name,
                 "null_fraction",
-                _rounded(2 * most, up=True, digits=1),
+                _rounded(2 * most, up=True),
                 f"twice the most: {_percent(min(shares))} to {_percent(most)} {_in(self.number)}",
                 self.number >= _FEWEST_VERSIONS,
             )

@@ -66,7 +66,7 @@ def comment(text: str) -> str:
     """Return one line of a comment, whatever the text holds."""
     line = one_line(text)
     # Half a character pair is not printable, and is escaped, but no UTF-8 where a platform thinks otherwise.
-    return f"# {line.encode('utf-8', 'backslashreplace').decode()}"
+    return f"# {line.encode('utf-8', 'backslashreplace').decode()}".rstrip()
 
 
 def encode_value(value: Setting) -> str:

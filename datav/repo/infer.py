@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from datav.checks.expectations import check_expectations
-from datav.checks.history import History, read_facts, scan_patterns
+from datav.checks.history import History, read_facts, recent_history, scan_patterns
 from datav.checks.inferring import Surroundings, columns_to_read, infer_promises, tell_rest
 from datav.checks.promises import counted
 from datav.checks.proposals import Proposal, encode_block
@@ -58,7 +58,9 @@ class Inferred:
     text: str = ""
     """The tables of `datav.toml`."""
     versions: int = 0
-    """That are known, the one on disk included."""
+    """That it is inferred from, the one on disk included."""
+    left_out: int = 0
+    """Older versions, whose columns are others."""
     without_profile: int = 0
     """Versions of which nothing is known."""
     is_cut: bool = False
@@ -137,12 +139,13 @@ class _Inferring:
         past, is_cut = self._find_past(now)
         self.opened.repository.progress.start(f"inferring from {len(past) + 1} versions", None, "versions")
         known = [(each, facts) for each in past if (facts := self._facts(each)) is not None]
-        history = History((*(facts for _, facts in known), read_facts(subject)))
+        history = recent_history([*(facts for _, facts in known), read_facts(subject)])
+        recent = [each for each, _ in known[history.left_out :]]
         patterns = scan_patterns(subject, columns_to_read(history))
         encoding = subject.meta.get("encoding")
         around = Surroundings(patterns, encoding if isinstance(encoding, str) else None, self._splits())
         found = infer_promises(history, around)
-        kept = self._without_broken(found, pattern, subject, [each for each, _ in known])
+        kept = self._without_broken(found, pattern, subject, recent)
         return Inferred(
             self.dataset.path,
             pattern,
@@ -150,6 +153,7 @@ class _Inferring:
             tuple(each for each in found if each not in kept),
             encode_block(pattern, kept, _heading(history), tell_rest(history)),
             len(history.versions),
+            history.left_out,
             self.missing,
             is_cut,
         )

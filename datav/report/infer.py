@@ -29,6 +29,7 @@ def _dataset_json(each: Inferred) -> dict[str, Any]:
         "written": each.is_written,
         "line": each.line,
         "versions": each.versions,
+        "versions_with_other_columns": each.left_out,
         "without_profile": each.without_profile,
         "shallow": each.is_cut,
         "proposals": [_proposal_json(one) for one in each.proposals],
@@ -63,9 +64,11 @@ def _dataset_lines(each: Inferred, style: Style) -> list[str]:
     lines = [f"{each.path}: {what}, from {count(each.versions, 'version')}"]
     if each.is_written:
         lines[0] += f"; appended to datav.toml, line {each.line}"
+    if each.left_out:
+        lines.append(f"  {count(each.left_out, 'older version')} with other columns, left out")
     if each.without_profile:
-        known = f"{count(each.without_profile, 'version')} without a profile, passed over"
-        lines.append(f"  {known}; `datav check --calibrate {each.path}` makes profiles")
+        known = f"{count(each.without_profile, 'version')} without a profile, left out"
+        lines.append(f"  {known}; `datav check --calibrate {each.path}` makes those that can be made")
     if each.is_cut:
         lines.append("  history is cut off in this shallow clone: `git fetch --unshallow` brings all of it")
     for one in each.dropped[:_SHOWN]:
