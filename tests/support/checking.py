@@ -92,9 +92,8 @@ class TableSubject:
 
     def is_key_unique(self, columns: Sequence[str]) -> tuple[bool, tuple[str, ...]]:
         rows = [
-            tuple(
-                row[name].__repr__() if isinstance(row[name], list | dict) else row[name] for name in columns
-            )
+            # As text: all NaN are one, and lists are no keys of a dict.
+            tuple(str(row[name]) for name in columns)
             for batch in self.batches(columns)
             for row in batch.to_pylist()
         ]
