@@ -29,9 +29,11 @@ from datav.tables.typenames import type_name
 _TABLE = "data"
 
 _AMPLIFIERS = frozenset(
-    {"array_resize", "bar", "format", "generate_series", "list_resize", "lpad", "printf", "range", "repeat"}
-    | {"rpad"}
+    {"array_resize", "bar", "bitstring", "format", "generate_series", "list_resize", "lpad", "printf", "range"}
+    | {"repeat", "rpad"}
 )
+# Nothing but time.
+_SLEEPERS = frozenset({"sleep_ms"})
 
 # One batch is some MB; a predicate that needs more is an attack, or one that would not end either.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -98,7 +100,7 @@ class Database:
         for node in nodes:
             if node.get("class") == "STAR":
                 raise _refused(promise, "it has a star")
-            if str(node.get("function_name", "")).lower() in _AMPLIFIERS:
+            if str(node.get("function_name", "")).lower() in _AMPLIFIERS | _SLEEPERS:
                 raise _refused(promise, f"the function {node['function_name']} is not allowed")
             if node.get("class") == "COLUMN_REF":
                 names.update(map(str, node.get("column_names", ())))
