@@ -29,8 +29,8 @@ from datav.tables.typenames import type_name
 _TABLE = "data"
 
 _AMPLIFIERS = frozenset(
-    {"array_resize", "bar", "bitstring", "format", "generate_series", "list_resize", "lpad", "printf", "range"}
-    | {"repeat", "rpad"}
+    {"array_resize", "bar", "bitstring", "format", "generate_series", "list_resize", "lpad", "printf"}
+    | {"range", "repeat", "rpad"}
 )
 # Nothing but time.
 _SLEEPERS = frozenset({"sleep_ms"})
