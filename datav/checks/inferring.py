@@ -129,7 +129,7 @@ def _of_size(history: History) -> Iterator[Proposal]:
         "max": round(math.ceil(100 * (1 + max(3 * gained, 0.25))) / 100, 2),
     }
     reason = f"{min(factors):.4g} to {max(factors):.4g} times as many {_in(len(factors), 'step')}"
-    yield Proposal(None, "growth", bounds, reason, len(factors) >= ENOUGH_VERSIONS)
+    yield Proposal(None, "growth", bounds, reason, len(rows) >= ENOUGH_VERSIONS)
 
 
 # Of columns

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from datav.checks.expectations import check_expectations
@@ -181,9 +182,10 @@ class _Inferring:
         found = list(past.versions)
         if now.manifest.conflict is None:
             found.append(PastVersion("", self.dataset, now.manifest))
-        while found and found[-1].id == f"b3:{now.content.id.hex()}":
-            found.pop()
-        return found, past.is_cut
+        # Each is another one than the one before; the last is that of the manifest, or was edited since.
+        ids = [each.id for each in found] + [f"b3:{now.content.id.hex()}"]
+        kept = [each for each, (own, after) in zip(found, pairwise(ids), strict=True) if own != after]
+        return kept, past.is_cut
 
     def _facts(self, past: PastVersion) -> Any:
         """Return what is known of a version; None: nothing."""
