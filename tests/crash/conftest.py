@@ -1,9 +1,13 @@
-"""Crash tests fork, look into /proc and send signals: they are for Linux."""
+"""Crash tests fork, look into /proc and send signals: they are for Linux, and for a disk."""
 
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.disks import tmp_path_on_disk
+
+__all__ = ["tmp_path_on_disk"]
 
 _HERE = Path(__file__).parent
 
