@@ -11,6 +11,8 @@ from datav.drift.verdicts import Move
 from datav.formats.limits import Habit, Limits, Measured, Unusual
 
 _MOST_EXAMPLES = 5
+# Floats that mean the same.
+_ALIKE = 1.001
 
 # They say that much moved, and not what: first only of a column of which nothing else is beyond its limit.
 _DISTANCES = frozenset({"psi", "js", "ks", "wasserstein"})
@@ -164,13 +166,14 @@ def _origin(limits: Limits, excess: _Excess) -> str:
         return f"{history}: it never happened"
     if excess.move.value <= limit.value:
         return f"{history}: too short to be sure, but so far it moved no further than chance and trifles do"
-    if limit.habit is None:
-        return f"{history}: it never moved, and so much chance and trifles do"
-    if limit.value <= excess.move.floor:
-        return f"{history}: it moved by {_most(limit.habit)} at most, and so much chance and trifles do"
-    return (
-        f"{history}: {limit.value / limit.habit.greatest:.2g} times the most there was, {_most(limit.habit)}"
-    )
+    if limit.habit is not None and limit.value <= _ALIKE * limit.factor * limit.habit.greatest:
+        times = limit.value / limit.habit.greatest
+        return f"{history}: {times:.2g} times the most there was, {_most(limit.habit)}"
+    most = "it never moved" if limit.habit is None else f"it moved by {_most(limit.habit)} at most"
+    if limit.value <= _ALIKE * excess.move.floor:
+        return f"{history}: {most}, and so much chance and trifles do"
+    times = limit.value / excess.move.floor
+    return f"{history}: {most}; so few steps allow {times:.2g} times what chance and trifles do"
 
 
 def _most(habit: Habit) -> str:
