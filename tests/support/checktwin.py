@@ -14,6 +14,7 @@ Cell = Any
 _NUMBER = re.compile(r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
 _NOT_FINITE = re.compile(r"[ \t]*[+-]?(?:nan|inf|infinity)[ \t]*", re.IGNORECASE)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?", re.ASCII)
+_TRUTHS = ("true", "false")
 _SPELLED = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
@@ -107,6 +108,9 @@ def _is_beyond(
 
 def _is_in(cell: Cell, allowed: Sequence[Any], reader: _Reader) -> bool:
     for value in allowed:
+        if not reader.is_text and str(value).lower() == str(cell).lower() and str(value).lower() in _TRUTHS:
+            # In JSON Lines a profile cannot tell a truth value from its name.
+            return True
         if isinstance(value, bool):
             if reader.truth(cell) is value:
                 return True
