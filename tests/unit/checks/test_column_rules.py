@@ -83,6 +83,8 @@ KEPT: list[tuple[TableSubject, dict[str, Any]]] = [
     (csv_column("a", "b", "", ""), {"balance": Bounds(0.5, 0.5)}),
     (csv_column("1", "1.0", "2", "2"), {"balance": Bounds(0.5, 0.5)}),
     (csv_column("", ""), {"balance": Bounds(0.5, 0.5)}),
+    (arrow_column([1.0, float("inf")]), {"balance": Bounds(0.5, 0.5)}),
+    (arrow_column([1.0, float("nan")]), {"balance": Bounds(0.5, 0.5)}),
 ]
 
 BROKEN: list[tuple[TableSubject, dict[str, Any], str]] = [
