@@ -296,7 +296,9 @@ def _in(number: int, noun: str = "version") -> str:
 
 
 def _all(number: int, what: str) -> str:
-    return f"in all {number:,} versions" if number > 1 else f"all {what} in the only version"
+    if number < 3:
+        return "in both versions" if number == 2 else f"all {what} in the only version"
+    return f"in all {number:,} versions"
 
 
 def _range(least: float, most: float) -> str:
