@@ -9,6 +9,7 @@ As a CHECK of SQL: a row of which a predicate is null keeps it.
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,7 +19,7 @@ import pyarrow
 
 from datav.checks.cells import take_cells
 from datav.checks.finding import Finding
-from datav.checks.promises import KEPT, MOST_EXAMPLES, Promise, counted, name, shown
+from datav.checks.promises import KEPT, MOST_EXAMPLES, Promise, counted, listed, name, shown
 from datav.checks.scanning import Batch
 from datav.errors import UsageError
 from datav.relpath import one_line
@@ -45,6 +46,9 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": "1",
     "lock_configuration": "true",
 }
+
+# What DuckDB adds: where in a query that nobody wrote, and columns among which are ours.
+_ASIDE = re.compile(r"\n\nLINE |\nCandidate bindings: ")
 
 _HINT = "a predicate is one expression over the columns of the table, such as `price >= 0`"
 
@@ -106,8 +110,12 @@ class Database:
                 names.update(map(str, node.get("column_names", ())))
         return frozenset(names)
 
-    def check_type(self, promise: Promise, text: str, rows: Any) -> None:
+    def check_type(self, promise: Promise, text: str, rows: Any, columns: Sequence[str]) -> None:
         """Look at what a predicate is of a table.
+
+        Args:
+            rows: of the columns that it uses, and their numbers.
+            columns: all that there are.
 
         Raises:
             UsageError: it speaks of what is not there, or is neither true nor false.
@@ -118,7 +126,9 @@ class Database:
         except UsageError as error:
             # A column of text where numbers are meant may well be the reason.
             own = ", ".join(f"`{name(each.name)}` {type_name(each.type)}" for each in list(rows.schema)[:-1])
-            error.hint = f"{_HINT}; the columns of this table are {own}"
+            rest = [column for column in columns if column not in rows.column_names]
+            more = f"; there are also {listed(rest)}" if rest else ""
+            error.hint = f"{_HINT}; it is asked of {own}{more}"
             raise
         if kind != "BOOLEAN":
             raise _refused(promise, f"it is {kind}, and neither true nor false")
@@ -177,6 +187,7 @@ class PredicateScan:
         self, database: Database, promise: Promise, text: str, columns: Sequence[str], key: Sequence[str]
     ) -> None:
         self._database, self._promise, self._text = database, promise, text
+        self._all_columns = columns
         self._used = _used_columns(database.find_names(promise, text), columns) or tuple(columns[:1])
         self.columns = tuple(dict.fromkeys((*key, *self._used)))
         self._is_checked = False
@@ -189,7 +200,7 @@ class PredicateScan:
         arrays = [batch.cells(column).typed for column in self._used]
         rows = pyarrow.table([*arrays, integers(np.arange(batch.rows))], names=[*self._used, _NUMBER])
         if not self._is_checked:
-            self._database.check_type(self._promise, self._text, rows)
+            self._database.check_type(self._promise, self._text, rows, self._all_columns)
             self._is_checked = True
         most = MOST_EXAMPLES - len(self._examples)
         count, places = self._database.find_broken(self._promise, self._text, rows, most)
@@ -269,7 +280,7 @@ def _is_bare(tree: Any) -> bool:
 
 
 def _refused(promise: Promise, reason: str) -> UsageError:
-    told = one_line(" ".join(reason.partition("\n\nLINE")[0].split()))
+    told = one_line(" ".join(_ASIDE.split(reason)[0].split()))
     if len(told) > _LONGEST_REASON:
         told = f"{told[: _LONGEST_REASON - 1]}…"
     return UsageError(f"{promise.origin}: `{promise.rule}`: {told}", hint=_HINT)

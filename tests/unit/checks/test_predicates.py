@@ -136,6 +136,15 @@ def test_what_is_no_predicate_is_refused_with_its_line(predicate: str, reason: s
     assert len(text) < 400
 
 
+def test_a_column_that_is_not_there_is_told_with_those_that_are():
+    with pytest.raises(UsageError) as error:
+        check(ORDERS, table_rule(sql={"p": "price > prize"}))
+
+    assert str(error.value).endswith('Referenced column "prize" not found in FROM clause!')
+    assert error.value.hint is not None
+    assert "`price` float64; there are also `id`, `refunded`" in error.value.hint
+
+
 def test_a_predicate_reaches_no_file(tmp_path: Path):
     (tmp_path / "a.csv").write_text("secret\n")
     for call in ("read_csv", "glob", "parquet_metadata"):
