@@ -241,3 +241,17 @@ def test_rows_of_random_tables_have_the_same_fingerprint_just_if_they_are_the_sa
         # repr tells 0 from False and 1 from 1.0, and every NaN is called nan.
         assert by_value.setdefault(repr(row), number) == number
     assert len(set(by_value.values())) == len(by_value)
+
+
+def test_a_struct_with_a_union_has_prints_and_what_lies_below_a_null_does_not_count():
+    def struct(below: int) -> pa.Array:
+        kinds = pa.array([0, 1, 0], pa.int8())
+        union = pa.UnionArray.from_sparse(kinds, [pa.array([1, below, 3]), pa.array(["a", str(below), "c"])])
+        return pa.StructArray.from_arrays(
+            [union, pa.array([1, below, 3])], ["u", "n"], mask=pa.array([False, True, False])
+        )
+
+    prints = [prints_of(struct(below)) for below in (2, 5)]
+    assert prints[0] == prints[1]
+    assert len(set(prints[0])) == 3
+    assert prints_of(struct(2).slice(1, 2)) == prints[0][1:]
