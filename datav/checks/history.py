@@ -202,7 +202,7 @@ def _type(sketch: ColumnSketch, reading: Reading, declared: str, form: str) -> C
             return "boolean" if known is not None and spelled.issuperset(known.values.to_pylist()) else None
         case "text" if not reading.is_text and sketch.texts.count == filled:
             return "text"
-        case "list":
+        case "list" if sketch.numbers.count == filled:
             return "list"
     return None
 

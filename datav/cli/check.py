@@ -13,7 +13,7 @@ from datav.cli.context import opened, terminal
 from datav.cli.main import NO_REVISION
 from datav.cli.outputs import is_standard_output
 from datav.cli.terminal import Terminal, complain
-from datav.errors import UsageError
+from datav.errors import TableError, UsageError
 
 if TYPE_CHECKING:
     from datav.checks.finding import CheckResult
@@ -78,8 +78,8 @@ def check(
         _infer(output, words, is_alone=is_alone)
         return
     if calibrate:
-        is_alone = not (staged or pushed or github or against or junit or sarif or markdown)
-        _calibrate(output, words, is_alone=is_alone)
+        is_alone = not (staged or pushed or github or junit or sarif or markdown)
+        _calibrate(output, words, against, is_alone=is_alone)
         return
     if pushed:
         _refuse_with_pushed(staged=staged, github=github, reports=(junit, sarif, markdown))
@@ -108,17 +108,18 @@ def check(
         raise typer.Exit(1)
 
 
-def _calibrate(output: Terminal, words: Sequence[str], *, is_alone: bool) -> None:
+def _calibrate(output: Terminal, words: Sequence[str], against: str | None, *, is_alone: bool) -> None:
     from datav.repo.calibrate import calibrate
     from datav.report.calibrate import calibrate_json, calibrate_text
 
     if not is_alone:
         raise UsageError(
-            "`--calibrate` learns from history, and checks nothing: it goes with paths alone",
+            "`--calibrate` learns from history, and checks nothing: it goes with `--against` and paths alone",
             hint="run `datav check` after it",
         )
     with opened(output) as repository:
-        result = calibrate(repository, [word for word in words if word != NO_REVISION])
+        names = [word for word in words if word != NO_REVISION]
+        result = calibrate(repository, names, against=against)
     output.show(calibrate_text(result, output.style), calibrate_json(result))
 
 
@@ -138,6 +139,9 @@ def _infer(output: Terminal, words: Sequence[str], *, is_alone: bool) -> None:
         result = infer(repository, names, now=datetime.now(UTC))
     output.show(infer_text(result, output.style), infer_json(result))
     errors = [each.error for each in result.datasets if each.error is not None]
+    if len(errors) < len(result.datasets):
+        # Among others what is no table needs no promises.
+        errors = [error for error in errors if not isinstance(error, TableError)]
     for error in errors:
         complain(str(error), error.hint)
     if errors:

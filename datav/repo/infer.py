@@ -190,19 +190,19 @@ class _Inferring:
     def _facts(self, past: PastVersion) -> Any:
         """Return what is known of a version; None: nothing."""
         with suppress(DatavError):
-            subject = self._subject(past)
+            subject = self._try_subject(past)
             if subject is not None:
                 return read_facts(subject)
         self.missing += 1
         return None
 
-    def _subject(self, past: PastVersion) -> "_ByProfile | None":
-        version = self.opened.version(
-            DatasetVersion(past.dataset, past.manifest, on_disk=False), past.commit or None
-        )
-        if self.opened.profiles.named(past.dataset, past.manifest) is None:
-            return None
-        return _ByProfile(subject_of(version))
+    def _try_subject(self, past: PastVersion) -> "_ByProfile | None":
+        """Return an earlier version; None: it has no profile, or nobody can read it."""
+        with suppress(DatavError):
+            if self.opened.profiles.named(past.dataset, past.manifest) is not None:
+                stored = DatasetVersion(past.dataset, past.manifest, on_disk=False)
+                return _ByProfile(subject_of(self.opened.version(stored, past.commit or None)))
+        return None
 
     def _splits(self) -> tuple[str, ...]:
         """Return the other datasets that are called as other parts of one data set are: `test.csv`."""
@@ -219,20 +219,18 @@ class _Inferring:
         rule = _parse(pattern, found)
         if rule is None:
             return list(found)
-        before = self._subject(past[-1]) if past else None
+        before = self._try_subject(past[-1]) if past else None
         broken = self._broken(subject, rule, before)
-        after: _ByProfile | None = None
         # The newest first: of these keys are read.
         for place in range(len(past) - 1, -1, -1):
+            after, before = before, self._try_subject(past[place - 1]) if place else None
+            if after is None:
+                continue
+            size = past[place].manifest.content.size
+            after.may_read = size <= self.unread
             with suppress(DatavError):
-                after = before
-                before = self._subject(past[place - 1]) if place else None
-                if after is None:
-                    continue
-                size = past[place].manifest.content.size
-                after.may_read = size <= self.unread
                 broken |= self._broken(after, rule, before)
-                self.unread -= size * after.has_read
+            self.unread -= size * after.has_read
         return _kept(found, broken)
 
     def _broken(

@@ -58,7 +58,7 @@ def _plain(value: Setting) -> Any:
 
 def _dataset_lines(each: Inferred, style: Style) -> list[str]:
     if each.error is not None:
-        return [f"{each.path}: nothing inferred"]
+        return [f"{each.path}: nothing inferred: {one_line(str(each.error))}"]
     suggested = len(each.proposals) - each.promised
     what = f"{count(each.promised, 'promise')} and {count(suggested, 'suggestion')}"
     lines = [f"{each.path}: {what}, from {count(each.versions, 'version')}"]

@@ -61,6 +61,16 @@ def test_what_is_no_table_is_an_error(data):
     assert "check" not in data.repo.read("datav.toml").decode()
 
 
+def test_among_others_it_is_told(table):
+    table.repo.write("notes.bin", b"\0\1")
+    table.ok("add", "notes.bin")
+
+    done = table.ok("check", "--infer", "notes.bin", "t.csv")
+
+    assert done.lines[0].startswith("notes.bin: nothing inferred: ")
+    assert done.lines[1].startswith("t.csv: 5 promises")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
