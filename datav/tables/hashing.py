@@ -119,8 +119,8 @@ def _fold_nested(prints: U64, array: Any, seed: int) -> None:
     kind = array.type
     if types.is_struct(kind):
         inside = np.full(len(array), seed, np.uint64)
-        # What is stored below a null struct does not count: its print is that of a null.  Not `flatten`, which
-        # ends the process where a field is a union.
+        # What is stored below a null struct does not count: its print is that of a null.  Not `flatten`,
+        # which ends the process where a field is a union.
         for number in range(kind.num_fields):
             _fold_array(inside, array.field(number), seed)
         hash_fixed(prints.data, inside.data, 8, _validity(array), 0, seed)
