@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from datav.errors import FormatError, UnknownDatasetError
+from datav.errors import FormatError, UnknownDatasetError, UnknownRevisionError
 from datav.formats.limits import parse_limits
 from datav.relpath import RelPath
 from datav.repo.calibrate import calibrate
@@ -41,9 +41,9 @@ def run_check(repo, **options):
     return outcome.result
 
 
-def run_calibrate(repo, *names):
+def run_calibrate(repo, *names, **options):
     with repo.open() as repository:
-        return calibrate(repository, names)
+        return calibrate(repository, names, **options)
 
 
 def test_limits_are_written_beside_the_manifest_and_say_where_they_are_from(grown):
@@ -107,6 +107,39 @@ def test_a_change_on_purpose_passes_when_it_is_learned_with_it(grown):
     grown.commit("feet")
     grown.write("x.csv", table(6))
     assert not run_check(grown).ok
+
+
+def test_a_branch_of_several_commits_passes_where_it_is_compared_with_what_it_was_calibrated_against(grown):
+    for factor, message in ((3.28084, "feet"), (3.28084, "more feet")):
+        grown.write("x.csv", table(5 + (message != "feet"), factor=factor))
+        grown.add("x.csv")
+        grown.commit(message)
+    run_calibrate(grown)
+    grown.git("add", "x.csv.datav.limits")
+    grown.commit("learned alone")
+    assert not run_check(grown, rev="HEAD", against="HEAD~3").ok
+
+    (learned,) = run_calibrate(grown, against="HEAD~3").datasets
+    grown.git("add", "x.csv.datav.limits")
+    grown.commit("learned against the base")
+    assert learned.is_new
+    result = run_check(grown, rev="HEAD", against="HEAD~4")
+    assert result.ok
+    assert any("listed as known" in note for note in result.notes)
+    # Merged by one commit it is the same step.
+    grown.git("checkout", "-q", "--detach", "HEAD~4")
+    grown.git("checkout", "main", "--", ".")
+    grown.commit("squashed")
+    assert run_check(grown, rev="HEAD").ok
+
+
+def test_calibrating_against_what_did_not_move_lists_nothing(grown):
+    plain = run_calibrate(grown).datasets[0].limits
+    (learned,) = run_calibrate(grown, against="HEAD~1").datasets
+    assert learned.limits == plain
+    assert not learned.is_new
+    with pytest.raises(UnknownRevisionError):
+        run_calibrate(grown, against="nothing")
 
 
 def test_the_limits_of_the_checked_version_count(grown):
