@@ -32,6 +32,9 @@ FEWEST_STEPS = 2
 _ENOUGH = 30
 _GREATEST_FACTOR = 1e6
 
+# A file of limits may claim any number of steps; of so many more tell nothing.
+_MOST_STEPS = 10_000
+
 Jump = tuple[str, str, str | None]
 """Ids of the versions before and after, and the column; before is empty of what led to a version."""
 
@@ -103,8 +106,10 @@ def factor_of(limits: Limits) -> float:
 def factor(steps: int, alarms: float) -> float:
     """Return by how much the next value exceeds the greatest of `steps` with probability `alarms`.
 
-    Of independent values of one exponential distribution; at least 1.
+    Of independent values of one exponential distribution; at least 1.  Steps beyond some thousands count no
+    more.
     """
+    steps = min(steps, _MOST_STEPS)
 
     def chance(times: float) -> float:
         return sum(math.log(each / (each + times)) for each in range(1, steps + 1))

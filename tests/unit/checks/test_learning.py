@@ -52,6 +52,10 @@ def test_a_factor_is_bounded_where_nothing_was_seen():
     assert factor(0, 1e-4) == factor(1, 1e-9) == 1e6
 
 
+def test_a_file_that_claims_any_number_of_steps_costs_no_more_than_others():
+    assert factor(2**63 - 1, 1e-6) == factor(10_000, 1e-6) >= 1
+
+
 def test_the_limit_is_a_multiple_of_the_greatest_move():
     limits = learn(history(*[0.2] * 10))
     limit = limit_of(limits, KS, move(0.9))
