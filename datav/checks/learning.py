@@ -33,7 +33,7 @@ _ENOUGH = 30
 _GREATEST_FACTOR = 1e6
 
 # A file of limits may claim any number of steps; of so many more tell nothing.
-_MOST_STEPS = 10_000
+_MOST_STEPS = 1000
 
 Jump = tuple[str, str, str | None]
 """Ids of the versions before and after, and the column; before is empty of what led to a version."""
@@ -106,7 +106,7 @@ def factor_of(limits: Limits) -> float:
 def factor(steps: int, alarms: float) -> float:
     """Return by how much the next value exceeds the greatest of `steps` with probability `alarms`.
 
-    Of independent values of one exponential distribution; at least 1.  Steps beyond some thousands count no
+    Of independent values of one exponential distribution; at least 1.  Steps beyond a thousand count no
     more.
     """
     steps = min(steps, _MOST_STEPS)
