@@ -5,6 +5,7 @@ one day is only suggested.  Pure; that the promises are kept is looked at by who
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,8 @@ from datav.settings.checks import ColumnType
 
 MOST_COLUMNS = 40
 """So many columns get lines of their own."""
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 # Fewer rows say little of what is not in them.
 _FEWEST_ROWS = 30
@@ -44,7 +47,7 @@ class Surroundings:
 def infer_promises(history: History, around: Surroundings) -> list[Proposal]:
     """Return what may be promised: of the table, then of its columns in their order.
 
-    Of columns without a name, and of more than MOST_COLUMNS, nothing is.
+    Of columns that cannot be named, and of more than MOST_COLUMNS, nothing is.
     """
     found = [*_of_table(history, around)]
     for column in named_columns(history)[:MOST_COLUMNS]:
@@ -58,7 +61,8 @@ def infer_promises(history: History, around: Surroundings) -> list[Proposal]:
 
 def named_columns(history: History) -> list[str]:
     """Return the columns that can be named in the settings, in their order."""
-    return [name for name in history.last.columns if name]
+    # A name may be half a character pair, in JSON Lines; TOML is UTF-8.
+    return [name for name in history.last.columns if name and not _HALF.search(name)]
 
 
 def columns_to_read(history: History) -> list[str]:
@@ -84,13 +88,14 @@ def _of_table(history: History, around: Surroundings) -> Iterator[Proposal]:
     last, number = history.last, len(history.versions)
     there = tuple(name for name in named_columns(history) if history.is_always_there(name))
     if there:
-        new = len(last.columns) - len(there)
+        new = len(named_columns(history)) - len(there)
         but = f", but for {counted(new, 'newer one')}" if new else ""
         yield Proposal(None, "columns", there, f"{_all(number, 'there')}{but}")
     is_still = all(set(version.columns) == set(last.columns) for version in history.versions)
     if there and len(there) == len(last.columns):
         is_active = is_still and number >= ENOUGH_VERSIONS
-        reason = f"no others came {_in(number)}" if is_still else "columns came and went"
+        came = f"no others came {_in(number)}" if number > 1 else "there are no others in the only version"
+        reason = came if is_still else "columns came and went"
         yield Proposal(None, "extra_columns", False, reason, is_active)
     if number > 1 and all(
         set(before.columns) <= set(after.columns) for before, after in pairwise(history.versions)
@@ -242,12 +247,14 @@ class _Column:
         if not is_frequent or max(map(len, values)) > _LONGEST_VALUE:
             return None
         is_still = values == known[0].values
-        new = "none new" if is_still else f"{len(values - (known[0].values or frozenset()))} of them new"
+        new = f", {len(values - (known[0].values or frozenset()))} of them new"
+        if is_still:
+            new = ", none new" if len(known) > 1 else ""
         return Proposal(
             self.name,
             "in",
             tuple(sorted(values)),
-            f"{counted(len(values), 'value')}, {new} {_in(self.number)}",
+            f"{counted(len(values), 'value')}{new} {_in(self.number)}",
             is_still and self.number >= _FEWEST_VERSIONS,
         )
 
@@ -287,7 +294,7 @@ def tell_rest(history: History) -> str:
         shown = listed(rest[:MOST_EXAMPLES])
         words.append(f"{counted(len(rest), 'more column')} without lines{more}: {shown}")
     if unnamed:
-        words.append(f"{counted(unnamed, 'column')} without a name, of which nothing can be promised")
+        words.append(f"{counted(unnamed, 'column')} that cannot be named here")
     return "; ".join(words)
 
 

@@ -45,7 +45,7 @@ def test_as_json_each_proposal_says_what_it_is_from(table):
             "rule": "in",
             "value": ["a", "b"],
             "active": False,
-            "reason": "2 values, none new in 1 version",
+            "reason": "2 values in 1 version",
         }
     ]
 

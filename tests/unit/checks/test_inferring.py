@@ -268,3 +268,12 @@ def test_hostile_names_of_columns_stay_in_their_place():
     assert is_quiet(text)
     assert rule.columns == tuple(column.name for column in subject.columns if column.name)
     assert {each.name for each in rule.column_checks} == set(rule.columns)
+
+
+def test_columns_that_cannot_be_named_are_told_and_not_read():
+    subject = TableSubject("t.jsonl", b'{"a\\ud800": "x", "": 1, "b": "y"}\n' * 40)
+    history = recent_history([read_facts(subject)])
+
+    assert columns_to_read(history) == []
+    assert {each.column for each in proposals(subject).values()} == {None, "b"}
+    assert tell_rest(history) == "2 columns that cannot be named here"
