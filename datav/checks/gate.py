@@ -6,13 +6,31 @@ from dataclasses import dataclass
 
 from datav.checks.finding import Finding, Severity
 from datav.checks.learning import Limit, Step, exceeds, find_jumps, is_unsure, limit_of, spans
+from datav.drift.measures import share_beyond
 from datav.drift.result import TableDrift
-from datav.drift.verdicts import Move
-from datav.formats.limits import Habit, Limits, Measured, Unusual
+from datav.drift.verdicts import Move, percent
+from datav.formats.limits import Limits, Measured, Unusual
 
 _MOST_EXAMPLES = 5
 # Floats that mean the same.
 _ALIKE = 1.001
+# Limits that are told as the same.
+_NEARLY = 1.05
+
+# Measures that are a share of rows, and those that say by Cohen's h how far a share moved.
+_SHARES = frozenset({"rows lost", "rows gained", "rows replaced", "cells changed", "labels flipped"})
+_MOVED_SHARES = frozenset(
+    {
+        "nulls",
+        "empty texts",
+        "NaN",
+        "infinities",
+        "negative",
+        "category",
+        "read as numbers",
+        "read as times",
+    }
+)
 
 # They say that much moved, and not what: first only of a column of which nothing else is beyond its limit.
 _DISTANCES = frozenset({"psi", "js", "ks", "wasserstein"})
@@ -149,13 +167,28 @@ def _tell(path: str, limits: Limits, excesses: Sequence[_Excess], severity: Seve
         _rule(first.measured.measure),
         severity,
         column,
-        f"{name}{first.move.what}{over}",
+        f"{name}{first.move.what}{over}{_allowed(first)}",
         first.measured.measure,
         None if first.move.is_event else first.move.value,
         None if first.move.is_event else first.limit.value,
         _origin(limits, first),
         tuple(each.move.what for each in rest[:_MOST_EXAMPLES]),
     )
+
+
+def _allowed(excess: _Excess) -> str:
+    """Return how far a share may go, in its own unit: the distance of two shares means nothing to anybody."""
+    move, limit = excess.move, excess.limit.value
+    measure, before, after = excess.measured.measure, move.before, move.after
+    if not limit < move.value:
+        return ""
+    if measure in _SHARES:
+        return f"; up to {percent(limit)} is normal"
+    if measure not in _MOVED_SHARES or not isinstance(before, float) or not isinstance(after, float):
+        return ""
+    if after > before:
+        return f"; up to {percent(share_beyond(before, limit))} is normal"
+    return f"; down to {percent(share_beyond(before, -limit))} is normal"
 
 
 def _origin(limits: Limits, excess: _Excess) -> str:
@@ -168,16 +201,19 @@ def _origin(limits: Limits, excess: _Excess) -> str:
         return f"{history}: too short to be sure, but so far it moved no further than chance and trifles do"
     if limit.habit is not None and limit.value <= _ALIKE * limit.factor * limit.habit.greatest:
         times = limit.value / limit.habit.greatest
-        return f"{history}: {times:.2g} times the most there was, {_most(limit.habit)}"
-    most = "it never moved" if limit.habit is None else f"it moved by {_most(limit.habit)} at most"
-    if limit.value <= _ALIKE * excess.move.floor:
-        return f"{history}: {most}, and so much chance and trifles do"
+        return f"{history}: {times:.2g} times the most there was, {_most(excess)}"
+    most = "it never moved" if limit.habit is None else f"it moved by {_most(excess)} at most"
+    if limit.value <= _NEARLY * excess.move.floor:
+        return f"{history}: {most}; the limit is what chance and trifles do"
     times = limit.value / excess.move.floor
     return f"{history}: {most}; so few steps allow {times:.2g} times what chance and trifles do"
 
 
-def _most(habit: Habit) -> str:
-    return f"{habit.greatest:.3g} at {_short(habit.commit)}"
+def _most(excess: _Excess) -> str:
+    habit = excess.limit.habit
+    assert habit is not None
+    is_share = excess.measured.measure in _SHARES
+    return f"{percent(habit.greatest) if is_share else f'{habit.greatest:.3g}'} at {_short(habit.commit)}"
 
 
 def _short(commit: str) -> str:

@@ -155,6 +155,12 @@ def cohens_h(p: float, q: float) -> float:
     return abs(2 * math.asin(math.sqrt(_clip(p))) - 2 * math.asin(math.sqrt(_clip(q))))
 
 
+def share_beyond(share: float, h: float) -> float:
+    """Return the share that is so far from another by Cohen's h, less if `h` is negative; 0 or 1 beyond."""
+    angle = 2 * math.asin(math.sqrt(_clip(share))) + h
+    return math.sin(min(math.pi, max(0.0, angle)) / 2) ** 2
+
+
 def common_points(before: Ranks, after: Ranks) -> Values:
     """Return the points of both, increasing."""
     return np.unique(join_values([before.points, after.points]))

@@ -16,8 +16,16 @@ MESSAGE_WIDTH = 400
 _VALUE_WIDTH = 60
 _EXAMPLES = 5
 
-# Measures that are a share of something: 0.05 is 5 %.
-_SHARES = ("share", "fraction")
+# How measures end that are a share of something: 0.05 is 5 %.
+_SHARES = (
+    "share",
+    "fraction",
+    "rows lost",
+    "rows gained",
+    "rows replaced",
+    "cells changed",
+    "labels flipped",
+)
 
 
 def headline(checked: Checked) -> str:
@@ -94,7 +102,7 @@ def shown_value(value: Value, measure: str) -> str:
         return f"{value:,}"
     if measure.endswith(_SHARES) and math.isfinite(value):
         return percent(value)
-    return significant(value)
+    return significant(value, 4 if abs(value) < 1000 else 7)
 
 
 def measured(finding: Finding) -> str:
@@ -146,4 +154,6 @@ def missed(item: NotChecked) -> str:
 
 def _revision(rev: str, commit: str | None) -> str:
     called = one_line(rev)
+    if rev == commit:
+        return commit[:10]
     return called if commit is None or commit.startswith(rev) else f"{called} ({commit[:10]})"

@@ -7,7 +7,8 @@ import pytest
 
 from datav.checks.gate import judge_steps
 from datav.checks.learning import Step
-from datav.drift.verdicts import Move
+from datav.drift.measures import share_beyond
+from datav.drift.verdicts import Move, percent
 from datav.formats.limits import Habit, Limits, Measured, Unusual
 
 KS, MEAN, NULLS = Measured("price", "ks"), Measured("price", "mean"), Measured("size", "nulls")
@@ -57,10 +58,18 @@ def test_a_finding_says_where_its_limit_is_from():
     assert finding.origin.endswith("times the most there was, 0.2 at aaaaaaaaaa")
     (finding,) = judge([step({NULLS: move("nulls", 1.0)})]).findings
     assert finding.origin == (
-        "history (30 steps up to lastlastla): it never moved, and so much chance and trifles do"
+        "history (30 steps up to lastlastla): it never moved; the limit is what chance and trifles do"
     )
     (finding,) = judge([step({MEAN: move("mean", 1.0)})]).findings
-    assert "it moved by 0.01 at bbbbbbbbbb at most, and so much chance and trifles do" in finding.origin
+    assert "it moved by 0.01 at bbbbbbbbbb at most; the limit is what chance and trifles do" in finding.origin
+
+
+def test_a_share_is_told_with_the_share_that_it_may_be():
+    now = replace(move("nulls", 1.0), before=0.04, after=0.5)
+    (finding,) = judge([step({NULLS: now})]).findings
+    assert finding.message == f"size: nulls moved; up to {percent(share_beyond(0.04, 0.1))} is normal"
+    (finding,) = judge([step({NULLS: replace(now, before=0.5, after=0.04)})]).findings
+    assert finding.message == f"size: nulls moved; down to {percent(share_beyond(0.5, -0.1))} is normal"
 
 
 def test_an_event_has_neither_value_nor_limit():
@@ -74,7 +83,7 @@ def test_a_measure_of_the_table_has_no_column():
     lost = Measured(None, "rows lost")
     (finding,) = judge([step({lost: move("rows lost", 0.5, 0.05)})]).findings
     assert (finding.column, finding.rule) == (None, "drift.rows_lost")
-    assert finding.message == "rows lost moved"
+    assert finding.message == "rows lost moved; up to 5.0 % is normal"
 
 
 def test_a_slow_drift_is_told_when_it_crosses_its_limit_and_not_again():

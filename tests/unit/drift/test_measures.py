@@ -153,6 +153,14 @@ def test_cohens_h_of_a_share_and_itself_is_nothing():
     assert measures.cohens_h(0.5, 0.6) == pytest.approx(0.2, abs=0.002)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9])
+def test_a_share_beyond_another_is_so_far_from_it_by_cohens_h(share):
+    assert measures.cohens_h(share, measures.share_beyond(share, 0.2)) == pytest.approx(0.2)
+    assert measures.share_beyond(measures.share_beyond(share, 0.2), -0.2) == pytest.approx(share)
+    assert measures.share_beyond(share, -4) == 0
+    assert measures.share_beyond(share, 4) == 1
+
+
 @pytest.mark.parametrize("alarms", [1e-2, 1e-4, 1e-6, 1e-8])
 @pytest.mark.parametrize("degrees", [1, 2, 3, 5, 10, 23, 50])
 def test_the_limit_of_chi_square_is_scipys(alarms, degrees):
