@@ -39,7 +39,7 @@ PATTERNS = {
     "UUIDs": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
     "codes of two capitals": r"[A-Z]{2}",
     "codes of three capitals": r"[A-Z]{3}",
-    "addresses of mails": r"[^@\s]+@[^@\s]+\.[^@\s]+",
+    "mail addresses": r"[^@\s]+@[^@\s]+\.[^@\s]+",
     "web addresses": r"https?://\S+",
 }
 """How obvious texts are written; the first that fits is told."""
