@@ -52,7 +52,9 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 
 def percent(share: float) -> str:
-    """`98 %`; 99.96 % is not all."""
+    """`98 %`; 99.96 % is not all; what is gained may be more than all there was."""
+    if share > 1:
+        return f"{significant(share * 100)} %"
     return "100 %" if share == 1 else f"{min(99.9, share * 100):.3g} %"
 
 

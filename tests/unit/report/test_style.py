@@ -3,7 +3,7 @@
 import pytest
 
 from datav.report.profile_text import mean_text
-from datav.report.style import significant
+from datav.report.style import percent, significant
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,13 @@ def test_a_number_has_all_digits_before_its_point(value: float, digits: int, tex
 )
 def test_a_mean_has_as_many_digits_as_its_deviation_asks_for(mean: float, deviation: float | None, text: str):
     assert mean_text(mean, deviation) == text
+
+
+def test_more_than_all_is_no_99_percent():
+    assert [percent(share) for share in (0.98, 0.9996, 1, 1.3377, 9.345)] == [
+        "98 %",
+        "99.9 %",
+        "100 %",
+        "133.8 %",
+        "934.5 %",
+    ]
