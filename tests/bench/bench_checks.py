@@ -1,17 +1,14 @@
-"""The drift gate: what it catches, how often it is wrong, and what a check costs.  Prints tables in Markdown.
+"""The drift gate: what it catches, and how often it is wrong.  Prints tables in Markdown.
 
     python tests/bench/bench_checks.py disasters [--work DIR]
     python tests/bench/bench_checks.py histories
     python tests/bench/bench_checks.py rates [--checks 100000] [--seed 0]
-    python tests/bench/bench_checks.py speed --data DIR [--scale 1] [--reps 5]
 
     disasters    thirty quiet commits of real data and ten disasters after them (tests/support/disasters.py):
                  datav with limits learned from the commits before, beside constants on the same pairs of
                  versions (check_peers.py)
     histories    every version of the shared data, by what was learned of those before it, profiles alone
     rates        alarms among moves of one distribution, by simulation
-    speed        `datav check` of the table of 12 million rows (workloads.py), as a process: wall and CPU
-                 seconds, peak memory in MB, and whether rows were read
 
 The first two read the shared data (tests/support/shareddata.py).
 
@@ -19,28 +16,20 @@ Exit status: 1 when a disaster is missed, or when more than one quiet commit has
 """
 
 import argparse
-import json
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "bench")]
 
-from bench_diff import environment, quoted  # noqa: E402
-from bench_profile import make_second  # noqa: E402
 from check_histories import History, check_histories  # noqa: E402
 from check_peers import CONSTANTS, find_alarms  # noqa: E402
 from check_rates import print_rates  # noqa: E402
@@ -63,23 +52,6 @@ _DATAV = "datav, calibrated"
 _DRIFT = "a mean that drifts slowly"
 _DRIFTING = '"frequency_mhz"'
 _COLUMN = "frequency_mhz"
-
-_PROMISES = """\
-[check."data.csv"]
-columns = ["id", "country", "quantity"]
-rows = { min = 1000 }
-
-[check."data.csv".column.id]
-not_null = true
-
-[check."data.csv".column.quantity]
-null_fraction = 0.02
-min = 0
-max = 1000000
-
-[check."data.csv".column.country]
-in = ["DE", "FR", "US", "JP", "BR", "IN", "CN", "GB", "ES", "PL", "NG", "MX"]
-"""
 
 
 @dataclass
@@ -211,93 +183,6 @@ def _describe(alarm: Alarm) -> str:
     return f"commit {alarm.commit}, {alarm.finding.path} ({kind}): {alarm.finding.message}"
 
 
-def measure_speed(options: argparse.Namespace) -> None:
-    """Time checks of the table of 12 million rows, of which five versions were added with their profiles."""
-    base = options.data / "checks"
-    shutil.rmtree(base, ignore_errors=True)
-    tree = base / "tree"
-    tree.mkdir(parents=True)
-    try:
-        _make_versions(options, base, tree)
-        print("| | seconds | CPU seconds | peak memory, MB | rules and measures | rows read | exit |")
-        print("|---|--:|--:|--:|--:|---|--:|")
-        for name, words in _CHECKS.items():
-            settings = (tree / "datav.toml").read_text()
-            if "promises" in name:
-                (tree / "datav.toml").write_text(settings + _PROMISES)
-            runs = [_run(base, tree, words) for _ in range(options.reps)]
-            (tree / "datav.toml").write_text(settings)
-            middle = sorted(runs, key=lambda run: run["wall_s"])[len(runs) // 2]
-            print(
-                f"| {name} | {middle['wall_s']:.2f} | {middle['cpu_s']:.2f} | {middle['memory']:.0f} "
-                f"| {middle['rules']} | {middle['read_rows']} | {middle['status']} |",
-                flush=True,
-            )
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
-
-
-_CHECKS = {
-    "promises, and the gate: the last commit against the one before": ["check", "HEAD", "--json"],
-    "the gate alone: the last commit against the one before": ["check", "HEAD", "--json"],
-    "the gate alone: the file on disk against the commit before": ["check", "--against", "HEAD~1", "--json"],
-    "promises alone: the file on disk, as committed": ["check", "--json"],
-    "datav --version": ["--version"],
-}
-
-
-def _make_versions(options: argparse.Namespace, base: Path, tree: Path) -> None:
-    source = options.data / f"s{options.scale:g}" / "W2" / "v1" / "data.csv"
-    if not source.exists():
-        from workloads import make
-
-        make(options.data, options.scale, "W2")
-    _datav(base, tree, "git init -q", "datav init -q")
-    shutil.copyfile(source, tree / "data.csv")
-    for number in range(5):
-        if number:
-            other = base / "next.csv"
-            make_second(tree / "data.csv", other, is_block=True)
-            os.replace(other, tree / "data.csv")
-        _datav(base, tree, "datav add -q data.csv", f"git add -A && git commit -qm v{number}")
-    _datav(base, tree, "datav check --calibrate", "git add -A && git commit -qm limits --allow-empty")
-    other = base / "next.csv"
-    make_second(tree / "data.csv", other, is_block=True)
-    os.replace(other, tree / "data.csv")
-    _datav(base, tree, "datav add -q data.csv", "git add -A && git commit -qm last")
-
-
-def _datav(base: Path, tree: Path, *scripts: str) -> None:
-    for script in scripts:
-        command = script.replace("datav ", f"{quoted(sys.executable)} -m datav ", 1)
-        command = command if script.startswith("datav ") else script
-        subprocess.run(["sh", "-ec", command], cwd=tree, env=environment(base), check=True, stdout=2)
-
-
-def _run(base: Path, tree: Path, words: Sequence[str]) -> dict[str, Any]:
-    """Run one command and return its figures, and whether rows were read."""
-    output = base / "output"
-    with open(output, "wb") as file:
-        began = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "datav", *words], cwd=tree, env=environment(base), stdout=file
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    said = output.read_bytes()
-    datasets = json.loads(said)["datasets"] if said.startswith(b"{") else []
-    return {
-        "wall_s": seconds,
-        "cpu_s": usage.ru_utime + usage.ru_stime,
-        "memory": usage.ru_maxrss / 1024,
-        "status": process.returncode,
-        "read_rows": "yes" if any(each["read_rows"] for each in datasets) else "no",
-        "rules": sum(each["rules"] for each in datasets),
-        "findings": [finding["message"] for each in datasets for finding in each["findings"]],
-    }
-
-
 @contextmanager
 def _place(wanted: Path | None) -> Iterator[Path]:
     """Give a directory where git sees nothing of this machine's configuration."""
@@ -319,18 +204,12 @@ def main() -> int:
     rates = commands.add_parser("rates")
     rates.add_argument("--checks", type=int, default=100_000)
     rates.add_argument("--seed", type=int, default=0)
-    speed = commands.add_parser("speed")
-    speed.add_argument("--data", type=Path, required=True)
-    speed.add_argument("--scale", type=float, default=1)
-    speed.add_argument("--reps", type=int, default=5)
     options = parser.parse_args()
     if options.command == "histories":
         check_histories([History(path.parent) for path in sorted(DATA.glob("*/v002.csv"))])
         count_constants([path.parent for path in sorted(DATA.glob("*/v002.csv"))])
     elif options.command == "rates":
         print_rates(options.checks, options.seed)
-    elif options.command == "speed":
-        measure_speed(options)
     else:
         with _place(options.work) as work:
             return int(compare_disasters(work) > 0)

@@ -29,6 +29,10 @@ class Checked:
     measures: int
     findings: tuple[Finding, ...]
 
+    @property
+    def is_alarm(self) -> bool:
+        return any(each.severity == "error" for each in self.findings)
+
 
 class History:
     """The versions of one table that are tables."""
@@ -73,21 +77,23 @@ def _profile(path: Path) -> TableProfile | None:
         return None
 
 
-def check_histories(histories: Sequence[History]) -> int:
-    """Check all of them, print what was found as Markdown, and return how many alarms there were."""
-    checks = alarms = 0
-    print("| table | versions | checked | alarms |\n|---|--:|--:|--:|")
-    told = []
+def check_histories(histories: Sequence[History]) -> None:
+    """Check all of them, and print what was found as Markdown."""
+    told: list[Checked] = []
+    checks = 0
+    print("| table | versions | checked | with an error | with a warning alone |\n|---|--:|--:|--:|--:|")
     for history in histories:
         checked = list(history.check())
         found = [each for each in checked if each.findings]
-        told += found
-        checks, alarms = checks + len(checked), alarms + len(found)
-        print(f"| {history.name} | {len(history)} | {len(checked)} | {len(found)} |")
-    print(
-        f"| all | | {checks} | {alarms} |\n\n| table | version | columns | first finding |\n|---|---|--:|---|"
-    )
+        alarms = sum(each.is_alarm for each in found)
+        print(f"| {history.name} | {len(history)} | {len(checked)} | {alarms} | {len(found) - alarms} |")
+        told, checks = told + found, checks + len(checked)
+    alarms = sum(each.is_alarm for each in told)
+    print(f"| all | | {checks} | {alarms} | {len(told) - alarms} |")
+    print("\n| table | version | columns | severity | first finding |\n|---|---|--:|---|---|")
     for each in told:
-        first, *_ = each.findings
-        print(f"| {each.table} | {each.version} | {len(each.findings)} | {first.message} ({first.origin}) |")
-    return alarms
+        first, *_ = sorted(each.findings, key=lambda finding: finding.severity != "error")
+        print(
+            f"| {each.table} | {each.version} | {len(each.findings)} | {first.severity} "
+            f"| {first.message} ({first.origin}) |"
+        )
