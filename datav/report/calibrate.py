@@ -50,7 +50,7 @@ def calibrate_text(result: Calibration, style: Style) -> str:
         lines += ["", f"Commit what is normal with the data: git add {names}{more}"]
     elif not result.datasets:
         lines.append("no datasets")
-    return "".join(f"{line}\n" for line in lines)
+    return "\n".join(lines)
 
 
 def _dataset_lines(each: Calibrated, style: Style) -> list[str]:

@@ -1,6 +1,7 @@
 """What a check found, in the words that all its drawings share."""
 
 import math
+import shlex
 from collections.abc import Sequence
 
 from datav.checks.finding import Checked, CheckResult, Finding, NotChecked, Value
@@ -71,6 +72,16 @@ def compared(result: CheckResult) -> str:
     return f"{what}, compared with {_revision(result.against, result.against_commit)}"
 
 
+def next_step(result: CheckResult) -> str | None:
+    """What lets a change through that is meant; None where the gate has nothing against one."""
+    beyond = (each for checked in result.datasets for each in checked.findings if each.severity == "error")
+    if not any(map(_is_of_gate, beyond)):
+        return None
+    usual = ("HEAD", f"{result.rev}^", None)
+    against = "" if result.against in usual else f" --against {shlex.quote(one_line(str(result.against)))}"
+    return f"what is meant to drift passes with `datav check --calibrate{against}`, committed with the data"
+
+
 def place(column: str | None) -> str:
     """The column that something is about; of the table as a whole there is none."""
     return "the table" if column is None else shown_name(column)
@@ -106,8 +117,8 @@ def shown_value(value: Value, measure: str) -> str:
 
 
 def measured(finding: Finding) -> str:
-    """`nulls 12`; of what happened or not, its name alone."""
-    if finding.value is None and finding.limit is None:
+    """`nulls 12`; of what happened or not, or was not counted, its name alone."""
+    if finding.value is None:
         return one_line(finding.measure)
     return f"{one_line(finding.measure)} {shown_value(finding.value, finding.measure)}"
 
