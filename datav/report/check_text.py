@@ -4,19 +4,32 @@ Each finding says what is wrong, and below that the rule, the value, the limit a
 """
 
 from collections.abc import Iterator
+from itertools import groupby
 
-from datav.checks.finding import Checked, CheckResult, Finding
+from datav.checks.finding import Checked, CheckResult, Finding, NotChecked
 from datav.relpath import one_line
 from datav.report.cells import display_width, shorten
-from datav.report.check_words import compared, evidence, headline, missed, place, summary, told
+from datav.report.check_words import (
+    MESSAGE_WIDTH,
+    compared,
+    evidence,
+    headline,
+    missed,
+    next_step,
+    place,
+    summary,
+    told,
+)
 from datav.report.diff_rows import fold
-from datav.report.style import Style
+from datav.report.style import Style, count
 
 NOTHING = "no dataset to check"
 
 _MIN_WIDTH = 40
 _COLUMN_WIDTH = 24
 _SEVERITY_WIDTH = len("error")
+# So many promises that were not looked at, for one reason, have one line.
+_ALIKE = 3
 
 
 def check_text(result: CheckResult, style: Style, width: int) -> str:
@@ -34,7 +47,12 @@ def check_text(result: CheckResult, style: Style, width: int) -> str:
         lines.append(NOTHING)
         return "\n".join(lines)
     paint = style.bad if result.errors else style.warn if result.warnings else style.good
+    if not result.errors and not any(checked.rules for checked in result.datasets):
+        paint = style.warn
     lines += [style.faint(f"checked {compared(result)}"), paint(summary(result))]
+    step = next_step(result)
+    if step is not None:
+        lines.append(style.faint(f"next: {step}"))
     return "\n".join(lines)
 
 
@@ -43,20 +61,29 @@ def _dataset_lines(checked: Checked, style: Style, width: int) -> Iterator[str]:
     if not checked.rules:
         paint = style.faint
     yield f"{style.strong(one_line(checked.path))}  {paint(headline(checked))}"
-    columns = [each.column for each in checked.findings] + [each.column for each in checked.not_checked]
-    names = [place(column) for column in columns]
+    not_checked = list(_not_checked(checked.not_checked))
+    names = [place(each.column) for each in checked.findings] + [name for name, _ in not_checked]
     room = min(_COLUMN_WIDTH, max(map(display_width, names), default=0))
     for finding in checked.findings:
         yield from _finding_lines(finding, room, style, width)
-    for item in checked.not_checked:
-        head = _head("-", item.column, room)
-        for line in _hanging(head, missed(item), width):
+    for name, what in not_checked:
+        for line in _hanging(_head("-", name, room), what, width):
             yield style.faint(line)
+
+
+def _not_checked(items: tuple[NotChecked, ...]) -> Iterator[tuple[str, str]]:
+    """Yield what was not looked at: the column and why, or how many promises of one reason."""
+    for reason, group in groupby(items, lambda each: each.reason):
+        alike = list(group)
+        if len(alike) < _ALIKE:
+            yield from ((place(each.column), missed(each)) for each in alike)
+        else:
+            yield count(len(alike), "promise"), shorten(f"not checked: {one_line(reason)}", MESSAGE_WIDTH)
 
 
 def _finding_lines(finding: Finding, room: int, style: Style, width: int) -> Iterator[str]:
     paint = style.bad if finding.severity == "error" else style.warn
-    head = _head(finding.severity, finding.column, room)
+    head = _head(finding.severity, place(finding.column), room)
     lines = _hanging(head, told(finding), width)
     # Colour around the word alone: a red screen is no help to anybody.
     begin, rest = lines[0][: 2 + _SEVERITY_WIDTH], lines[0][2 + _SEVERITY_WIDTH :]
@@ -66,8 +93,8 @@ def _finding_lines(finding: Finding, room: int, style: Style, width: int) -> Ite
         yield style.faint(line)
 
 
-def _head(mark: str, column: str | None, room: int) -> str:
-    name = shorten(place(column), room)
+def _head(mark: str, name: str, room: int) -> str:
+    name = shorten(name, room)
     return f"  {mark:<{_SEVERITY_WIDTH}}  {name}{' ' * (room - display_width(name))}  "
 
 

@@ -28,7 +28,40 @@ def test_findings_stand_below_their_dataset_and_one_line_says_all():
         "data/users.csv  ok, 29 promises looked at",
         "checked HEAD (bbbbbbbbbb), compared with main (aaaaaaaaaa)",
         "2 errors, 1 warning in 1 of 2 datasets; 41 promises looked at, 1 not, rows read of 1",
+        "next: what is meant to drift passes with `datav check --calibrate --against main`, "
+        "committed with the data",
     ]
+
+
+def test_what_is_meant_passes_only_where_the_gate_alone_could_have_let_it():
+    drifted = replace(ORDERS, findings=(DRIFT,))
+    usual = replace(result(drifted), against="HEAD^")
+
+    assert "with `datav check --calibrate`, committed" in check_text(usual, PLAIN, WIDE).splitlines()[-1]
+    for finding in (NULLS, replace(DRIFT, severity="warn")):
+        text = check_text(result(replace(ORDERS, findings=(finding,))), PLAIN, WIDE)
+        assert "next:" not in text
+
+
+def test_one_reason_why_many_promises_were_not_looked_at_is_told_once():
+    (missed,) = ORDERS.not_checked
+    items = [replace(missed, rule=rule, column=column) for rule in ("min", "max") for column in "abc"]
+    other = replace(missed, reason="it has no key")
+
+    lines = check_text(result(Checked("a.csv", 0, (), (*items, other))), PLAIN, WIDE).splitlines()
+
+    assert lines[1:3] == [
+        "  -      6 promises  not checked: its data is not here",
+        "  -      id          unique not checked: it has no key",
+    ]
+
+
+def test_a_check_that_saw_nothing_is_not_painted_good():
+    blind = Checked("a.csv", 0, (), ORDERS.not_checked)
+
+    last = check_text(result(blind), Style(True), WIDE).splitlines()[-1]
+
+    assert last == Style(True).warn("1 dataset, nothing found; 0 promises looked at, 1 not, rows read of 0")
 
 
 def test_long_texts_are_folded_to_the_terminal():
