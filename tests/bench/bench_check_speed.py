@@ -3,8 +3,8 @@
     python tests/bench/bench_check_speed.py --data DIR [--scale 1] [--reps 5]
 
 Six versions were added with their profiles, each with 0.1 % of its rows changed, next to each other, and
-limits learned from five of them; there is no key.  Wall and CPU seconds and peak memory are what `wait4` says: of
-memory not less than this program takes, some 25 MB.  The median of some runs by wall time, page cache warm.
+limits learned from five of them; there is no key.  Wall and CPU seconds and peak memory are what `wait4`
+says: of memory not less than this program takes, some 25 MB.  The median run by wall time, page cache warm.
 """
 
 import argparse
