@@ -77,8 +77,10 @@ def next_step(result: CheckResult) -> str | None:
     beyond = (each for checked in result.datasets for each in checked.findings if each.severity == "error")
     if not any(map(_is_of_gate, beyond)):
         return None
-    usual = ("HEAD", f"{result.rev}^", None)
-    against = "" if result.against in usual else f" --against {shlex.quote(one_line(str(result.against)))}"
+    base, usual = result.against, ("HEAD", f"{result.rev}^")
+    if base is not None and base == result.against_commit:
+        base = base[:10]
+    against = "" if base is None or base in usual else f" --against {shlex.quote(one_line(base))}"
     return f"what is meant to drift passes with `datav check --calibrate{against}`, committed with the data"
 
 
@@ -160,7 +162,9 @@ def _is_of_gate(finding: Finding) -> bool:
 
 def missed(item: NotChecked) -> str:
     """`unique not checked: its data is not here`."""
-    return shorten(f"{one_line(item.rule)} not checked: {one_line(item.reason)}", MESSAGE_WIDTH)
+    # `check` stands for all that is promised.
+    what = "nothing" if item.rule == "check" else f"{one_line(item.rule)} not"
+    return shorten(f"{what} checked: {one_line(item.reason)}", MESSAGE_WIDTH)
 
 
 def _revision(rev: str, commit: str | None) -> str:

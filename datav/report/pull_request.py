@@ -22,7 +22,7 @@ from datav.repo.diffstats import StatsDiff
 from datav.repo.report import DatasetSize, Report
 from datav.report.cells import shorten, shown_name
 from datav.report.check_markdown import findings_blocks
-from datav.report.check_words import counts, summary
+from datav.report.check_words import counts, next_step, summary
 from datav.report.diff_markdown import code, dataset_blocks, escape, markdown_table
 from datav.report.diff_sections import Sections
 from datav.report.diff_stat import rows_text
@@ -139,7 +139,8 @@ def _head(report: Report, parts: Sequence[_Part]) -> Iterator[str]:
         if left is not None and left != report.base_commit
         else ""
     )
-    yield f"{code(one_line(report.head))} compared with {code(one_line(report.base))}{where}."
+    base = report.base_commit[:10] if report.base == report.base_commit else one_line(report.base)
+    yield f"{code(one_line(report.head))} compared with {code(base)}{where}."
     shown = changed[:_ROWS_SHOWN]
     if shown:
         header = ("dataset", "what", "rows", "columns moved", "findings", "size")
@@ -148,6 +149,10 @@ def _head(report: Report, parts: Sequence[_Part]) -> Iterator[str]:
         yield f"and {count(len(changed) - len(shown), 'more dataset')}."
     if result.datasets:
         yield f"Checks: {escape(summary(result))}."
+    step = next_step(result)
+    if step is not None:
+        words = step.split("`")
+        yield f"Next: {''.join(code(each) if n % 2 else escape(each) for n, each in enumerate(words))}."
     yield from (f"Note: {code(shorten(note, 400))}" for note in (*report.notes, *result.notes)[:_NAMED])
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from datav.drift.binning import Category, draw_histogram, find_categories
+from datav.drift.categories import SMALLEST_CATEGORY
 from datav.profiles.columns import ColumnSketch
 from datav.profiles.ranks import Ranks
 from datav.report.cells import shown_cell
@@ -110,6 +111,8 @@ def _share_bars(before: ColumnSketch, after: ColumnSketch) -> ShareBars | None:
         return None
     found = find_categories(before.texts.frequent, after.texts.frequent, rows)
     bars = [_bar(each, rows) for each in found if max(each.before, each.after) > 1]
+    # One of thousands of values says nothing of a column, and the longest bar would be its.
+    bars = [bar for bar in bars if max(bar.before, bar.after) >= SMALLEST_CATEGORY]
     # Stable: of values that moved alike the more frequent stays.
     chosen = sorted(bars, key=lambda bar: -abs(bar.after - bar.before))[:_VALUES]
     return ShareBars(tuple(sorted(chosen, key=lambda bar: -max(bar.before, bar.after)))) if chosen else None

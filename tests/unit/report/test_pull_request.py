@@ -4,15 +4,18 @@ import re
 from dataclasses import replace
 from html import unescape
 
+import pyarrow as pa
 import pytest
 from markdown_it import MarkdownIt
 
+from datav.profiles.sketching import sketch_array
 from datav.relpath import RelPath
 from datav.repo.diffresult import FileItem, FilesDiff
 from datav.repo.diffstats import StatsDiff
 from datav.repo.report import DatasetSize
 from datav.report.pull_request import MARKER, MOST, pull_request
 from datav.report.report_json import report_json
+from datav.report.small_charts import small_chart
 from tests.support.diffs import table_dataset
 from tests.support.findings import NULLS, ORDERS, QUIET
 from tests.support.reports import BASE, hostile_report, orders_diff, orders_report, report_on
@@ -76,6 +79,22 @@ def test_values_have_bars_of_their_shares(usual):
     bars = row.replace("\N{NO-BREAK SPACE}", " ").split(" | ")[2].split("<br>")
     assert bars[0] == "█▌       6.95 % → ████████ 36.9 % Sofia"
     assert bars[1] == "███████▍ 34.2 % → █▎       5.85 % Oslo"
+
+
+def test_values_that_are_one_of_thousands_have_no_bars():
+    sides = [
+        sketch_array("link", pa.array([f"/{n // 2}" for n in range(start, start + 3000)]))
+        for start in (0, 99)
+    ]
+
+    assert small_chart(*(next(side) for side in sides)) is None
+
+
+def test_a_reviewer_is_told_what_lets_a_drift_through_that_is_meant(usual):
+    line = next(line for line in usual.splitlines() if line.startswith("Next: "))
+
+    assert f"<code>datav check &#45;&#45;calibrate &#45;&#45;against {BASE[:10]}</code>, committed" in line
+    assert "Next: " not in pull_request(report_on(checked=(replace(ORDERS, findings=(NULLS,)),)))
 
 
 def test_classes_of_the_label_are_there(usual):
