@@ -18,7 +18,7 @@ from datav.checks.patterns import check_pattern
 from datav.checks.predicates import Database, PredicateScan
 from datav.checks.profiled import Known, answer
 from datav.checks.promises import KEPT, Promise, listed, name, promise_of_column, promise_of_table
-from datav.checks.references import Values, compare_values, known_values, mode_between
+from datav.checks.references import Values, compare_values, known_values, mode_between, tell_no_table
 from datav.checks.repeats import Repeats
 from datav.checks.scanning import Scan, run_scans
 from datav.checks.schema_rules import (
@@ -36,7 +36,6 @@ from datav.checks.subject import Others, Subject
 from datav.checks.verdicts import tell_repeated_keys
 from datav.errors import TableError, UnknownDatasetError
 from datav.profiles.columns import ColumnSketch
-from datav.relpath import one_line
 from datav.settings.checks import CheckSettings, ColumnChecks, Disjoint, Reference
 
 _NO_BASE = "there is no version to compare with"
@@ -237,7 +236,12 @@ class _Checking:
         if isinstance(other, tuple):
             self._settle(other)
             return
-        found = plan_overlap(promise, self._subject, other, disjoint)
+        # What this table is not is to be told of it, and not of the other one, whose rows are read at once.
+        sketches_of(self._subject)
+        try:
+            found = plan_overlap(promise, self._subject, other, disjoint)
+        except TableError as exc:
+            found = tell_no_table(promise, table, exc)
         self._read_rows |= not isinstance(found, tuple | NotChecked)
         self._settle(found)
 
@@ -255,12 +259,15 @@ class _Checking:
     def _find(self, promise: Promise, table: str) -> Subject | tuple[Finding, ...]:
         """Return another table, or the finding that there is none."""
         try:
-            return self._others.find(table)
+            other = self._others.find(table)
+            # Only its profile tells whether it is a table after all.
+            sketches_of(other)
         except UnknownDatasetError:
             what = f"{name(table)}, which it speaks of, is not there"
+            return promise.broken(what, measure=promise.rule, value=None, limit=table)
         except TableError as exc:
-            what = f"{name(table)}, which it speaks of, is no table: {one_line(str(exc))}"
-        return promise.broken(what, measure=promise.rule, value=None, limit=table)
+            return tell_no_table(promise, table, exc)
+        return other
 
     # Of a column
 

@@ -7,6 +7,8 @@ from datav.checks.promises import KEPT, MOST_EXAMPLES, Promise, counted, name
 from datav.checks.scanning import Batch, read_batches
 from datav.checks.subject import Subject
 from datav.checks.valuecounts import Mode, ValueCounts, known_counts, part_text
+from datav.errors import TableError
+from datav.relpath import one_line
 from datav.settings.checks import Reference
 
 
@@ -46,9 +48,10 @@ def compare_values(
         return KEPT
     theirs = known_values(other, reference.column, counts.mode)
     if theirs is None:
-        theirs = ValueCounts(counts.mode)
-        for batch in read_batches(other, (reference.column,)):
-            theirs.add(batch.cells(reference.column))
+        try:
+            theirs = _read_values(other, reference.column, counts.mode)
+        except TableError as exc:
+            return tell_no_table(promise, reference.table, exc)
     missing = counts.missing_from(theirs)
     if not missing.total:
         return KEPT
@@ -67,6 +70,19 @@ def compare_values(
     return promise.broken(
         what, measure=promise.rule, value=missing.total, limit=f"{where}", examples=examples
     )
+
+
+def tell_no_table(promise: Promise, table: str, error: TableError) -> tuple[Finding, ...]:
+    """Return that the other table of a promise is none."""
+    what = f"{name(table)}, which it speaks of, is no table: {one_line(str(error))}"
+    return promise.broken(what, measure=promise.rule, value=None, limit=table)
+
+
+def _read_values(subject: Subject, column: str, mode: Mode) -> ValueCounts:
+    found = ValueCounts(mode)
+    for batch in read_batches(subject, (column,)):
+        found.add(batch.cells(column))
+    return found
 
 
 def mode_between(subject: Subject, column: str, other: Subject, theirs: str) -> Mode:

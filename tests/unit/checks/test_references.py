@@ -1,11 +1,14 @@
 """Values that must be in another table; rows that must not."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from datav.settings.checks import Disjoint, Reference
+from datav.errors import TableError
+from datav.profiles.profile import TableProfile
+from datav.settings.checks import CheckSettings, Disjoint, Reference
 from tests.support.checking import TableSubject, check, column_rule, csv_subject, parquet_subject, table_rule
 
 MANY = 700
@@ -190,3 +193,41 @@ def test_fingerprints_that_agree_by_chance_are_no_overlap(monkeypatch: pytest.Mo
     assert [each.value for each in check(train, rule, others=[mixed]).findings] == [5]
     twice = parquet_subject({"x": [None, None, *range(50), 7]})
     assert [each.value for each in check(twice, column_rule(unique=True)).findings] == [2]
+
+
+class _NoTable(TableSubject):
+    """What looks like a table until its profile is asked for."""
+
+    @property
+    def profile(self) -> TableProfile:
+        raise TableError("o is no table: its tables are of several formats")
+
+
+class _Damaged(TableSubject):
+    """What is no table in the middle."""
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+        raise TableError("o: record 700 does not end")
+
+
+@pytest.mark.parametrize("kind", [_NoTable, _Damaged])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        column_rule(references=Reference("o", "code")),
+        column_rule(documented_in=Reference("o", "code")),
+        table_rule(disjoint=Disjoint(("o",), ("code",))),
+    ],
+)
+@pytest.mark.parametrize("subject", [numbers(5, "t", "x"), numbers(MANY, "t", "x")], ids=["few", "many"])
+def test_another_table_that_is_none_breaks_only_what_speaks_of_it(
+    subject: TableSubject, rule: CheckSettings, kind: type[TableSubject]
+):
+    subject = csv_subject(subject.data.replace(b"x,n", b"x,code"), "t")
+    other = kind("o", numbers(MANY, "o").data)
+
+    found = check(subject, rule, column_rule("x", min=3), others=[other])
+
+    own, about = sorted(found.findings, key=lambda each: each.rule != "min")
+    assert "o, which it speaks of, is no table: o" in about.message
+    assert own.rule == "min"
