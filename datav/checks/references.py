@@ -88,7 +88,10 @@ def _read_values(subject: Subject, column: str, mode: Mode) -> ValueCounts:
 def mode_between(subject: Subject, column: str, other: Subject, theirs: str) -> Mode:
     """Return how the values of two columns are compared: by what they mean where both mean the same."""
     own, its = readings_of(subject).get(column), readings_of(other).get(theirs)
-    kinds = {reading.kind for reading in (own, its) if reading is not None and reading.kind != "empty"}
+    if own is None or its is None:
+        # Of a struct the profile has the fields.
+        return "text"
+    kinds = {reading.kind for reading in (own, its) if reading.kind != "empty"}
     if kinds == {"number"}:
         mine, others = sketches_of(subject)[column], sketches_of(other)[theirs]
         return "text" if is_rough(mine.type) and is_rough(others.type) else "number"

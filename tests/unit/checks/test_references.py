@@ -231,3 +231,11 @@ def test_another_table_that_is_none_breaks_only_what_speaks_of_it(
     own, about = sorted(found.findings, key=lambda each: each.rule != "min")
     assert "o, which it speaks of, is no table: o" in about.message
     assert own.rule == "min"
+
+
+def test_structs_are_in_no_column_of_numbers():
+    subject = parquet_subject({"x": pa.array([{"a": 1}, None])}, "t")
+
+    found = check(subject, column_rule(references=Reference("o", "code")), others=[numbers(5, "o")])
+
+    assert [each.value for each in found.findings] == [1]
