@@ -110,7 +110,9 @@ def check_signature(git: Git, kind: Literal["commit", "tag"], oid: str, data: by
 
 def read_output(output: Output, kind: SignatureKind | None) -> Signature:
     """Return what git said, as a value.  Pure."""
-    text = output.stderr.decode("utf-8", "replace").replace("\r\n", "\n")
+    lines = output.stderr.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
+    # git advises against grafts: of them it is told that there are none.
+    text = "\n".join(line for line in lines if not line.startswith("hint:"))
     if kind == "ssh":
         return _read_ssh(text, output)
     return _read_gnupg(text, output, kind)

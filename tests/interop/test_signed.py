@@ -439,6 +439,12 @@ def test_what_gnupg_says_is_a_state(said, status, state):
     assert read_output(output, "openpgp").state == state
 
 
+def test_what_git_advises_is_not_what_is_wrong_with_a_signature():
+    said = b"hint: Support for <GIT_DIR>/info/grafts is deprecated\nhint:\nNo principal matched.\n"
+
+    assert read_output(Output(1, b"", said), "ssh").message == "No principal matched."
+
+
 def test_objects_are_named_as_git_names_them(repo):
     data = repo.git("cat-file", "commit", "HEAD")
 
