@@ -187,8 +187,10 @@ def known_texts(sketch: ColumnSketch) -> Frequent | None:
 
 
 def part_text(part: str, value: object) -> str:
-    """A value of a part for people."""
-    return moment_text(value) if part == "time" and isinstance(value, int) else shown(value)
+    """A value of a part for people; numbers without commas, as they stand in the data."""
+    if part == "time" and isinstance(value, int):
+        return moment_text(value)
+    return shown(value) if isinstance(value, bool | str) else shown(value).replace(",", "")
 
 
 def _is_told(sketch: ColumnSketch, mode: Mode, is_text: bool) -> bool:

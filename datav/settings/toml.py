@@ -1,5 +1,6 @@
 """TOML as settings are written in it: values taken out of tables, each checked, and texts put in."""
 
+import ast
 import json
 import re
 import tomllib
@@ -16,6 +17,7 @@ UNKNOWN = "is not a setting that datav knows"
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_TWICE = re.compile(r"Cannot declare (\(.+\)) twice")
 
 
 class Malformed(Exception):
@@ -88,6 +90,13 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
             raise UsageError(f"{name} is not valid TOML: {exc}") from exc
         line = position[1] or text.count("\n") + (not text.endswith("\n"))
         what = str(exc)[: position.start()]
+        twice = _TWICE.fullmatch(what)
+        if twice is not None:
+            path = encode_path(ast.literal_eval(twice[1]))
+            raise UsageError(
+                f"{name}:{line}: `[{path}]` is there already",
+                hint="TOML has each table once: move these lines below the first one",
+            ) from exc
         raise UsageError(f"{name}:{line}: not valid TOML: {what[:1].lower()}{what[1:]}") from exc
 
 

@@ -234,9 +234,10 @@ class Reader(Reading):
         if len(found) != len(ids):
             missing = _typed(ids[places.index(None)], nodes)
             what = "tree node" if nodes else "chunk"
+            others = len(ids) - len(found) - 1
+            more = f", nor are {others} more of {len(ids)} asked for" if others else ""
             raise MissingChunkError(
-                f"{what} {missing.short} is not in the store,"
-                f" nor are {len(ids) - len(found) - 1} more of {len(ids)} asked for",
+                f"{what} {missing.short} is not in the store{more}",
                 hint=f"run `{self._verify}` to see what else is missing",
             )
         return found

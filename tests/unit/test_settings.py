@@ -158,6 +158,15 @@ def test_what_is_no_toml_is_refused_with_its_line(text, line):
         parse_settings(text)
 
 
+def test_a_table_that_is_there_twice_is_named_as_it_stands():
+    text = 'datav = 1\n[check."a.csv"]\nkey_unique = true\n[check."a.csv"]\nrows = { min = 1 }\n'
+
+    with pytest.raises(UsageError) as error:
+        parse_settings(text)
+
+    assert str(error.value) == 'datav.toml:4: `[check."a.csv"]` is there already'
+
+
 def test_a_number_of_thousands_of_digits_is_refused():
     with pytest.raises(UsageError, match=r"datav\.toml is not valid TOML: Exceeds the limit"):
         public(f"[transfer]\njobs = {'1' * 5000}\n")

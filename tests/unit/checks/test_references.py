@@ -73,7 +73,7 @@ def test_values_that_are_there_are_fine(rule: str, subject: TableSubject, other:
         (
             parquet_subject({"x": [2**53 + 1]}),
             parquet_subject({"code": [2**53]}, "o"),
-            "x: 1 of 1 cell is not in o, column `code`: 1 value, 9,007,199,254,740,993",
+            "x: 1 of 1 cell is not in o, column `code`: 1 value, 9007199254740993",
         ),
         (csv_subject("x,n\n1,2\n"), csv_subject("z\n1\n", "o"), "x: o has no column `code`"),
         (csv_subject("x,n\n1,2\n"), csv_subject("z\n1\n", "other"), "x: o, which it speaks of, is not there"),
