@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from datav.formats.limits import Measured
+from datav.formats.limits import Limits
+from datav.relpath import one_line
 from datav.repo.calibrate import Calibrated, Calibration
+from datav.report.check_words import place, shown_value
 from datav.report.style import Style, count
 
 _SHOWN = 5
@@ -47,7 +49,7 @@ def calibrate_text(result: Calibration, style: Style) -> str:
     if written:
         names = " ".join(str(each.limits_path) for each in written[:_SHOWN])
         more = " ..." if len(written) > _SHOWN else ""
-        lines += ["", f"Commit what is normal with the data: git add {names}{more}"]
+        lines.append(f"next: `git add {names}{more}`, and commit it with the data")
     elif not result.datasets:
         lines.append("no datasets")
     return "\n".join(lines)
@@ -70,15 +72,21 @@ def _dataset_lines(each: Calibrated, style: Style) -> list[str]:
         lines.append(f"  {count(each.without_profile, 'version')} without a profile, passed over")
     if each.is_cut:
         lines.append("  history is cut off in this shallow clone: `git fetch --unshallow` brings all of it")
-    for one in limits.unusual[:_SHOWN]:
-        at = one.commit[:10] or "what is not committed"
-        lines.append(f"  unusual, and not learned from: {_name(one.measured)} {one.value:.3g} at {at}")
-    if len(limits.unusual) > _SHOWN:
-        lines.append(f"  and {len(limits.unusual) - _SHOWN} more that are unusual")
+    unusual = _unusual(limits)
+    lines += [f"  unusual, and not learned from: {told}" for told in unusual[:_SHOWN]]
+    if len(unusual) > _SHOWN:
+        lines.append(f"  and {len(unusual) - _SHOWN} more")
     return lines
 
 
-def _name(measured: Measured) -> str:
-    column = f"{measured.column}: " if measured.column is not None else ""
-    over = f" over {measured.window} versions" if measured.window > 1 else ""
-    return f"{column}{measured.measure}{over}"
+def _unusual(limits: Limits) -> list[str]:
+    """Return what moved as it never did, a column of a version each; of the last version first."""
+    found: dict[tuple[str, str, str | None], list[str]] = {}
+    for one in sorted(limits.unusual, key=lambda one: one.commit not in ("", limits.last)):
+        measure = one.measured.measure
+        told = f"{one_line(measure)} {shown_value(one.value, measure)}"
+        found.setdefault((one.before, one.commit, one.measured.column), []).append(told)
+    return [
+        f"{place(column)} at {commit[:10] or 'what is not committed'}: {', '.join(moves)}"
+        for (_, commit, column), moves in found.items()
+    ]
