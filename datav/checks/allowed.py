@@ -141,7 +141,11 @@ def _strange_times(sketch: ColumnSketch, allowed: Allowed, is_text: bool) -> lis
 
 
 def _among(values: Values, allowed: Allowed) -> Mask:
-    return np.asarray(np.isin(values.astype(np.float64), np.array(allowed.numbers, np.float64)))
+    if values.dtype == np.float64:
+        return np.asarray(np.isin(values, np.array(allowed.numbers, np.float64)))
+    # Integers exactly: 2**53 and the next one are the same float.
+    whole = [int(each) for each in allowed.numbers if each == each // 1 and -(2**63) <= each < 2**63]
+    return np.asarray(np.isin(values, np.array(whole, np.int64)))
 
 
 def _among_times(times: I64, allowed: Allowed) -> Mask:

@@ -6,9 +6,11 @@ from datav.settings.checks import ColumnType
 
 _INTEGER = re.compile(r"u?int(?:8|16|32|64)|integer|decimal\d*\(\d+, ?0\)")
 _NUMBER = re.compile(r"float(?:16|32|64)?|number|decimal.*")
-_TEXT = re.compile(r"(?:large_)?string(?:_view)?|text|dictionary<(?:large_)?string(?:_view)?>")
+_TEXT = re.compile(r"(?:large_)?string(?:_view)?|text")
 _BINARY = re.compile(r"(?:large_)?binary(?:_view)?|fixed_size_binary.*")
 _LIST = re.compile(r"list|(?:large_)?list(?:_view)?<.*|fixed_size_list<.*")
+# How cells are kept, and not what they are.
+_ENCODED = re.compile(r"(?:dictionary|run_end_encoded)<(.*)>")
 
 _FAMILIES: tuple[tuple[ColumnType, re.Pattern[str]], ...] = (
     ("integer", _INTEGER),
@@ -24,6 +26,8 @@ _FAMILIES: tuple[tuple[ColumnType, re.Pattern[str]], ...] = (
 
 def declared_type(type_name: str) -> ColumnType | None:
     """Return what a type is called in `datav.toml`, the narrowest; None: it has no name there."""
+    while (encoded := _ENCODED.fullmatch(type_name)) is not None:
+        type_name = encoded[1]
     return next((kind for kind, pattern in _FAMILIES if pattern.fullmatch(type_name)), None)
 
 

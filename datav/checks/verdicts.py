@@ -57,6 +57,9 @@ def tell_extreme(
     """
     is_min = promise.rule == "min"
     bound = limit_value(limit)
+    if isinstance(extreme, float):
+        # A float is compared with what a float can be: 2**64 - 1 is none.
+        bound = float(bound)
     if not (extreme < bound if is_min else extreme > bound):
         return KEPT
     seen = moment_text(int(extreme)) if isinstance(limit, str) else shown(extreme)
