@@ -96,17 +96,32 @@ def read_words(repository: Repository, words: Sequence[str]) -> tuple[str | None
             f"{first} is two states, and one is checked",
             hint=f"`datav check {after or 'HEAD'} --against {before or 'HEAD'}` compares it with the other",
         )
-    if is_revision(repository, first):
-        return first, tuple(rest)
     known = dict.fromkeys(list_datasets(repository))
     if (head := repository.git.head()) is not None:
         known |= dict.fromkeys(map(Dataset, list_names(repository, head)))
+    if is_revision(repository, first):
+        _refuse_second(repository, first, rest, known)
+        return first, tuple(rest)
     try:
         choose_among(repository, [first], known)
     except UnknownDatasetError as exc:
         refuse_shallow(repository, first)
         raise UnknownDatasetError(f"{exc}, and git knows no such revision", hint=exc.hint) from exc
     return None, tuple(words)
+
+
+def _refuse_second(
+    repository: Repository, first: str, rest: Sequence[str], known: Mapping[Dataset, None]
+) -> None:
+    """Raise UsageError where a revision follows another."""
+    try:
+        choose_among(repository, rest[:1], known)
+    except UnknownDatasetError:
+        if is_revision(repository, rest[0]):
+            raise UsageError(
+                f"{first} and {rest[0]} are two revisions, and one is checked",
+                hint=f"`datav check {rest[0]} --against {first}` compares it with the other",
+            ) from None
 
 
 def _choose(repository: Repository, head: State, base: State | None, names: Sequence[str]) -> Chosen | None:

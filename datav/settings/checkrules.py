@@ -135,6 +135,8 @@ def _warnings(table: dict[str, Any], above: tuple[str, ...], places: Iterable[st
 
 
 def _hint_of_table(glob: str, name: str, value: Any) -> str:
+    if glob in _OF_TABLES:
+        return 'what is promised of a table stands below its pattern: `[check."data/*.csv"]`'
     if name in _OF_COLUMNS:
         place = encode_path(("check", glob, "column"))
         return f"it is promised of a column, below `[{place}.NAME]`"

@@ -457,6 +457,11 @@ def test_what_no_column_can_promise_is_refused_with_its_line_and_the_choices(
             "2: `check.orders.csv` is not a setting that datav knows",
             'a pattern with a dot stands in quotes: `[check."orders.csv"]`',
         ),
+        (
+            "[check]\nrows = { min = 1 }",
+            "3: `check.rows.min` is not a setting that datav knows",
+            'what is promised of a table stands below its pattern: `[check."data/*.csv"]`',
+        ),
     ],
 )
 def test_what_is_for_no_paths_is_refused(text, said, hint):

@@ -314,6 +314,8 @@ def test_words_that_are_neither_are_refused(table):
             read_words(repository, ["nope"])
         with pytest.raises(UsageError, match="two states") as error:
             read_words(repository, ["HEAD~1..HEAD"])
+        with pytest.raises(UsageError, match="HEAD~1 and HEAD are two revisions"):
+            read_words(repository, ["HEAD~1", "HEAD"])
     assert "--against HEAD~1" in (error.value.hint or "")
 
 
