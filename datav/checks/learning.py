@@ -127,8 +127,8 @@ def factor(steps: int, alarms: float) -> float:
 def learn(steps: Sequence[Step]) -> Limits:
     """Return what is normal, of all steps that there were, those of one window from the oldest on.
 
-    A step that would have been an alarm, had all others been known, teaches nothing, nor do longer windows
-    that contain it: one accident is listed, two alike are a habit.
+    A step that is far beyond what all others allow teaches nothing, nor do longer windows that contain it:
+    one accident is listed, two alike are a habit.
     """
     plain = [step for step in steps if step.window == 1]
     taken = Counter(column for step in plain for column in {measured.column for measured in step.moves})
@@ -185,11 +185,12 @@ def _part(steps: Sequence[Step], limits: Limits) -> tuple[dict[Measured, Habit],
     for measured, moved in _greatest_moves(steps).items():
         (move, step), *rest = moved
         second = Habit(rest[0][0].value, rest[0][1].commit) if rest else None
-        # Had it not been seen.
+        # Had it not been seen.  Each of the steps is asked, so one must be as many times less likely.
         without = replace(
             limits,
             steps=limits.steps - 1,
             row_steps=limits.row_steps - 1,
+            measures=limits.measures * max(1, limits.steps),
             habits={} if second is None else {measured: second},
         )
         if exceeds(without, measured, move):

@@ -69,10 +69,10 @@ def find_alarms(past: Any, new: Any) -> Any:
     alarms = FALSE_ALARMS / measures
     top = np.sort(past, axis=-1)
     greatest, second = top[..., -1], top[..., -2]
-    # One step that would have been an alarm teaches nothing; of so few none would.
+    # One step that is far beyond what the others allow teaches nothing; of so few none is.
     is_unusual = np.zeros_like(greatest, bool)
     if steps > 2:
-        is_unusual = greatest > second * factor(steps - 1, alarms)
+        is_unusual = greatest > second * factor(steps - 1, alarms / steps)
     return new > np.where(is_unusual, second, greatest) * factor(steps, alarms)
 
 

@@ -15,7 +15,7 @@ from datav.formats.limits import Measured
 from tests.bench.check_rates import HEAVY, LIGHT, find_alarms, simulate
 
 # Steps, measures, and how many alarms in a hundred checks there may be at most.
-SHAPES = [(5, 100, 1.7), (10, 100, 1.25), (30, 20, 1.0), (100, 50, 1.0)]
+SHAPES = [(5, 100, 1.25), (10, 100, 1.1), (30, 20, 1.0), (100, 50, 1.0)]
 
 
 @pytest.mark.parametrize(("steps", "measures", "percent"), SHAPES)
