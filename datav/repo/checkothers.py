@@ -48,7 +48,9 @@ class OthersAt:
     def _tracked(self, path: RelPath) -> SubjectAt:
         repository = self._opened.repository
         if self._state.end.is_disk:
-            if not repository.git.find_tracked([path]) or not path.on(repository.root).is_file():
+            place = path.on(repository.root)
+            # A link may lead out of the repository; git has its text, and no table, either.
+            if not repository.git.find_tracked([path]) or not place.is_file() or place.is_symlink():
                 raise _no_table(path)
             return tracked_subject(self._opened, tracked_on_disk(self._opened, path))
         data = self._state.read_tracked(path)

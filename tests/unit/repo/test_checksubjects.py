@@ -220,6 +220,7 @@ def test_other_tables_are_datasets_files_in_one_and_tracked_files(repo, where):
     repo.write("d/other.bin", b"\0")
     repo.add("a.csv", "d")
     repo.write("codes.csv", b"code,what\nx,y\n")
+    repo.path("link.csv").symlink_to("codes.csv")
     commit = repo.commit()
     end = {
         "disk": CheckEnd(None, None),
@@ -234,7 +235,7 @@ def test_other_tables_are_datasets_files_in_one_and_tracked_files(repo, where):
         assert cells(others.find("d/in.csv"), "id") == [("1",), ("2",)]
         assert cells(others.find("codes.csv"), "what") == [("y",)]
         assert [column.name for column in others.find("codes.csv").columns] == ["code", "what"]
-        for name in ("nope.csv", "d/nope.csv", "a.csv/x", "../x"):
+        for name in ("nope.csv", "d/nope.csv", "a.csv/x", "../x", "link.csv"):
             with pytest.raises(UnknownDatasetError):
                 others.find(name)
         with pytest.raises(TableError):
