@@ -203,7 +203,8 @@ class _Column:
                 self.name,
                 "null_fraction",
                 _rounded(2 * most, up=True),
-                f"twice the most: {_percent(min(shares))} to {_percent(most)} {_in(self.number)}",
+                f"twice the most: {' to '.join(dict.fromkeys(map(_percent, (min(shares), most))))}"
+                f" {_in(self.number)}",
                 self.number >= _FEWEST_VERSIONS,
             )
 
