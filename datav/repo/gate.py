@@ -77,7 +77,8 @@ class Gate:
             if limits.steps >= FEWEST_STEPS:
                 self._learned.append(path)
         if limits.steps < FEWEST_STEPS:
-            why = f"there are {limits.steps} steps of history to learn from, and {FEWEST_STEPS} are needed"
+            steps = "there is 1 step" if limits.steps == 1 else f"there are {limits.steps} steps"
+            why = f"{steps} of history with profiles to learn from, and {FEWEST_STEPS} are needed"
             drift = compare_profiles(old, new)
             return Gated(warn_of_broken(path, drift, why), measures=len(drift.columns))
         judged, not_checked, read_rows = self._judge(path, limits, past, ends[1], (old, new), policy)

@@ -23,7 +23,7 @@ from datav.report.check_words import (
 from datav.report.diff_rows import fold
 from datav.report.style import Style, count
 
-NOTHING = "no dataset to check"
+NOTHING = "nothing to check: no dataset has changed, and no rule fits one"
 
 _MIN_WIDTH = 40
 _COLUMN_WIDTH = 24
@@ -47,7 +47,7 @@ def check_text(result: CheckResult, style: Style, width: int) -> str:
         lines.append(NOTHING)
         return "\n".join(lines)
     paint = style.bad if result.errors else style.warn if result.warnings else style.good
-    if not result.errors and not any(checked.rules for checked in result.datasets):
+    if not result.errors and not any(checked.is_looked_at for checked in result.datasets):
         paint = style.warn
     lines += [style.faint(f"checked {compared(result)}"), paint(summary(result))]
     step = next_step(result)
@@ -58,7 +58,7 @@ def check_text(result: CheckResult, style: Style, width: int) -> str:
 
 def _dataset_lines(checked: Checked, style: Style, width: int) -> Iterator[str]:
     paint = style.bad if checked.errors else style.warn if checked.warnings else style.good
-    if not checked.rules:
+    if not checked.is_looked_at:
         paint = style.faint
     yield f"{style.strong(one_line(checked.path))}  {paint(headline(checked))}"
     not_checked = list(_not_checked(checked.not_checked))
