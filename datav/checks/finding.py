@@ -51,7 +51,7 @@ class Checked:
 
     path: str
     rules: int
-    """Promises that were looked at, kept or broken; measures of the gate are one each."""
+    """Promises that were looked at, kept or broken."""
     findings: tuple[Finding, ...]
     """Errors first, then as the rules stand in the file."""
     not_checked: tuple[NotChecked, ...] = ()
@@ -61,6 +61,13 @@ class Checked:
     """Whether it differs from what it is compared with; None: there was nothing to compare with."""
     dataset: str | None = None
     """The directory that `path` is a file in, whose manifest is beside it; None: `path` is the dataset."""
+    measures: int = 0
+    """Of the drift gate, looked at as well."""
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether anything was looked at."""
+        return self.rules > 0 or self.measures > 0
 
     @property
     def manifest(self) -> str:

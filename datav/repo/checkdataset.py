@@ -307,7 +307,8 @@ def _joined(path: str, dataset: str | None, is_changed: bool | None, checks: Che
     findings = (*checks.findings, *drift.findings)
     return Checked(
         path=path,
-        rules=checks.rules + drift.measures,
+        rules=checks.rules,
+        measures=drift.measures,
         findings=tuple(sorted(findings, key=lambda each: each.severity != "error")),
         not_checked=(*checks.not_checked, *drift.not_checked),
         read_rows=checks.read_rows or drift.read_rows,

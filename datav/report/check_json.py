@@ -44,6 +44,7 @@ def _dataset(checked: Checked) -> dict[str, Any]:
         "path": checked.path,
         "manifest": checked.manifest,
         "rules": checked.rules,
+        "measures": checked.measures,
         "errors": checked.errors,
         "warnings": checked.warnings,
         "read_rows": checked.read_rows,

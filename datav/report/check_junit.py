@@ -33,7 +33,7 @@ def _suite(root: Element, checked: Checked) -> Element:
         _broken(suite, checked, findings)
     for item in checked.not_checked:
         _skipped(suite, checked, item)
-    kept = checked.rules - len(list(_by_promise(checked.findings)))
+    kept = checked.rules + checked.measures - len(list(_by_promise(checked.findings)))
     if kept > 0:
         _case(suite, checked, f"{count(kept, 'promise')} kept")
     failures = sum(case.find("failure") is not None for case in suite)

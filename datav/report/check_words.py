@@ -30,15 +30,23 @@ _SHARES = (
 
 
 def headline(checked: Checked) -> str:
-    """`2 errors, 1 warning; 12 promises looked at`."""
-    looked = f"{count(checked.rules, 'promise')} looked at"
+    """`2 errors, 1 warning; 12 promises and 70 measures of drift looked at`."""
+    looked = f"{looked_at(checked.rules, checked.measures)} looked at"
     found = counts(checked.errors, checked.warnings)
     if not found:
-        found = "nothing looked at" if not checked.rules else "ok"
-    parts = [found, looked] if checked.rules else [found]
+        found = "ok" if checked.is_looked_at else "nothing looked at"
+    parts = [found, looked] if checked.is_looked_at else [found]
     if checked.not_checked:
         parts.append(f"{len(checked.not_checked):,} not")
     return ", ".join(parts)
+
+
+def looked_at(rules: int, measures: int) -> str:
+    """`12 promises and 70 measures of drift`; the latter alone where nothing is promised."""
+    drift = count(measures, "measure of drift", "measures of drift")
+    if not measures:
+        return count(rules, "promise")
+    return f"{count(rules, 'promise')} and {drift}" if rules else drift
 
 
 def counts(errors: int, warnings: int) -> str:
@@ -56,7 +64,8 @@ def summary(result: CheckResult) -> str:
         head = f"{found} in {broken:,} of {count(len(datasets), 'dataset')}"
     else:
         head = f"{count(len(datasets), 'dataset')}, nothing found"
-    looked = f"{count(sum(each.rules for each in datasets), 'promise')} looked at"
+    measures = sum(each.measures for each in datasets)
+    looked = f"{looked_at(sum(each.rules for each in datasets), measures)} looked at"
     missed = sum(len(each.not_checked) for each in datasets)
     more = f", {missed:,} not" if missed else ""
     return f"{head}; {looked}{more}, rows read of {sum(each.read_rows for each in datasets):,}"

@@ -214,7 +214,7 @@ def _found(part: _Part) -> str:
     words += [f"⚠ {counts(0, part.warnings)}"] if part.warnings else []
     missed = sum(len(each.not_checked) for each in part.checked)
     words += [f"{missed} not checked"] if missed else []
-    if not words and any(each.rules for each in part.checked):
+    if not words and any(each.is_looked_at for each in part.checked):
         return "✔ none"
     return "<br>".join(words)
 

@@ -88,7 +88,7 @@ def test_of_too_little_history_findings_only_warn(repo):
     result = run_check(repo)
     (finding,) = result.datasets[0].findings
     assert (finding.severity, finding.column) == ("warn", "size")
-    assert "1 steps of history" in finding.origin or "history to learn from" in finding.origin
+    assert "there is 1 step of history" in finding.origin
     assert result.ok
 
 
