@@ -101,7 +101,8 @@ class Gate:
                 "(`git fetch --unshallow` brings all of it)"
             )
         if self._accepted:
-            found.append(f"{self._accepted} unusual measures are listed as known in the files of limits")
+            one = "1 unusual measure is" if self._accepted == 1 else f"{self._accepted} unusual measures are"
+            found.append(f"{one} listed as known in the files of limits")
         return tuple(found)
 
     def _find_past(self, before: CheckedVersion, end: End) -> list[End]:
