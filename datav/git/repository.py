@@ -279,6 +279,11 @@ class GitRepository:
         """Return the regular files of the index with that suffix, sorted by path and stage."""
         return list(_parse_index(self.git.run("ls-files", "-s", "-z", "--", _pattern(suffix))))
 
+    def find_in_index(self, path: RelPath) -> list[IndexEntry]:
+        """Return a file of the index, one entry for each stage; nothing if it is not there."""
+        output = self.git.run("--literal-pathspecs", "ls-files", "-s", "-z", "--", bytes(path))
+        return [entry for entry in _parse_index(output) if entry.path == path]
+
     def list_present(self, suffix: bytes = MANIFEST_SUFFIX) -> list[RelPath]:
         """Return the files with that suffix in the index or the work tree, ignored ones left out, sorted."""
         listed = self.git.run(

@@ -118,7 +118,7 @@ class State:
         """
         git = self._repository.git
         if self.end.staged:
-            oids = [entry.oid for entry in git.list_index(bytes(path)) if entry.path == path]
+            oids = [entry.oid for entry in git.find_in_index(path) if not entry.stage]
         else:
             assert self.end.commit is not None, "files on disk are read there"
             oids = [file.oid for file in git.list_files(self.end.commit, bytes(path)) if file.path == path]

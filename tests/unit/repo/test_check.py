@@ -253,6 +253,21 @@ def test_an_unmerged_manifest_of_the_index_is_not_checked(table):
     assert isinstance(outcome.errors[0], UnresolvedConflictError)
 
 
+@pytest.mark.parametrize("name", ["a[1]*.csv", ":x.csv"])
+def test_a_staged_dataset_whose_name_is_a_pattern_is_compared_all_the_same(repo, name):
+    for ids in ((1, 2), (1, 2, 3)):
+        repo.write(name, csv(*ids))
+        repo.add(name)
+        repo.commit()
+    repo.write(name, csv(1, 2, 3, 4))
+    repo.add(name)
+
+    outcome = run(repo, staged=True)
+
+    assert not outcome.errors
+    assert looked_at(outcome) == [name]
+
+
 def lose_data(repo: DatavRepo, name: str) -> str:
     """Have nothing of a dataset but what its manifest says, and the profile that it names; return HEAD."""
     with repo.open() as repository:
