@@ -93,10 +93,10 @@ def _of_table(history: History, around: Surroundings) -> Iterator[Proposal]:
         yield Proposal(None, "columns", there, f"{_all(number, 'there')}{but}")
     is_still = all(set(version.columns) == set(last.columns) for version in history.versions)
     if there and len(there) == len(last.columns):
-        is_active = is_still and number >= ENOUGH_VERSIONS
+        # Never more than a suggestion: a new column is no bad data, and `schema_changes` allows it.
         came = f"no others came {_in(number)}" if number > 1 else "there are no others in the only version"
         reason = came if is_still else "columns came and went"
-        yield Proposal(None, "extra_columns", False, reason, is_active)
+        yield Proposal(None, "extra_columns", False, reason, is_active=False)
     if number > 1 and all(
         set(before.columns) <= set(after.columns) for before, after in pairwise(history.versions)
     ):

@@ -87,10 +87,11 @@ def test_a_table_without_rows_has_columns():
     assert {rule for _, rule in found} == {"columns", "extra_columns"}
 
 
-def test_ten_versions_with_the_same_columns_allow_no_others_and_bound_growth():
+def test_ten_versions_with_the_same_columns_bound_growth_and_only_suggest_to_allow_no_others():
     found = of_versions(12, size=lambda n: n)
 
-    assert found[None, "extra_columns"].is_active
+    assert not found[None, "extra_columns"].is_active
+    assert found[None, "extra_columns"].reason == "no others came in 12 versions"
     assert found[None, "growth"].is_active
     assert found[None, "growth"].value == {"min": 0.9, "max": 1.25}
     assert found[None, "schema_changes"].value == "additive"

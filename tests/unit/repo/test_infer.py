@@ -123,7 +123,7 @@ def with_cells(place: int, change: Callable[[str], str]) -> Callable[[Rows], Row
     ("happen", "rule"),
     [
         (without_column, "columns"),
-        (lambda rows: [[*row, "x"] for row in rows], "extra_columns"),
+        (without_column, "schema_changes"),
         (twice, "key_unique"),
         (half, "growth"),
         (lambda rows: rows[:400], "rows"),
