@@ -12,7 +12,7 @@ from datav.formats.manifest import parse_manifest
 from datav.git.repository import IndexEntry
 from datav.git.shallow import explain_no_parent
 from datav.relpath import RelPath
-from datav.repo.datasets import Dataset, dataset_of_manifest
+from datav.repo.datasets import Dataset, dataset_of_manifest, read_manifest_bytes
 from datav.repo.diffends import DatasetVersion, look_at_all, read_at
 from datav.repo.repository import Repository
 from datav.repo.specs import list_names, no_such_revision
@@ -75,8 +75,14 @@ class State:
     def _checked(self, dataset: Dataset, version: DatasetVersion | DatavError) -> DatasetVersion | DatavError:
         if isinstance(version, DatavError):
             return version
+        manifest = version.manifest
+        if self.end.is_disk and version.disk is None:
+            # What lies there may still be one side of a merge, of which the manifest beside it tells.
+            data = read_manifest_bytes(self._repository, dataset)
+            if data is not None and b"\n[conflict]" in data:
+                manifest = parse_manifest(data, str(dataset.manifest_path))
         try:
-            refuse_unresolved(self._repository, dataset, version.manifest)
+            refuse_unresolved(self._repository, dataset, manifest)
         except UnresolvedConflictError as exc:
             return exc
         return version

@@ -1,8 +1,10 @@
 """What is checked, what it is compared with, and what is said of what cannot be looked at."""
 
+import re
 import shutil
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -268,6 +270,23 @@ def test_a_staged_dataset_whose_name_is_a_pattern_is_compared_all_the_same(repo,
     assert not outcome.errors
     assert checked.is_changed
     assert not checked.not_checked
+
+
+def test_one_side_of_a_merge_that_nobody_finished_is_not_called_ok(table):
+    table.write("a.csv", csv(1, 2, 3))
+    # What was written in the same tick as it was added is read again.
+    time.sleep(0.05)
+    table.add("a.csv")
+    content = '{ id = "b3:%s", depth = 0, bytes = 9 }' % ("0" * 64)
+    merged = table.read("a.csv.datav").decode().partition("[table]")[0]
+    merged = re.sub(r"datav = \d", "datav = 3", re.sub(r'"b3:....', '"b3:ffff', merged, count=1))
+    sides = ", ".join([content] * 6)
+    conflict = f"[conflict]\nopen = 1\nrecord = {content}\nsides = [{sides}]\n"
+    table.write("a.csv.datav", f"{merged}\n{conflict}".encode())
+
+    (error,) = run(table).errors
+
+    assert isinstance(error, UnresolvedConflictError), error
 
 
 def lose_data(repo: DatavRepo, name: str) -> str:
