@@ -236,6 +236,10 @@ class _Checking:
         if isinstance(other, tuple):
             self._settle(other)
             return
+        if other.path == self._subject.path:
+            # A rule for all splits names each of them.
+            self._settle(KEPT)
+            return
         # What this table is not is to be told of it, and not of the other one, whose rows are read at once.
         sketches_of(self._subject)
         try:

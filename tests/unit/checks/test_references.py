@@ -239,3 +239,13 @@ def test_structs_are_in_no_column_of_numbers():
     found = check(subject, column_rule(references=Reference("o", "code")), others=[numbers(5, "o")])
 
     assert [each.value for each in found.findings] == [1]
+
+
+def test_a_table_is_not_disjoint_from_itself_and_need_not_be():
+    rule = table_rule(disjoint=Disjoint(("train.csv", "o"), "key"))
+    other = csv_subject("id,x\n3,z\n", "o")
+
+    found = check(TRAIN, rule, others=[TRAIN, other])
+
+    assert [each.value for each in found.findings] == [1]
+    assert found.rules == 2
