@@ -181,7 +181,8 @@ class SubjectAt:
 
     def _parted(self) -> Iterator[tuple[str, TableVersion, Mapping[str, str | None]]]:
         for part in self._parts:
-            inside = part.path.removeprefix(self.raw_path + b"/")
+            # A file that is all of the table needs no name.
+            inside = b"" if part.path == self.raw_path else part.path.removeprefix(self.raw_path + b"/")
             yield show_path(inside), self._version(part), part.values
 
     @cached_property

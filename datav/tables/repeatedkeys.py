@@ -21,7 +21,7 @@ from datav.tables.text import TextVersion
 from datav.tables.version import U64, Prints, TableVersion, View
 
 Part = tuple[str, TableVersion, Mapping[str, str | None]]
-"""The name of a file, what it holds, and the cells that all of its rows have beside these."""
+"""The name of a file, empty where it is all of the table; what it holds, and the cells that all of its rows have beside these."""
 
 SHOWN = 3
 _ROWS_SHOWN = 2
@@ -91,9 +91,12 @@ def _join(rows: Sequence[tuple[str, str, int]]) -> str:
     names = {name for name, _, _ in rows}
     kinds = {kind for _, kind, _ in rows}
     if len(names) == 1 and len(kinds) == 1 and len(rows) > 1:
-        return f"{kinds.pop()}s {' and '.join(f'{number:,}' for _, _, number in rows)}"
-    several = len(names) > 1
-    return " and ".join(f"{kind} {number:,}{f' of {name}' if several else ''}" for name, kind, number in rows)
+        return f"{kinds.pop()}s {' and '.join(f'{number:,}' for _, _, number in rows)}{_of(names.pop())}"
+    return " and ".join(f"{kind} {number:,}{_of(name)}" for name, kind, number in rows)
+
+
+def _of(name: str) -> str:
+    return f" of {name}" if name else ""
 
 
 def _where(part: Part, place: int, row: int) -> tuple[str, str, int]:

@@ -129,7 +129,9 @@ def test_a_repeated_key_says_where(executor):
         both = find_repeated_keys(parts, ["one", "two"], 1, scratch, executor)
 
     assert show_repeated_keys(parts, ["one"], one, executor) == (
-        "one=1 (lines 2 and 4)",
-        "one=3 (lines 2 and 4)",
+        "one=1 (lines 2 and 4 of x.csv)",
+        "one=3 (lines 2 and 4 of y.csv)",
     )
-    assert show_repeated_keys(parts, ["one", "two"], both, executor) == ("one=3, two=d (lines 2 and 4)",)
+    assert show_repeated_keys(parts, ["one", "two"], both, executor) == (
+        "one=3, two=d (lines 2 and 4 of y.csv)",
+    )
