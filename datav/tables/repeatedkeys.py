@@ -21,7 +21,8 @@ from datav.tables.text import TextVersion
 from datav.tables.version import U64, Prints, TableVersion, View
 
 Part = tuple[str, TableVersion, Mapping[str, str | None]]
-"""The name of a file, empty where it is all of the table; what it holds, and the cells that all of its rows have beside these."""
+"""The name of a file, empty where it is all of the table; what it holds, and the cells that all of its rows
+have beside these."""
 
 SHOWN = 3
 _ROWS_SHOWN = 2
