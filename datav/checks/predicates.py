@@ -78,6 +78,11 @@ class Database:
                 hint="run `pip install 'datav[sql]'`",
             ) from exc
         self._errors = (duckdb.Error, pyarrow.ArrowException)
+        self._of_cells = (
+            duckdb.ConversionException,
+            duckdb.InvalidInputException,
+            duckdb.OutOfRangeException,
+        )
         self._connection = duckdb.connect(":memory:", config=_CONFIG)
 
     def close(self) -> None:
@@ -140,12 +145,16 @@ class Database:
             rows: a table that has their numbers in a column of this name: _NUMBER.
 
         Raises:
-            UsageError: it cannot be worked out for these rows.
+            Unanswerable: a cell of these rows is not what it takes.
+            UsageError: it cannot be worked out.
         """
         where = f"FROM {_TABLE} WHERE NOT (\n{text}\n)"
         with self._asking(promise), self._showing(rows):
-            ((count,),) = self.ask(f"SELECT count(*) {where}")
-            found = self.ask(f"SELECT {_NUMBER} {where} LIMIT {most}") if count and most else []
+            try:
+                ((count,),) = self.ask(f"SELECT count(*) {where}")
+                found = self.ask(f"SELECT {_NUMBER} {where} LIMIT {most}") if count and most else []
+            except self._of_cells as exc:
+                raise Unanswerable(_brief(str(exc))) from exc
         return count, [number for (number,) in found]
 
     def ask(self, query: str, values: Sequence[str] = ()) -> list[tuple[Any, ...]]:
@@ -172,6 +181,10 @@ class Database:
 _NUMBER = "datav_row_number"
 
 
+class Unanswerable(Exception):
+    """A predicate has no answer for some row: a cast of a cell that is no number, say."""
+
+
 class PredicateScan:
     """A scan: rows for which a predicate is false.
 
@@ -180,7 +193,7 @@ class PredicateScan:
         key: columns that tell rows apart, for people.
 
     Raises:
-        UsageError: the predicate is not one expression; or, while rows are read, it has no answer.
+        UsageError: the predicate is not one expression; or, while rows are read, it does not fit the columns.
     """
 
     def __init__(
@@ -193,9 +206,10 @@ class PredicateScan:
         self._is_checked = False
         self._rows = self._broken = 0
         self._examples: list[str] = []
+        self._unanswered = ""
 
     def add(self, batch: Batch) -> None:
-        if not batch.rows:
+        if not batch.rows or self._unanswered:
             return
         arrays = [batch.cells(column).typed for column in self._used]
         rows = pyarrow.table([*arrays, integers(np.arange(batch.rows))], names=[*self._used, _NUMBER])
@@ -203,19 +217,30 @@ class PredicateScan:
             self._database.check_type(self._promise, self._text, rows, self._all_columns)
             self._is_checked = True
         most = MOST_EXAMPLES - len(self._examples)
-        count, places = self._database.find_broken(self._promise, self._text, rows, most)
+        try:
+            count, places = self._database.find_broken(self._promise, self._text, rows, most)
+        except Unanswerable as exc:
+            self._unanswered = str(exc)
+            return
         self._rows += batch.rows
         self._broken += count
         if places:
             self._examples += _shown_rows(batch, self.columns, places)
 
     def findings(self) -> tuple[Finding, ...]:
+        text = one_line(" ".join(self._text.split()))
+        told = text if len(text) <= 80 else f"{text[:79]}…"
+        if self._unanswered:
+            return self._promise.broken(
+                f"`{told}` has no answer for some row: {self._unanswered}",
+                measure=self._promise.rule,
+                value=None,
+                limit=0,
+            )
         if not self._broken:
             return KEPT
         first = f": {self._examples[0]}" if self._examples else ""
         verb = "does" if self._rows == 1 else "do"
-        text = one_line(" ".join(self._text.split()))
-        told = text if len(text) <= 80 else f"{text[:79]}…"
         return self._promise.broken(
             f"{self._broken:,} of {counted(self._rows, 'row')} {verb} not keep `{told}`{first}",
             measure=self._promise.rule,
@@ -280,7 +305,10 @@ def _is_bare(tree: Any) -> bool:
 
 
 def _refused(promise: Promise, reason: str) -> UsageError:
+    return UsageError(f"{promise.origin}: `{promise.rule}`: {_brief(reason)}", hint=_HINT)
+
+
+def _brief(reason: str) -> str:
+    """Return what DuckDB says on one line."""
     told = one_line(" ".join(_ASIDE.split(reason)[0].split()))
-    if len(told) > _LONGEST_REASON:
-        told = f"{told[: _LONGEST_REASON - 1]}…"
-    return UsageError(f"{promise.origin}: `{promise.rule}`: {told}", hint=_HINT)
+    return told if len(told) <= _LONGEST_REASON else f"{told[: _LONGEST_REASON - 1]}…"

@@ -36,6 +36,8 @@ def write_limits(repository: Repository, dataset: Dataset, limits: Limits) -> bo
 
 def _on_disk(repository: Repository, path: RelPath) -> bytes | None:
     place = path.on(repository.root)
+    if not place.is_file():
+        return None
     with translating("read", place):
         try:
             with open(place, "rb") as file:

@@ -114,7 +114,6 @@ def test_a_table_without_rows_keeps_every_predicate_that_is_one():
         ("sum(price) > 0", "aggregate"),
         ("row_number() OVER () > 0", "window"),
         ("price > ?", "parameter"),
-        ("(note || 'q')::int > 0", "Could not convert"),
         ("getenv('HOME') = ''", "getenv"),
         ("read_text('/etc/passwd') = ''", "read_text"),
         ("x" * 20_000, "longer than"),
@@ -168,3 +167,15 @@ def test_hostile_cells_are_shown_in_one_line():
     (finding,) = check(subject, table_rule(sql={"p\n\x1b": "id = 'a'\n\t"})).findings
 
     assert all(each.isprintable() for each in (finding.message, *finding.examples))
+
+
+def test_a_row_that_has_no_answer_breaks_the_promise():
+    """Bad data is a finding: other promises are looked at all the same."""
+    found = check(
+        csv_subject("id,note\n1,5\n2,x\n3,7\n"), table_rule(sql={"p": "note::INTEGER > 1", "q": "id > 0"})
+    )
+
+    (finding,) = found.findings
+    assert finding.message.startswith("`note::INTEGER > 1` has no answer for some row: Conversion Error")
+    assert (finding.rule, finding.value, finding.severity) == ("sql.p", None, "error")
+    assert found.rules == 2

@@ -1,5 +1,6 @@
 """Limits learned in a repository: written, applied, moved with their dataset; of a history as git has it."""
 
+import os
 from datetime import UTC, datetime
 
 import pytest
@@ -241,3 +242,9 @@ def test_what_lies_on_disk_is_compared_however_long_the_history_is(repo):
     (finding,) = run_check(repo).datasets[0].findings
     assert finding.column == "size"
     assert "22 steps" in finding.origin or "21 steps" in finding.origin
+
+
+def test_what_is_no_file_in_place_of_limits_is_none(grown):
+    os.mkfifo(grown.root / "x.csv.datav.limits")
+    grown.write("x.csv", table(5))
+    assert run_check(grown).ok
