@@ -172,8 +172,12 @@ def brief(number: float) -> str:
     return f"{number:.0f}" if 1e4 <= abs(number) < 1e15 else f"{number:.4g}"
 
 
+# Where chance may do anything; and a number of JSON.
+_UNREACHED = 1e300
+
+
 def _move(shift: Shift, most: Verdict, score: float) -> Move:
-    floor = max(shift.effect.shifted, shift.noise)
+    floor = min(max(shift.effect.shifted, shift.noise), _UNREACHED)
     is_event = shift.effect in (CERTAIN, NOTABLE)
     low = shift.value.low
     value = 0.0 if most == "stable" or not math.isfinite(low) else max(low, 0.0)

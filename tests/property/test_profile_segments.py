@@ -65,7 +65,7 @@ def edited(data: bytes, random: Random, raw: list[bytes]) -> bytes:
             place = random.randrange(len(data))
             return data[:place] + random.choice(raw) + data[place:]
         case 4:
-            return data[: random.randrange(5, len(data) + 1)]
+            return data[: random.randrange(min(5, len(data)), len(data) + 1)]
         case _:
             return data + random.choice(raw) * random.randrange(1, 5)
 
