@@ -166,9 +166,10 @@ def _copy(source, target):
             return None
 
     shutil.copytree(source, target, symlinks=True, copy_function=copy_file)
-    # git's index may name a file that git wrote only after its objects were copied: those come last.
-    objects = ".git/objects"
-    shutil.copytree(source / objects, target / objects, copy_function=copy_file, dirs_exist_ok=True)
+    # git's index may name a file that git wrote only after its objects were copied, and an index of the store
+    # a pack that came after the others were: these come last.
+    for late in (".git/objects", ".git/datav/store/packs"):
+        shutil.copytree(source / late, target / late, copy_function=copy_file, dirs_exist_ok=True)
     (target / ".git" / "index.lock").unlink(missing_ok=True)
 
 
