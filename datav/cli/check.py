@@ -1,7 +1,7 @@
 """datav check"""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from datav import __version__
+from datav.cli.checkmodes import run_calibrate, run_infer, run_pushed
 from datav.cli.context import opened, terminal
 from datav.cli.main import NO_REVISION
 from datav.cli.outputs import is_standard_output
 from datav.cli.terminal import Terminal, complain
-from datav.errors import TableError, UsageError
+from datav.errors import UsageError
 
 if TYPE_CHECKING:
     from datav.checks.finding import CheckResult
@@ -69,24 +70,32 @@ def check(
     Without REV: the files on disk, compared with HEAD. REV: that commit, compared with its first parent.
     error: fails the check. warn: does not. -: could not be looked at, and why.
     """
+    output, words = terminal(), words or []
+    files = {"junit": junit, "sarif": sarif, "markdown": markdown}
+    reports = {form: file for form, file in files.items() if file is not None}
+    of_checks = staged or github or bool(reports)
+    if infer:
+        run_infer(output, words, is_alone=not (of_checks or pushed or calibrate or against))
+    elif calibrate:
+        run_calibrate(output, words, against, is_alone=not (of_checks or pushed))
+    elif pushed:
+        run_pushed(output, words, against, is_alone=not of_checks)
+    else:
+        _check(output, words, against, reports, staged=staged, github=github)
+
+
+def _check(
+    output: Terminal,
+    words: Sequence[str],
+    against: str | None,
+    reports: Mapping[str, Path],
+    *,
+    staged: bool,
+    github: bool,
+) -> None:
     from datav.repo.check import check as check_all
     from datav.repo.check import read_words
 
-    output, words = terminal(), words or []
-    if infer:
-        is_alone = not (staged or pushed or calibrate or github or against or junit or sarif or markdown)
-        _infer(output, words, is_alone=is_alone)
-        return
-    if calibrate:
-        is_alone = not (staged or pushed or github or junit or sarif or markdown)
-        _calibrate(output, words, against, is_alone=is_alone)
-        return
-    if pushed:
-        _refuse_with_pushed(staged=staged, github=github, reports=(junit, sarif, markdown))
-        _check_pushed(output, words, against)
-        return
-    files = {"junit": junit, "sarif": sarif, "markdown": markdown}
-    reports = {form: file for form, file in files.items() if file is not None}
     _refuse(output, list(reports.values()))
     if github and output.as_json:
         raise UsageError(
@@ -105,73 +114,6 @@ def check(
     if outcome.errors:
         raise typer.Exit(2)
     if not outcome.result.ok:
-        raise typer.Exit(1)
-
-
-def _calibrate(output: Terminal, words: Sequence[str], against: str | None, *, is_alone: bool) -> None:
-    from datav.repo.calibrate import calibrate
-    from datav.report.calibrate import calibrate_json, calibrate_text
-
-    if not is_alone:
-        raise UsageError(
-            "`--calibrate` learns from history, and checks nothing: it goes with `--against` and paths alone",
-            hint="run `datav check` after it",
-        )
-    with opened(output) as repository:
-        names = [word for word in words if word != NO_REVISION]
-        result = calibrate(repository, names, against=against)
-    output.show(calibrate_text(result, output.style), calibrate_json(result))
-
-
-def _infer(output: Terminal, words: Sequence[str], *, is_alone: bool) -> None:
-    from datav.repo.infer import infer
-    from datav.report.infer import infer_json, infer_text
-
-    if not is_alone:
-        raise UsageError(
-            "`--infer` proposes promises, and checks nothing: it goes with paths alone",
-            hint="run `datav check` after it",
-        )
-    names = [word for word in words if word != NO_REVISION]
-    if not names:
-        raise UsageError("`--infer` of which data?", hint="`datav check --infer PATH`; `.` is all there is")
-    with opened(output) as repository:
-        result = infer(repository, names, now=datetime.now(UTC))
-    output.show(infer_text(result, output.style), infer_json(result))
-    errors = [each.error for each in result.datasets if each.error is not None]
-    if len(errors) < len(result.datasets):
-        # Among others what is no table needs no promises.
-        errors = [error for error in errors if not isinstance(error, TableError)]
-    for error in errors:
-        complain(str(error), error.hint)
-    if errors:
-        raise typer.Exit(2)
-
-
-def _refuse_with_pushed(*, staged: bool, github: bool, reports: Sequence[Path | None]) -> None:
-    if staged or github or any(report is not None for report in reports):
-        raise UsageError(
-            "`--pushed` asks a remote, and looks at no promises: it goes with REV, `--against` and paths",
-            hint="run `datav check` without it as well",
-        )
-
-
-def _check_pushed(output: Terminal, words: Sequence[str], against: str | None) -> None:
-    from datav.repo.checkpushed import check_pushed, read_pushed_words
-    from datav.report.check_pushed import check_pushed_json, check_pushed_text
-
-    with opened(output) as repository:
-        at = words.index(NO_REVISION) if NO_REVISION in words else len(words)
-        if at > 1 and at < len(words):
-            raise UsageError("these are several revisions", hint="A..B is all commits between two")
-        rev, base, names = read_pushed_words(repository, words[:at])
-        if base is not None and against is not None:
-            raise UsageError(
-                f"{words[0]} says already what it is compared with", hint="leave `--against` out"
-            )
-        result = check_pushed(repository, rev, against=against or base, names=[*names, *words[at + 1 :]])
-    output.show(check_pushed_text(result, output.style), check_pushed_json(result))
-    if not result.ok:
         raise typer.Exit(1)
 
 

@@ -52,6 +52,20 @@ _OPAQUE = re.compile(
 _DOTTED = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{_MAX_KEY_PARTS}}}")
 
 
+def decode_text(data: bytes, where: str, largest: int) -> str:
+    """Return a text that is at most so many bytes.
+
+    Raises:
+        FormatError: it is longer, or not UTF-8.
+    """
+    if len(data) > largest:
+        refuse(where, f"is longer than {largest} bytes")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as exc:
+        raise FormatError(f"{where}: is not UTF-8 (byte {exc.start})") from exc
+
+
 def parse_toml(text: str, where: str, skipped_lines: int = 0) -> dict[str, Any]:
     """Return the values of a text.
 

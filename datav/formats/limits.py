@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from datav.errors import FormatError
-from datav.formats.fields import Fields, parse_toml, quote, refuse
+from datav.formats.fields import Fields, decode_text, parse_toml, quote
 
 VERSION = 1
 MAX_SIZE = 8 * 2**20
@@ -92,12 +92,7 @@ def parse_limits(data: bytes, where: str) -> Limits:
         FormatError: it is none, or a newer datav wrote it.
     """
     where = f"limits {where}"
-    if len(data) > MAX_SIZE:
-        refuse(where, f"is longer than {MAX_SIZE} bytes")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as exc:
-        raise FormatError(f"{where}: is not UTF-8 (byte {exc.start})") from exc
+    text = decode_text(data, where, MAX_SIZE)
     if text.startswith("<<<<<<< ") or "\n<<<<<<< " in text:
         raise FormatError(
             f"{where}: has git conflict markers", hint="`datav check --calibrate PATH` writes it anew"

@@ -14,7 +14,7 @@ from typing import Literal
 
 from datav.errors import FormatError
 from datav.formats.entry import EMPTY_CONTENT, Content
-from datav.formats.fields import MAX_INT, Fields, parse_toml, quote, refuse, show
+from datav.formats.fields import MAX_INT, Fields, decode_text, parse_toml, quote, refuse, show
 from datav.ids import ChunkId, Id, NodeId
 
 VERSION = 3
@@ -274,12 +274,7 @@ _CONFLICT = (
 
 
 def _decode(data: bytes, where: str) -> str:
-    if len(data) > MAX_SIZE:
-        refuse(where, f"is longer than {MAX_SIZE} bytes")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as exc:
-        raise FormatError(f"{where}: is not UTF-8 (byte {exc.start})") from exc
+    text = decode_text(data, where, MAX_SIZE)
     if _has_conflict(text):
         raise ManifestConflictError(
             f"{where}: has git conflict markers",

@@ -19,7 +19,7 @@ from datav.repo.diff import Limits as DiffLimits
 from datav.repo.diff import comparing_versions
 from datav.repo.diffends import DatasetVersion
 from datav.repo.pastversions import PastVersion
-from datav.settings import TableSettings
+from datav.repo.tablehistory import TableAt, find_key
 from datav.storage.caching import Cache
 from datav.tables.result import RowDiff
 
@@ -162,11 +162,14 @@ class Steps:
             after.id,
             window,
             has_rows,
-            list(_key(before, rule)),
-            list(_key(after, rule)),
+            [list(self._key(end)) for end in (before, after)],
             None if rule is None else [str(each) for each in astuple(rule)],
         ]
         return hashlib.blake2b(json.dumps(means).encode(), digest_size=20).hexdigest()
+
+    def _key(self, end: End) -> tuple[str, ...]:
+        table = TableAt(end.version.dataset.path, end.version.manifest)
+        return find_key(self._opened.repository, table)
 
     def _recall(self, name: str) -> tuple[dict[Measured, Move], bool] | None:
         data = self._cache.read(name)
@@ -184,11 +187,6 @@ class Steps:
             return
         told = {"rows": has_rows, "moves": [[astuple(each), astuple(move)] for each, move in moves.items()]}
         self._cache.write(name, [json.dumps(told).encode()])
-
-
-def _key(end: End, rule: TableSettings | None) -> tuple[str, ...]:
-    table = end.version.manifest.table
-    return table.key if table is not None and table.key else (rule.key if rule is not None else None) or ()
 
 
 def _count(rows: RowDiff, columns: set[str]) -> RowChanges | None:
