@@ -206,11 +206,6 @@ def readings_of(subject: Subject) -> dict[str, Reading]:
     }
 
 
-def reading_of(readings: dict[str, Reading], subject: Subject, column: str) -> Reading:
-    """Return what a column is taken for; one that the profile has only in parts is what its type says."""
-    return readings.get(column) or Reading("empty", subject.format in TEXT_FORMATS)
-
-
 def sketches_of(subject: Subject) -> dict[str, ColumnSketch]:
     """Return the sketches of a profile by names of which each is there once, as in `Subject.columns`."""
     sketches = subject.profile.columns

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["error", "warn"]
-SEVERITIES: tuple[Severity, ...] = ("warn", "error")
 
 Value = float | int | str | None
 

@@ -22,8 +22,6 @@ from datav.tables.cellvalues import cell_text, cell_values
 Mode = Literal["number", "time", "text"]
 """Whether 1 and 1.0 are one value, or two ways to write a time; all else is compared as it is written."""
 
-PARTS = ("whole", "float", "time", "text")
-
 # Rows that wait to be counted: some tens of MB.
 _WAITING = 2**20
 

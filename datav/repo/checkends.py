@@ -38,11 +38,7 @@ class CheckEnd:
 
 
 class State:
-    """What there is at one end.
-
-    Args:
-        other: what datasets on disk may be as well, where manifests were changed without placing the data.
-    """
+    """What there is at one end."""
 
     def __init__(self, repository: Repository, end: CheckEnd) -> None:
         self.end = end

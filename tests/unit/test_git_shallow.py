@@ -86,12 +86,13 @@ def test_the_fetch_for_a_commit_id_brings_it(origin, shallow):
 
 
 @pytest.mark.parametrize("name", ["side", "origin/side"])
-def test_the_fetch_for_another_branch_brings_it(shallow, name):
+def test_the_fetch_for_another_branch_brings_it(origin, shallow, name):
     repo = shallow()
 
     follow(repo, ask(repo, name))
 
-    GitRepository.discover(repo.root).resolve("origin/side")
+    wanted = origin.git("rev-parse", "side").decode().strip()
+    assert GitRepository.discover(repo.root).resolve("origin/side") == wanted
 
 
 @pytest.mark.parametrize("rev", ["main~9", "HEAD^5", "main~2^3", "a b", "x..y~1"])
