@@ -111,7 +111,7 @@ class Steps:
 
         Versions without a profile are passed over, as if they had never been.
         """
-        known = [end for end in ends if self.profile(end) is not None] if self._make else list(ends)
+        known = [end for end in ends if self._has_profile(end)]
         found = []
         for place in range(1, len(known)):
             for window in WINDOWS:
@@ -144,6 +144,11 @@ class Steps:
                     common = {each.name for each in old.columns} & {each.name for each in new.columns}
                     return _count(rows, common)
         return None
+
+    def _has_profile(self, end: End) -> bool:
+        """Whether a version has a profile; one that is named is not read for that, unless it can be made."""
+        is_named = end.version.manifest.profile is not None
+        return (is_named and not self._make) or self.profile(end) is not None
 
     def _find_profile(self, end: End) -> TableProfile | None:
         version = self._opened.version(end.version, end.commit or None)

@@ -248,3 +248,22 @@ def test_what_is_no_file_in_place_of_limits_is_none(grown):
     os.mkfifo(grown.root / "x.csv.datav.limits")
     grown.write("x.csv", table(5))
     assert run_check(grown).ok
+
+
+def test_versions_without_a_profile_are_passed_over(repo):
+    repo.write("x.csv", table(0))
+    repo.add("x.csv")
+    repo.commit("version 0")
+    settings = repo.read("datav.toml")
+    for version in range(1, 5):
+        is_without = version == 2
+        extra = b'datav = 1\nprofile = "never"\n' if is_without else b"datav = 1\n"
+        repo.write("datav.toml", settings.replace(b"datav = 1\n", extra))
+        repo.write("x.csv", table(version))
+        repo.add("x.csv")
+        repo.commit(f"version {version}")
+        assert (repo.manifest("x.csv").profile is None) == is_without
+    repo.write("x.csv", table(5, factor=3.28084))
+    (finding,) = run_check(repo).datasets[0].findings
+    # From the first to the second, to the fourth, to the fifth.
+    assert "3 steps" in finding.origin
